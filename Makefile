@@ -1,0 +1,50 @@
+# Everything this project can be asked for. `make help` lists it; each target sets up what it needs, once.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# the exact versions in constraints.txt were tried with 3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# more pytest arguments: make test ARGS="-k settings -x"
+ARGS ?=
+
+.PHONY: help install demo dev test check bench screenshots
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account needed
+	@$(BIN)/iterable-pipelines demo
+
+dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
+	@$(BIN)/iterable-pipelines dev
+
+test: $(INSTALLED) ## every test
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+check: $(INSTALLED) ## style, types, definitions, models
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/dg check toml
+	DAGSTER_HOME="$$($(BIN)/python -m iterable_pipelines.dagster_home)" \
+		$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/dbt parse --quiet --project-dir dbt_models --profiles-dir dbt_models
+
+bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floor
+	@$(BIN)/python benchmarks/import.py
+
+screenshots: $(INSTALLED) ## take the pictures of docs/ anew
+	@$(BIN)/python docs/screenshots.py
+
+install: $(INSTALLED) ## the environment, in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv \
+		|| { rm -rf .venv; echo "no venv could be made; on Debian: apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv; this happens once and takes a few minutes"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Iterable, hour by hour, into DuckDB and back, driven by Dagster."""

@@ -1,0 +1,32 @@
+"""Iterable over HTTP. Imports no Dagster; works from a notebook:
+
+ledger = Ledger(Path("data/ledger.db"))
+client = Iterable(api_key, "https://api.iterable.com", ledger, log=print)
+client.export_events("emailOpen", Window.of_hour(hour), Path("opens.ndjson"))
+"""
+
+from iterable_pipelines.api.address import REGIONS
+from iterable_pipelines.api.client import Iterable
+from iterable_pipelines.api.connection import Connection, check_connection
+from iterable_pipelines.api.download import Download
+from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge
+from iterable_pipelines.api.ledger import Ledger
+from iterable_pipelines.api.limits import LIMITS, Limit
+from iterable_pipelines.api.patience import Patience
+
+__all__ = [
+    "LIMITS",
+    "REGIONS",
+    "Broken",
+    "Busy",
+    "Connection",
+    "Download",
+    "Iterable",
+    "IterableError",
+    "Ledger",
+    "Limit",
+    "Patience",
+    "Refused",
+    "TooLarge",
+    "check_connection",
+]

@@ -1,0 +1,91 @@
+"""An export on its way to disk: bytes only, proved to be whole, and to be records (faults.md M1, H13 to H25)."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import requests
+
+from iterable_pipelines.api.body import PIECE, read_body
+from iterable_pipelines.api.error_body import error_object, error_of_object, plain_text
+from iterable_pipelines.api.errors import Broken
+from iterable_pipelines.api.patience import Patience
+
+_LONGEST_ERROR_LINE = 65536
+
+
+@dataclass(frozen=True)
+class Download:
+    """A finished download.
+
+    `bytes` is the size of the file, `requests` how many it took, `waited` the seconds spent waiting for the budget,
+    `fetched_at` the moment the successful request started, `server_date` the server's own clock in its answer.
+    """
+
+    path: Path
+    bytes: int
+    requests: int
+    waited: float
+    fetched_at: datetime
+    server_date: datetime | None
+
+
+def save_export(
+    response: requests.Response, to: Path, what: str, started: float, patience: Patience, key: str = ""
+) -> int:
+    """Write the records of an export to `to`, decoded, and make them durable. Returns the file's size in bytes.
+
+    Raises Broken, or what an error object inside the answer stands for; then there is no file. OSError is the disk's.
+    """
+    parts = read_body(response, what, started, patience, patience.largest_export)
+    try:
+        with to.open("wb", buffering=PIECE) as file:
+            if "html" in response.headers.get("Content-Type", "").lower():
+                raise Broken(f"{what}: a page came instead of records: {_beginning(parts, key)}", response.status_code)
+            for part in _records(parts, what, key):
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        _check_end(to, what, patience, key)
+    except BaseException:
+        to.unlink(missing_ok=True)
+        raise
+    return to.stat().st_size
+
+
+def _records(parts: Iterator[bytes], what: str, key: str) -> Iterator[bytes]:
+    """The same parts, once the first one turned out to begin with a record."""
+    for part in parts:
+        start = part.removeprefix(b"\xef\xbb\xbf").lstrip()
+        yield part
+        if start:
+            if not start.startswith(b"{"):
+                shown = f": {plain_text(part, key)}" if start.startswith(b"<") else f", its first byte is {start[:1]!r}"
+                raise Broken(f"{what}: the answer does not begin with a record{shown}")
+            break
+    yield from parts
+
+
+def _beginning(parts: Iterator[bytes], key: str) -> str:
+    collected = b""
+    for part in parts:
+        collected += part
+        if len(collected) > _LONGEST_ERROR_LINE:
+            break
+    return plain_text(collected, key)
+
+
+def _check_end(file: Path, what: str, patience: Patience, key: str) -> None:
+    """The last line is whole, and not an error that came in place of the rest."""
+    with file.open("rb") as written:
+        size = written.seek(0, os.SEEK_END)
+        written.seek(max(0, size - _LONGEST_ERROR_LINE))
+        tail = written.read()
+    last = tail.rstrip().rpartition(b"\n")[2]
+    error = error_object(last)
+    if error:
+        raise error_of_object(what, *error, patience, key)
+    if size and not tail.endswith(b"\n"):
+        raise Broken(f"{what}: the last of {size:,} bytes is not the end of a line: the answer stops inside a record")

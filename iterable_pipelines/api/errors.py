@@ -1,0 +1,32 @@
+"""What can go wrong when Iterable is asked: Refused (never ask again), Busy (ask later), Broken (ask again now)."""
+
+
+class IterableError(Exception):
+    """An answer that cannot be used. `status` is HTTP's and `code` Iterable's own, where there were any."""
+
+    def __init__(self, message: str, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Refused(IterableError):
+    """Iterable, or a rule of ours, says no. Asking the same again gives the same answer."""
+
+
+class Busy(IterableError):
+    """Too many requests. `retry_after` is the number of seconds to stay away."""
+
+    def __init__(
+        self, message: str, status: int | None = None, code: str | None = None, retry_after: float = 0
+    ) -> None:
+        super().__init__(message, status, code)
+        self.retry_after = retry_after
+
+
+class Broken(IterableError):
+    """Network, server or transfer failed, and nothing of the answer was kept. Asking again is right."""
+
+
+class TooLarge(Broken):
+    """The answer outgrew what is accepted. Only asking for less helps, so it is not asked for again as it was."""

@@ -1,0 +1,20 @@
+"""The hard list of what the import may ask for: a server-side key could also write and delete (faults.md X19)."""
+
+import re
+
+from iterable_pipelines.api.errors import Refused
+
+_CANCEL = re.compile(r"/api/export/(\d+)")
+_PATH = re.compile(r"/api/[A-Za-z0-9._~%@+,;:=!$&'()*\-/]+")
+
+
+def check_operation(method: str, path: str, owns_job: bool = False) -> None:
+    """Raise Refused, before anything is sent, unless it is a GET, POST export/start, or DELETE of an own export job."""
+    plain = _PATH.fullmatch(path) and not re.search(r"/\.{0,2}(/|$)|%2f|%2e%2e", path, re.IGNORECASE)
+    allowed = (
+        method == "GET"
+        or (method == "POST" and path == "/api/export/start")
+        or (method == "DELETE" and _CANCEL.fullmatch(path) and owns_job)
+    )
+    if not (plain and allowed):
+        raise Refused(f"the import only reads: {method} {path.partition('?')[0][:80]} is not allowed and was not sent")

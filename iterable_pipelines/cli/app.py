@@ -1,0 +1,63 @@
+"""The table of contents of the command line, and the one place where an error becomes a message and an exit code."""
+
+import sqlite3
+import sys
+from collections.abc import Sequence
+
+import duckdb
+import typer
+
+from iterable_pipelines.api import IterableError
+from iterable_pipelines.cli.backfill import backfill
+from iterable_pipelines.cli.check import check
+from iterable_pipelines.cli.console import CannotGoOn, complain
+from iterable_pipelines.cli.demo import demo
+from iterable_pipelines.cli.dev import dev
+from iterable_pipelines.cli.plan import plan
+from iterable_pipelines.cli.profile import profile
+from iterable_pipelines.cli.rebuild import rebuild
+from iterable_pipelines.cli.sandbox import sandbox
+from iterable_pipelines.cli.status import status
+from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.settings import SettingsError
+from iterable_pipelines.streams import StaleWriter, WarehouseFailed
+
+# no boxes around usage errors: one line can be read, searched and copied
+app = typer.Typer(
+    name="iterable-pipelines",
+    help="Iterable, hour by hour, into DuckDB.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (check, sandbox, demo, dev, plan, backfill, status, profile, rebuild):
+    app.command()(command)
+
+_KNOWN = (
+    CannotGoOn,
+    SettingsError,
+    IterableError,
+    LandingFailed,
+    StaleWriter,
+    WarehouseFailed,
+    OSError,
+    duckdb.Error,
+    sqlite3.Error,
+)
+# their errors say what is wrong, and are too many to list; importing them would cost every command two seconds
+_KNOWN_LIBRARIES = ("dagster", "dbt")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave the process: 0 done, 1 a clear message says what is wrong, 2 the command was misspelt."""
+    try:
+        app(arguments)
+    except KeyboardInterrupt:
+        complain("Stopped. What is stored is safe: the same command goes on where this one was.")
+        sys.exit(130)
+    except Exception as error:
+        if not isinstance(error, _KNOWN) and type(error).__module__.partition(".")[0] not in _KNOWN_LIBRARIES:
+            raise
+        complain(str(error) or type(error).__name__)
+        sys.exit(1)

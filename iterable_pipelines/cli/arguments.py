@@ -1,0 +1,60 @@
+"""The arguments that several commands share, and what is said when one of them is wrong."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from iterable_pipelines.data_types import STREAM, STREAMS
+from iterable_pipelines.hours import Window, hour_key, hour_of, now, parse_hour
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_values import did_you_mean
+
+
+def _hour(text: str | datetime) -> datetime:
+    # Typer hands a parsed default through again
+    if isinstance(text, datetime):
+        return text
+    try:
+        return parse_hour(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _stream(name: str) -> str:
+    if name not in STREAM:
+        near = did_you_mean(name, STREAM) or f"; there are {', '.join(STREAM)}"
+        raise typer.BadParameter(f"{name!r} is no stream{near}")
+    return name
+
+
+From = Annotated[
+    datetime, typer.Option("--from", parser=_hour, metavar="HOUR", help="First hour, such as 2026-11-01T00 (UTC).")
+]
+To = Annotated[
+    datetime, typer.Option("--to", parser=_hour, metavar="HOUR", help="End, such as 2026-11-02T00 (UTC); not included.")
+]
+Streams = Annotated[
+    list[str] | None,
+    typer.Option("--stream", parser=_stream, metavar="STREAM", help="One stream only; may be given several times."),
+]
+
+
+def window_of(start: datetime, end: datetime) -> Window:
+    """The hours from `start` up to, and without, `end`. Raises BadParameter unless they are in order and over."""
+    if end <= start:
+        raise typer.BadParameter(f"--to {hour_key(end)} must be later than --from {hour_key(start)}; it is not included")
+    if end > hour_of(now()):
+        raise typer.BadParameter(
+            f"--to {hour_key(end)} lies in the future: the last hour that is over ends at {hour_key(hour_of(now()))} UTC"
+        )
+    return Window(start, end)
+
+
+def chosen_streams(settings: Settings, names: list[str] | None) -> list[str]:
+    """The streams to work on: those named, else every one the settings enable. Raises BadParameter for one that is off."""
+    enabled = [stream.name for stream in STREAMS if settings.enabled_data_types(stream.name)]
+    for name in names or []:
+        if name not in enabled:
+            raise typer.BadParameter(f"the stream {name} is off: the settings import none of its data types")
+    return [name for name in enabled if not names or name in names]

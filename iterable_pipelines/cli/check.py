@@ -1,0 +1,100 @@
+"""`check`: is everything there that an import needs?"""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import duckdb
+from rich.markup import escape
+
+from iterable_pipelines.api import IterableError, Ledger, check_connection
+from iterable_pipelines.cli.console import CannotGoOn, out, table
+from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.settings_sources import SettingsWarning
+from iterable_pipelines.streams import Warehouse, WarehouseFailed
+
+_ENOUGH_BYTES = 2 * 1024**3
+Finding = tuple[bool, str]
+
+
+def check() -> None:
+    """Check settings, connection, disk and warehouse, and say what to do about each that is wrong."""
+    with warnings.catch_warnings(record=True) as noticed:
+        warnings.simplefilter("always", SettingsWarning)
+        settings = load_settings()
+    shown = table("Check", "", "what", "finding")
+    wrong = []
+    for name, look in _looks():
+        fine, finding = look(settings)
+        shown.add_row("[green]ok[/]" if fine else "[red]no[/]", name, escape(finding))
+        if not fine:
+            wrong.append(f"{name}: {finding}")
+    for notice in noticed:
+        shown.add_row("[yellow]![/]", "settings", escape(str(notice.message)))
+    out().print(shown)
+    if wrong:
+        raise CannotGoOn("\n".join(wrong))
+
+
+def _looks() -> Iterator[tuple[str, Callable[[Settings], Finding]]]:
+    yield "settings", _settings
+    yield "connection", _connection
+    yield "disk", _disk
+    yield "warehouse", _warehouse
+    yield "copy for readers", _published
+
+
+def _settings(settings: Settings) -> Finding:
+    types = sum(len(settings.enabled_data_types(name)) for name in _streams())
+    return True, f"{types} data types from {settings.start_date:%Y-%m-%dT%H} UTC on, into {settings.data_dir}"
+
+
+def _streams() -> list[str]:
+    from iterable_pipelines.data_types import STREAM
+
+    return list(STREAM)
+
+
+def _connection(settings: Settings) -> Finding:
+    if settings.api_key is None:
+        return False, "ITERABLE_API_KEY is not set: write it into .env (without one, `make demo` and `make dev` still work)"
+    try:
+        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        found = check_connection(settings.required_api_key(), settings.url, ledger)
+    except IterableError as error:
+        return False, str(error)
+    return found.ok, found.message
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(each for each in (settings.data_dir, *settings.data_dir.parents) if each.exists())
+    if not os.access(folder, os.W_OK):
+        return False, f"{folder} cannot be written: set ITERABLE_DATA_DIR elsewhere"
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1024**3:,.1f} GiB free at {settings.data_dir}"
+    return (True, text) if free >= _ENOUGH_BYTES else (False, f"{text}: free space, or set ITERABLE_DATA_DIR elsewhere")
+
+
+def _warehouse(settings: Settings) -> Finding:
+    if not settings.warehouse_path.exists():
+        return True, f"{settings.warehouse_path} will be made by the first import"
+    try:
+        warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=lambda text: None)
+        count = warehouse.read("select count(*) from duckdb_tables()")[0][0]
+    except WarehouseFailed as error:
+        return False, str(error)
+    return True, f"{settings.warehouse_path} opens, {count} tables"
+
+
+def _published(settings: Settings) -> Finding:
+    copy = settings.published_path
+    if not copy.exists():
+        return True, f"{copy} will be made by the first import"
+    try:
+        duckdb.connect(copy, read_only=True).close()
+    except duckdb.Error as error:
+        return False, f"{copy} does not open ({str(error).splitlines()[0]}): remove it, the next import makes it anew"
+    made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+    return True, f"{copy}, of {made:%Y-%m-%d %H:%M} UTC"

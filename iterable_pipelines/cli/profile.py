@@ -1,0 +1,87 @@
+"""`profile`: one person, as the profiles know them."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import duckdb
+import typer
+from rich.markup import escape
+
+from iterable_pipelines.cli.console import CannotGoOn, out, say, table
+from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.streams import Warehouse
+
+_SHOWN_ITEMS = 8
+
+
+def profile(
+    email: Annotated[str, typer.Argument(help="The address; a user id where users have no address.")],
+) -> None:
+    """Show one profile: what the person did, first and last, how often, and what they were sent."""
+    settings = load_settings()
+    show_profile(settings, email)
+
+
+def show_profile(settings: Settings, email: str) -> None:
+    """Print the profile of an address or user id. Raises CannotGoOn if nobody has it, or nothing was built yet."""
+    names, found = _find(settings, email)
+    values = {name: value for name, value in zip(names, found, strict=True) if not _is_empty(value)}
+    shown = table(f"Profile of {escape(str(values.get('user_key', email)))}", "field", "value")
+    for name, value in values.items():
+        shown.add_row(name, escape(_spelled(value)))
+    out().print(shown)
+    say(f"{len(names) - len(values)} more fields are empty or 0. All times are UTC.")
+
+
+def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:
+    # the copy for readers is never locked; the warehouse may be written at this moment
+    if settings.published_path.exists():
+        with duckdb.connect(settings.published_path, read_only=True) as con:
+            return _select(con, email)
+    if not settings.warehouse_path.exists():
+        raise CannotGoOn(
+            f"Nothing is imported yet: there is no {settings.warehouse_path}.\n"
+            "Next: iterable-pipelines backfill --from … --to …, or iterable-pipelines demo"
+        )
+    with Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=10).transaction() as con:
+        return _select(con, email)
+
+
+def _select(con: duckdb.DuckDBPyConnection, email: str) -> tuple[list[str], tuple[Any, ...]]:
+    tables = con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
+    if ("profiles.user_profiles",) not in tables:
+        raise CannotGoOn("No profile is built yet. Next: iterable-pipelines backfill --from … --to …")
+    con.execute("set timezone = 'UTC'")
+    rows = con.execute(
+        "select * from profiles.user_profiles where user_key = lower(trim($1)) or user_key = $1 or it_user_id = $1 "
+        "order by user_key = lower(trim($1)) desc, user_key limit 1",
+        [email],
+    )
+    names = [column[0] for column in rows.description or []]
+    found = rows.fetchone()
+    if found is None:
+        raise CannotGoOn(
+            f"Nobody is known as {email!r}: neither a user record nor an event that was imported names them.\n"
+            "Next: iterable-pipelines status shows what is imported"
+        )
+    return names, found
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value == 0 or value == [] or value == {}
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, dict):
+        items = [f"{key}: {_spelled(each)}" for key, each in value.items()]
+    elif isinstance(value, list):
+        items = [_spelled(each) for each in value]
+    elif isinstance(value, float):
+        return f"{value:,.2f}"
+    else:
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+    more = len(items) - _SHOWN_ITEMS
+    return ", ".join(items[:_SHOWN_ITEMS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,150 @@
+"""Runs of Dagster in this process, without a daemon, written to the project's own Dagster home so that the UI shows them."""
+
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from iterable_pipelines.cli.console import quiet
+from iterable_pipelines.failures import NEVER, NOW
+from iterable_pipelines.settings import Settings
+
+Said = Callable[[str], None]
+_ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
+
+
+@dataclass
+class Outcome:
+    """How a run ended. `failed` maps assets (`landing/iterable_users`) to why, `again` are worth another try.
+
+    `undone` are all assets that were asked for and not materialized, those after a failed one included.
+    """
+
+    run_id: str
+    failed: dict[str, str] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failed and not self.undone
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Dagster's home below the data folder, holding the project's dagster.yaml; made or brought up to date."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    wanted, there = settings.project_root / "dagster.yaml", home / "dagster.yaml"
+    if wanted.exists():
+        if not there.exists() or there.read_bytes() != wanted.read_bytes():
+            shutil.copyfile(wanted, there)
+    else:
+        there.touch()
+    return home
+
+
+class Runs:
+    """The project's definitions and its Dagster instance, for one command. Use as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Export what Dagster reads from the environment, and load the definitions. Takes seconds, with dbt."""
+        os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
+        # the resource reads it from the environment, wherever it was set
+        os.environ["ITERABLE_API_KEY"] = settings.required_api_key()
+        with quiet():
+            import dagster as dg
+
+            # they are about parts of Dagster that are new, and nothing a person at a terminal can act on
+            for category in (dg.BetaWarning, dg.PreviewWarning):
+                warnings.simplefilter("ignore", category)
+            from iterable_pipelines.definitions import defs
+
+            self._dg = dg
+            self._definitions = defs()
+            self._instance = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._instance.dispose()
+
+    def run(
+        self,
+        job: str,
+        assets: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, object] | None = None,
+        before: Outcome | None = None,
+        first: Outcome | None = None,
+        said: Said | None = None,
+        done: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Run `job`, or those of its `assets` (`landing/iterable_users`), and wait for its end.
+
+        `config` is for assets by name. `before` and `first` are the run that this one retries, and the first of the row.
+        `said` hears what the assets log, `done` each asset that ends, well or not.
+        """
+        run_id = str(uuid.uuid4())
+        definition = self._definitions.resolve_job_def(job)
+        lineage = {_PARENT: before.run_id, _ROOT: (first or before).run_id} if before else {}
+        chosen = [self._dg.AssetKey(name.split("/")) for name in assets] if assets else None
+        ops = {name.replace("/", "__"): {"config": each} for name, each in (config or {}).items()}
+
+        def heard(entry: object) -> None:
+            event = entry.dagster_event  # type: ignore[attr-defined]
+            if event is None:
+                if said:
+                    said(entry.user_message)  # type: ignore[attr-defined]
+            elif (event.is_step_success or event.is_step_failure or event.is_step_skipped) and done:
+                done()
+
+        self._instance.add_event_listener(run_id, heard)
+        with quiet():
+            result = definition.execute_in_process(
+                run_config={"ops": ops},
+                instance=self._instance,
+                asset_selection=chosen,
+                run_id=run_id,
+                tags={**(tags or {}), **lineage},
+                raise_on_error=False,
+            )
+        return _outcome(run_id, result.all_events)
+
+
+def _outcome(run_id: str, events: Sequence) -> Outcome:  # type: ignore[type-arg]
+    outcome = Outcome(run_id)
+    planned, made = set(), set()
+    for event in events:
+        if event.event_type_value == "ASSET_MATERIALIZATION_PLANNED":
+            planned.add(event.asset_key.to_user_string())
+        elif event.event_type_value == "ASSET_MATERIALIZATION":
+            made.add(event.asset_key.to_user_string())
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.event_specific_data
+            if not check.passed and check.blocking:
+                name = f"{check.asset_key.to_user_string()}, check {check.check_name}"
+                outcome.failed[name] = check.description or "not passed"
+        elif event.is_step_failure:
+            name = event.step_key.replace("__", "/", 1)
+            failure = event.event_specific_data.user_failure_data
+            error = event.event_specific_data.error
+            retry = NEVER
+            if failure:
+                text, given = failure.description or failure.label, failure.metadata.get("retry")
+                retry = given.value if given else NOW
+            else:
+                cause = error.cause if error and error.cause else error
+                text = cause.message.strip() if cause else "it failed"
+            outcome.failed[name] = text
+            if retry != NEVER:
+                outcome.again.add(name)
+    outcome.undone = planned - made
+    return outcome

@@ -1,0 +1,34 @@
+"""`sandbox`: Iterable on your own machine."""
+
+import socket
+from typing import Annotated
+
+import typer
+
+from iterable_pipelines.cli.console import CannotGoOn
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
+
+
+def sandbox(
+    port: Port = 8800,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    users: Annotated[int, typer.Option(min=1, help="How many people live in it.")] = 300,
+    relaxed: Annotated[bool, typer.Option("--relaxed", help="Lift the limit of four exports a minute.")] = False,
+) -> None:
+    """Serve a sandbox of Iterable on 127.0.0.1 until Ctrl-C; its key is `sandbox`."""
+    from iterable_pipelines.sandbox import run_sandbox
+
+    refuse_taken(port, "--port")
+    run_sandbox(port=port, seed=seed, users=users, relaxed=relaxed)
+
+
+def refuse_taken(port: int, option: str) -> None:
+    """Raise CannotGoOn if somebody listens on the port of 127.0.0.1 already."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise CannotGoOn(
+            f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}): another program has it. Nothing was started.\n"
+            f"Next: end that program, or take another port with {option}"
+        ) from None

@@ -1,0 +1,41 @@
+"""A project of its own on the sandbox: the demo's, and what the UI shows where no key is set."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from iterable_pipelines.cli.console import say
+from iterable_pipelines.data_types import DATA_TYPE
+from iterable_pipelines.hours import HOUR_FORMAT, hour_of, now
+from iterable_pipelines.settings import Settings, load_settings
+
+FOLDER = "demo"
+
+
+@contextmanager
+def sandbox_project() -> Iterator[Settings]:
+    """Start a sandbox in a thread and point the environment at it, with a data folder that no real project uses.
+
+    The export limit is relaxed, and it says so. The folder and the seed stay, so that a later one goes on from here.
+    """
+    from iterable_pipelines.sandbox import running_sandbox
+
+    real = load_settings()
+    folder = real.data_dir if real.data_dir.name == FOLDER else real.data_dir / FOLDER
+    with running_sandbox(relaxed=True) as sandbox:
+        # whatever a real project has chosen in .env or iterable.yml, this one shows everything
+        os.environ |= {
+            "ITERABLE_API_KEY": sandbox.key,
+            "ITERABLE_BASE_URL": sandbox.url,
+            "ITERABLE_REQUESTS_RELAXED": "true",
+            "ITERABLE_PROJECT_TYPE": "email",
+            "ITERABLE_DATA_DIR": str(folder),
+            "ITERABLE_WAREHOUSE": str(folder / "iterable.duckdb"),
+            "ITERABLE_DATA_TYPES": ",".join(DATA_TYPE),
+            "ITERABLE_SKIP_USERS": "false",
+            "ITERABLE_SKIP_ACTIVITY": "false",
+            "ITERABLE_START_DATE": hour_of(now() - timedelta(days=30)).strftime(HOUR_FORMAT),
+        }
+        say(f"Sandbox of Iterable at {sandbox.url}, its export limit relaxed: Iterable itself allows 4 exports a minute.")
+        yield load_settings()

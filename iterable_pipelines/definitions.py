@@ -1,0 +1,36 @@
+"""The table of contents: everything Dagster shows and runs, in the order in which data flows."""
+
+import dagster as dg
+
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
+from iterable_pipelines.landing.assets import landing_assets
+from iterable_pipelines.objects.assets import object_assets
+from iterable_pipelines.profiles.assets import profile_assets, profile_resources
+from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
+from iterable_pipelines.settings import load_settings
+from iterable_pipelines.streams.assets import stream_assets, stream_checks
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Everything, for the project that the settings describe. Raises SettingsError for a wrong setting."""
+    settings = load_settings()
+    schedules, sensors = schedules_and_sensors(settings)
+    return dg.Definitions(
+        assets=[
+            *landing_assets(settings),
+            *stream_assets(settings),
+            *object_assets(),
+            *profile_assets(settings),
+        ],
+        asset_checks=stream_checks(settings),
+        jobs=JOBS,
+        schedules=schedules,
+        sensors=sensors,
+        resources={
+            "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),
+            **profile_resources(settings),
+        },
+        # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,42 @@
+"""How a failure of ours becomes Dagster's: with the next command in its text, and retried only if that can help."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from iterable_pipelines.api import Busy, IterableError, Refused
+from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.settings import SettingsError
+from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
+
+NEVER, LATER, NOW = "never", "later", "now"
+
+
+def when_to_retry(error: Exception) -> str:
+    """never for what a retry cannot mend, later for what needs time, now for the rest."""
+    if isinstance(error, LandingFailed):
+        kind: type[Exception] = error.kind
+    else:
+        kind = type(error)
+    if issubclass(kind, Refused | SettingsError | StaleWriter | FileNotFoundError):
+        return NEVER
+    return LATER if issubclass(kind, Busy | WarehouseLocked) else NOW
+
+
+@contextmanager
+def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Turn our errors into dg.Failure. One that no retry can mend also takes the run's automatic retries away:
+    `allow_retries=False` stops only the step's own (Dagster's run retries do not look at it).
+    """
+    try:
+        yield
+    except (IterableError, LandingFailed, SettingsError, StaleWriter, WarehouseFailed, FileNotFoundError) as error:
+        when = when_to_retry(error)
+        if when == NEVER:
+            context.instance.add_run_tags(context.run_id, {"dagster/max_retries": "0"})
+        raise dg.Failure(
+            description=str(error), metadata={"retry": when}, allow_retries=when != NEVER
+        ) from None
+
+

@@ -1,0 +1,219 @@
+"""From a downloaded file to verified Parquet parts, one per hour. DuckDB reads and writes; no record becomes an object."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.hours import Window, hour_key, hour_of
+from iterable_pipelines.landing.timestamps import timestamp_sql
+
+CORE = {
+    "email": "$.email",
+    "user_id": "$.userId",
+    "itbl_user_id": "$.itblUserId",
+    "created_at": "$.createdAt",
+    "campaign_id": "$.campaignId",
+}
+_LARGEST_RECORD = 64 * 1024 * 1024
+# DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: records that may hold them are looked at again
+_LOOSE = ("NaN", "Infinity", ",}", ",]")
+_SUSPECT = (
+    "left(record, 1) <> '{' or (("
+    + " or ".join(f"contains(record, '{mark}')" for mark in _LOOSE)
+    + r") and regexp_matches(record, '[:,\[]\s*-?(NaN|Inf)|,[\]}]'))"
+)
+
+
+class Unreadable(Exception):
+    """A line of a download is not a JSON object: (line from 1, byte offset from 0, reason), never the line itself."""
+
+    def __init__(self, line: int, byte_offset: int, reason: str) -> None:
+        super().__init__(f"line {line:,}, byte {byte_offset:,}: {reason}")
+        self.fault = (line, byte_offset, reason)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One hour cut from a download. `file` is None when the hour is empty."""
+
+    hour: datetime
+    file: Path | None
+    rows: int
+    outside_rows: int
+    bytes: int
+    digest: str
+    sha256: str | None
+
+
+EMPTY_DIGEST = "0:0"
+
+
+def cut(
+    download: Path,
+    window: Window,
+    filter_field: str,
+    folder: Path,
+    memory_limit: str = "512MB",
+    since: datetime | None = None,
+) -> list[Cut]:
+    """Cut a verified download into one Parquet file per hour of `window`, written below `folder` and fsynced.
+
+    `filter_field` is what the export's window filters on: createdAt for events, profileUpdatedAt for users (api.md
+    3.6). A record whose own time lies outside the window, or cannot be read, stays with the window's first hour and is
+    counted; `since` says that the download was asked for from then on, so that what is older than the window belongs to
+    its first hour. Raises Unreadable when a line is not a JSON object.
+    """
+    if download.stat().st_size == 0:
+        return [Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None) for hour in window.hours()]
+    _drop_byte_order_mark(download)
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(folder / "cut.duckdb") as con:
+        con.execute(f"set memory_limit = '{memory_limit}'")
+        con.execute("set preserve_insertion_order = false")
+        con.execute("set timezone = 'UTC'")
+        try:
+            return _cut(con, download, window, filter_field, folder, 16 * 1024 * 1024, since)
+        except duckdb.Error as error:
+            if "maximum_object_size" in str(error):
+                return _cut(con, download, window, filter_field, folder, _LARGEST_RECORD, since)
+            if isinstance(error, duckdb.InvalidInputException):
+                raise first_fault(download) or error from None
+            raise
+
+
+def _cut(
+    con: duckdb.DuckDBPyConnection,
+    download: Path,
+    window: Window,
+    filter_field: str,
+    folder: Path,
+    largest: int,
+    since: datetime | None,
+) -> list[Cut]:
+    paths = ", ".join(f"'{path}'" for path in CORE.values())
+    columns = ", ".join(f"x[{position}] as {name}" for position, name in enumerate(CORE, 1))
+    own_time = timestamp_sql(f"x[{len(CORE) + 1}]")
+    quoted = str(download).replace("'", "''")
+    first, end = (since or window.start).replace(tzinfo=None), window.end.replace(tzinfo=None)
+    lines = (
+        f"select {columns}, record, {own_time} as own_time from (select json::varchar as record, "
+        f"json_extract_string(json, [{paths}, '$.{filter_field}']) as x "
+        f"from read_ndjson_objects('{quoted}', maximum_object_size = {largest}))"
+    )
+    inside = f"own_time >= timestamp '{first}' and own_time < timestamp '{end}'"
+    names = ", ".join(CORE)
+    opening = f"timestamp '{hour_of(window.start).replace(tzinfo=None)}'"
+    cuts: list[Cut] = []
+    hours = window.hours()
+    if len(hours) == 1:
+        write = _writer(con, folder, f"({lines})")
+        return [write(hours[0], f"select {names}, record, {inside} as inside from source")]
+    con.execute(
+        "create or replace temp table cut as select * replace (case when coalesce("
+        f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end as own_time), coalesce({inside}, false) as inside from ({lines})"
+    )
+    filled = {hour for (hour,) in con.execute("select distinct own_time from cut").fetchall()}
+    write = _writer(con, folder, "cut")
+    for hour in hours:
+        if hour.replace(tzinfo=None) not in filled:
+            cuts.append(Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None))
+            continue
+        where = f"own_time = timestamp '{hour.replace(tzinfo=None)}'"
+        cuts.append(write(hour, f"select {names}, record, inside from source where {where}"))
+    return cuts
+
+
+def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callable[[datetime, str], Cut]:
+    def write(hour: datetime, select: str) -> Cut:
+        file = folder / f"{hour_key(hour)}.parquet"
+        con.execute(
+            f"copy ({select.replace('from source', f'from {source}')}) to '{file}' "
+            "(format parquet, compression zstd, compression_level 1, row_group_size 20480)"
+        )
+        rows, inside, digest, suspects = con.execute(
+            f"select count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, count_if({_SUSPECT}) "
+            f"from '{file}'"
+        ).fetchone() or (0, 0, "0", 0)
+        if suspects and not _all_strict(con, file):
+            raise _NotStrict
+        _sync(file)
+        return Cut(hour, file, rows, rows - inside, file.stat().st_size, f"{rows}:{digest}", _sha256(file))
+
+    return write
+
+
+_NotStrict = duckdb.InvalidInputException("a record is not a JSON object, or holds what only a lenient reader takes")
+
+
+def _all_strict(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    reader = con.execute(f"select record from '{file}' where {_SUSPECT}")
+    while suspects := reader.fetchmany(1000):
+        if any(_fault_of(record.encode()) for (record,) in suspects):
+            return False
+    return True
+
+
+def first_fault(download: Path) -> Unreadable | None:
+    """Where the first line stands that is not a JSON object; None if every line is one."""
+    offset = 0
+    with download.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip() and (reason := _fault_of(line)):
+                return Unreadable(number, offset, reason)
+            offset += len(line)
+    return None
+
+
+def _fault_of(line: bytes) -> str | None:
+    if len(line) > _LARGEST_RECORD:
+        return f"a record of {len(line):,} bytes, more than {_LARGEST_RECORD:,}"
+    try:
+        record = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+        json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except UnicodeEncodeError:
+        return "a lone surrogate"
+    except RecursionError:
+        return "nested too deep"
+    except ValueError as error:
+        # the message of a JSON error holds the position, not the text
+        return f"not JSON ({getattr(error, 'msg', error)})"
+    return None if isinstance(record, dict) else "not a JSON object"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _drop_byte_order_mark(download: Path) -> None:
+    with download.open("rb") as file:
+        if file.read(3) != b"\xef\xbb\xbf":
+            return
+    rest = download.with_suffix(".without-bom")
+    with download.open("rb") as source, rest.open("wb") as target:
+        source.seek(3)
+        while block := source.read(1024 * 1024):
+            target.write(block)
+    rest.replace(download)
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+

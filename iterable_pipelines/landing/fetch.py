@@ -1,0 +1,295 @@
+"""Land hours: ask Iterable for what is missing, verify it, cut it, and only then write it into the manifest."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from iterable_pipelines.api import Broken, Busy, Download, IterableError, Refused
+from iterable_pipelines.api import Iterable as Client
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now
+from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
+from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.settings import Settings
+
+# a line that cannot be read is most often a cut download: only a second and a third look make it a fact
+_LOOKS = 3
+_BEFORE_ITERABLE = datetime(2013, 1, 1, tzinfo=UTC)
+_SPARE_BYTES = 256 * 1024 * 1024
+
+
+@dataclass
+class Landed:
+    """What one call of `land_hours` did. Bytes are downloaded bytes, `waited` is seconds waited for the budget."""
+
+    parts: list[Part] = field(default_factory=list)
+    kept: int = 0
+    requests: int = 0
+    bytes: int = 0
+    waited: float = 0.0
+    not_offered: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def late_rows(self) -> int:
+        return sum(part.late_rows for part in self.parts)
+
+    @property
+    def outside_rows(self) -> int:
+        return sum(part.outside_rows for part in self.parts)
+
+
+class LandingFailed(Exception):
+    """Some data types of a stream did not land; the others did. `kind` is the worst: Refused, Busy or Broken."""
+
+    def __init__(self, stream: str, hours: Sequence[datetime], causes: dict[str, Exception], landed: Landed) -> None:
+        self.stream, self.causes, self.landed = stream, causes, landed
+        kinds = [type(cause) for cause in causes.values()]
+        self.kind: type[IterableError] = Broken
+        if all(issubclass(kind, Refused | Unreadable) for kind in kinds):
+            self.kind = Refused
+        elif all(issubclass(kind, Busy | Refused | Unreadable) for kind in kinds):
+            self.kind = Busy
+        first, last = hour_key(min(hours)), hour_key(max(hours) + HOUR)
+        lines = "\n".join(f"  {name}: {cause}" for name, cause in causes.items())
+        super().__init__(
+            f"landing/{stream}, hours {first} to {last}: {len(causes)} data type(s) did not land.\n{lines}\n"
+            "What was stored before is safe and unchanged; the other data types of the stream are landed.\n"
+            f"Next: iterable-pipelines backfill --from {first} --to {last} --stream {stream}"
+        )
+
+
+def land_hours(
+    client: Client,
+    manifest: Manifest,
+    settings: Settings,
+    stream: str,
+    hours: Iterable[datetime],
+    run_id: str,
+    *,
+    refetch: bool = False,
+    log: Callable[[str], None] = print,
+) -> Landed:
+    """Land every enabled data type of `stream` for `hours`, in as few windows as possible.
+
+    An hour that this run has landed already is kept, and so is a settled one unless `refetch`. Data types fail one by
+    one: the others still land. Raises LandingFailed naming the ones that did not.
+    """
+    wanted = sorted({hour_of(hour) for hour in hours})
+    landed, causes = Landed(), {}
+    for data_type in settings.enabled_data_types(stream):
+        missing = _missing(manifest, data_type, wanted, run_id, refetch)
+        landed.kept += len(wanted) - len(missing)
+        for window in contiguous(missing):
+            try:
+                _land(client, manifest, settings, stream, data_type, window, run_id, landed, log)
+            except (IterableError, Unreadable, OSError) as cause:
+                if _not_offered(cause):
+                    landed.not_offered.append(data_type)
+                    manifest.add(_nothing(data_type, window, run_id))
+                    log(f"{data_type}: this project does not offer it ({cause}); skipped")
+                    break
+                causes[data_type] = _explained(cause, settings.landing_dir)
+                log(f"{data_type} {window}: {causes[data_type]}")
+                if isinstance(cause, Refused) and cause.status == 401:
+                    # a wrong key is wrong for all: asking on earns 429s for everybody (api.md 1.5)
+                    raise LandingFailed(stream, wanted, causes, landed) from cause
+                break
+    if causes:
+        raise LandingFailed(stream, wanted, causes, landed)
+    return landed
+
+
+def _missing(
+    manifest: Manifest, data_type: str, wanted: list[datetime], run_id: str, refetch: bool
+) -> list[datetime]:
+    done = manifest.landed_by(run_id, data_type)
+    if not refetch:
+        done |= {hour for hour, part in manifest.current(data_type, wanted).items() if part.settled}
+    return [hour for hour in wanted if hour not in done]
+
+
+def _land(
+    client: Client,
+    manifest: Manifest,
+    settings: Settings,
+    stream: str,
+    data_type: str,
+    window: Window,
+    run_id: str,
+    landed: Landed,
+    log: Callable[[str], None],
+) -> None:
+    if window.end > now():
+        raise Refused(f"the window {window} is not over yet: only past hours are complete enough to land")
+    _check_space(settings.landing_dir)
+    with _scratch(settings.landing_dir) as scratch:
+        try:
+            download, cuts = _look(client, manifest, settings, data_type, window, scratch, landed, log)
+        except Broken as cause:
+            if window.end - window.start <= HOUR:
+                raise
+            # long answers are cut by the server now and then (api.md 3.7): ask for half
+            log(f"{data_type} {window}: {cause}; asking for the halves")
+            for half in window.halves():
+                _land(client, manifest, settings, stream, data_type, half, run_id, landed, log)
+            return
+        crashpoint("cut")
+        parts = _keep(manifest, settings, data_type, window, cuts, download, run_id)
+    manifest.add(parts)
+    crashpoint("manifest_written")
+    landed.parts += parts
+    rows, late = sum(part.rows for part in parts), sum(part.late_rows for part in parts)
+    log(f"{data_type} {window}: {rows:,} rows, {late:,} of them late, {download.bytes:,} bytes")
+
+
+def _look(
+    client: Client,
+    manifest: Manifest,
+    settings: Settings,
+    data_type: str,
+    window: Window,
+    scratch: Path,
+    landed: Landed,
+    log: Callable[[str], None],
+) -> tuple[Download, list[Cut]]:
+    filter_field = "profileUpdatedAt" if data_type == "user" else "createdAt"
+    for look in range(1, _LOOKS + 1):
+        file = scratch / f"{data_type}.ndjson"
+        only = settings.user_fields if data_type == "user" else ()
+        # the first hour of users brings everybody who was not updated since: without them profiles would have gaps
+        since = _BEFORE_ITERABLE if data_type == "user" and window.start == hour_of(settings.start_date) else None
+        download = client.export_events(data_type, Window(since or window.start, window.end), file, only)
+        landed.requests += download.requests
+        landed.bytes += download.bytes
+        landed.waited += download.waited
+        crashpoint("downloaded")
+        if download.server_date and download.server_date < window.end:
+            raise Refused(
+                f"Iterable's clock says {download.server_date:%Y-%m-%d %H:%M:%S} UTC, so {window} is not over: "
+                "set this machine's clock right"
+            )
+        try:
+            cuts = cut(file, window, filter_field, scratch / "parts", settings.memory_limit, since)
+        except Unreadable as fault:
+            if look == _LOOKS:
+                kept = settings.landing_dir / "quarantine" / f"{data_type}-{hour_key(window.start)}.ndjson"
+                kept.parent.mkdir(exist_ok=True)
+                shutil.move(file, kept)
+                manifest.quarantine(data_type, window.start, window.end, fault.fault, kept)
+                raise
+            log(f"{data_type} {window}: {fault}; downloading again")
+            continue
+        crashpoint("verified")
+        return download, cuts
+    raise AssertionError("unreachable: the last look returns or raises")
+
+
+def _keep(
+    manifest: Manifest,
+    settings: Settings,
+    data_type: str,
+    window: Window,
+    cuts: list[Cut],
+    download: Download,
+    run_id: str,
+) -> list[Part]:
+    before = manifest.current(data_type, [each.hour for each in cuts])
+    settle = timedelta(hours=settings.settle_after_hours)
+    parts, folders = [], set()
+    for each in cuts:
+        old = before.get(each.hour)
+        path, sha256, size = old and old.path, old and old.sha256, old.bytes if old else 0
+        if each.file is None:
+            path, sha256, size = None, None, 0
+        elif old is None or old.digest != each.digest or not path or not (settings.landing_dir / path).exists():
+            sha256, size = each.sha256, each.bytes
+            path = f"events/hour={hour_key(each.hour)}/data_type={data_type}/part-{str(sha256)[:16]}.parquet"
+            target = settings.landing_dir / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            each.file.replace(target)
+            folders.add(target.parent)
+        parts.append(
+            Part(
+                data_type=data_type,
+                hour=each.hour,
+                window_start=window.start,
+                window_end=window.end,
+                fetched_at=download.fetched_at,
+                settled=download.fetched_at >= each.hour + HOUR + settle,
+                rows=each.rows,
+                late_rows=max(0, each.rows - old.rows) if old else 0,
+                outside_rows=each.outside_rows,
+                bytes=size,
+                digest=each.digest,
+                sha256=sha256,
+                path=path,
+                run_id=run_id,
+            )
+        )
+    for folder in folders:
+        # the rename is durable only when each folder above it is
+        for level in (folder, folder.parent, folder.parent.parent):
+            _sync_folder(level)
+    return parts
+
+
+def _nothing(data_type: str, window: Window, run_id: str) -> list[Part]:
+    moment = now()
+    return [
+        Part(data_type, hour, window.start, window.end, moment, False, 0, 0, 0, 0, EMPTY_DIGEST, None, None, run_id)
+        for hour in window.hours()
+    ]
+
+
+@contextmanager
+def _scratch(landing_dir: Path) -> Iterator[Path]:
+    # beside the files, so that a rename never crosses file systems
+    root = landing_dir / "scratch"
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
+    with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _sweep(root: Path) -> None:
+    # a killed process cannot tidy up after itself, so the next one does
+    for left in root.iterdir():
+        owner = left.name.partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_space(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < _SPARE_BYTES:
+        raise OSError(28, f"only {free // 2**20} MiB are free, {_SPARE_BYTES // 2**20} MiB are needed", str(folder))
+
+
+def _not_offered(cause: Exception) -> bool:
+    return isinstance(cause, Refused) and cause.status == 400 and "dataTypeName" in str(cause)
+
+
+def _explained(cause: Exception, folder: Path) -> Exception:
+    if isinstance(cause, OSError):
+        return Broken(f"{cause.strerror or cause} at {folder}: free space there, or set ITERABLE_DATA_DIR elsewhere")
+    return cause
+
+

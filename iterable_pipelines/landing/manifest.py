@@ -1,0 +1,184 @@
+"""The manifest: which file holds which hour of which data type, in SQLite beside the files."""
+
+import sqlite3
+from collections.abc import Iterable as Many
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+_SCHEMA = """
+create table if not exists parts (
+    id integer primary key autoincrement,
+    data_type text not null,
+    hour text not null,
+    window_start text not null,
+    window_end text not null,
+    fetched_at text not null,
+    pass text not null check (pass in ('fresh', 'settled')),
+    rows integer not null,
+    late_rows integer not null,
+    outside_rows integer not null,
+    bytes integer not null,
+    digest text not null,
+    sha256 text,
+    path text,
+    run_id text not null
+);
+create index if not exists parts_by_hour on parts (data_type, hour, fetched_at);
+create table if not exists quarantine (
+    id integer primary key autoincrement,
+    data_type text not null,
+    window_start text not null,
+    window_end text not null,
+    found_at text not null,
+    line integer not null,
+    byte_offset integer not null,
+    reason text not null,
+    path text not null
+);
+create table if not exists tokens (token integer primary key autoincrement);
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One landed hour of one data type. `path` is relative to the landing folder, None when the hour is empty.
+
+    `digest` names the rows whatever their order; `late_rows` counts what an earlier pass of the same hour lacked;
+    `outside_rows` counts records whose createdAt lies outside the window they came in.
+    """
+
+    data_type: str
+    hour: datetime
+    window_start: datetime
+    window_end: datetime
+    fetched_at: datetime
+    settled: bool
+    rows: int
+    late_rows: int
+    outside_rows: int
+    bytes: int
+    digest: str
+    sha256: str | None
+    path: str | None
+    run_id: str
+
+
+class Manifest:
+    """The record of every landed part. Rows are only ever added; the newest fetch of an hour is the one that counts."""
+
+    def __init__(self, root: Path) -> None:
+        """Open, or make, the manifest of the landing folder `root`."""
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        with self._connection() as con:
+            # two processes may make the file at once: one of them waits here
+            con.execute("begin immediate")
+            for statement in _SCHEMA.split(";\n"):
+                con.execute(statement)
+            con.commit()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        con = sqlite3.connect(self.root / "manifest.db", timeout=60, isolation_level=None)
+        try:
+            con.execute("pragma busy_timeout = 60000")
+            con.execute("pragma journal_mode = wal")
+            con.execute("pragma synchronous = full")
+            yield con
+        finally:
+            con.close()
+
+    def add(self, parts: Many[Part]) -> None:
+        """Record parts whose files are already durable, all of them or none."""
+        rows = [
+            (
+                each.data_type,
+                _text(each.hour),
+                _text(each.window_start),
+                _text(each.window_end),
+                each.fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
+                "settled" if each.settled else "fresh",
+                each.rows,
+                each.late_rows,
+                each.outside_rows,
+                each.bytes,
+                each.digest,
+                each.sha256,
+                each.path,
+                each.run_id,
+            )
+            for each in parts
+        ]
+        with self._connection() as con:
+            con.execute("begin immediate")
+            con.executemany(
+                "insert into parts (data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, "
+                "outside_rows, bytes, digest, sha256, path, run_id) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                rows,
+            )
+            con.commit()
+
+    def current(self, data_type: str, hours: Many[datetime] | None = None) -> dict[datetime, Part]:
+        """The part that counts for each landed hour of a data type: the newest fetch. None for hours means all."""
+        wanted = None if hours is None else set(hours)
+        clause, span = "", ()
+        if wanted is not None:
+            if not wanted:
+                return {}
+            clause, span = "and hour between ? and ?", (_text(min(wanted)), _text(max(wanted)))
+        with self._connection() as con:
+            found = con.execute(
+                "select data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, "
+                "bytes, digest, sha256, path, run_id from (select *, row_number() over (partition by hour "
+                f"order by fetched_at desc, id desc) as newest from parts where data_type = ? {clause}) "
+                "where newest = 1 order by hour",
+                (data_type, *span),
+            ).fetchall()
+        parts = (_part(row) for row in found)
+        return {each.hour: each for each in parts if wanted is None or each.hour in wanted}
+
+    def landed_by(self, run_id: str, data_type: str) -> set[datetime]:
+        """The hours of a data type that a run, or the run it retries, has landed already."""
+        with self._connection() as con:
+            found = con.execute("select hour from parts where run_id = ? and data_type = ?", (run_id, data_type))
+            return {_moment(hour) for (hour,) in found}
+
+    def quarantine(
+        self, data_type: str, window_start: datetime, window_end: datetime, fault: tuple[int, int, str], path: Path
+    ) -> None:
+        """Record a file with a line that cannot be read: `fault` is (line from 1, byte offset from 0, reason)."""
+        with self._connection() as con:
+            con.execute(
+                "insert into quarantine (data_type, window_start, window_end, found_at, line, byte_offset, reason, path)"
+                " values (?,?,?,?,?,?,?,?)",
+                (
+                    data_type,
+                    _text(window_start),
+                    _text(window_end),
+                    _text(datetime.now(UTC)),
+                    *fault,
+                    str(path.relative_to(self.root)),
+                ),
+            )
+
+    def next_token(self) -> int:
+        """A number larger than every one given before, to any process: a writer with an older one is stale."""
+        with self._connection() as con:
+            return int(con.execute("insert into tokens default values").lastrowid or 0)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _part(row: tuple) -> Part:  # type: ignore[type-arg]
+    data_type, hour, start, end, fetched_at, kind, *rest = row
+    moments = (_moment(hour), _moment(start), _moment(end), datetime.fromisoformat(fetched_at))
+    return Part(data_type, *moments, kind == "settled", *rest)

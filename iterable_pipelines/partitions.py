@@ -1,0 +1,20 @@
+"""The hourly partitions that landing and streams share, and the span of hours one run of an asset is about."""
+
+import dagster as dg
+
+from iterable_pipelines.hours import HOUR_FORMAT, iterate_hours
+from iterable_pipelines.settings import Settings
+
+# a week in one run: long enough for a backfill, short enough that a failed one costs little
+HOURS_PER_RUN = 168
+
+
+def hourly(settings: Settings) -> dg.HourlyPartitionsDefinition:
+    """One partition per UTC hour since the project's start date, keyed like 2026-11-01T03."""
+    return dg.HourlyPartitionsDefinition(start_date=settings.start_date, fmt=HOUR_FORMAT, timezone="UTC")
+
+
+def hours_of_run(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list:  # type: ignore[type-arg]
+    """Every hour of this run, one or many: a ranged run has no single partition key."""
+    window = context.partition_time_window
+    return list(iterate_hours(window.start, window.end))

@@ -1,0 +1,69 @@
+"""The documented limits, enforced as sliding windows per key (api.md 2.1)."""
+
+import re
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `calls` in any `seconds`, counted together over all paths that match."""
+
+    name: str
+    method: str
+    path: str
+    calls: int
+    seconds: float
+
+
+LIMITS = (
+    Limit("export", "GET", r"/api/export/data\.(json|csv)", 4, MINUTE),
+    Limit("export start", "POST", r"/api/export/start", 1, 1),
+    Limit("export files", "GET", r"/api/export/\d+/files", 1, 1),
+    Limit("export cancel", "DELETE", r"/api/export/\d+", 1, 1),
+    Limit("list users", "GET", r"/api/lists/getUsers", 5, MINUTE),
+    Limit("list preview", "GET", r"/api/lists/previewUsers", 5, MINUTE),
+    Limit("list size", "GET", r"/api/lists/\d+/size", 5, MINUTE),
+    Limit("campaign metrics", "GET", r"/api/campaigns/metrics", 10, MINUTE),
+    Limit("campaigns", "GET", r"/api/campaigns(/\d+|/recurring/\d+/childCampaigns)?", 100, 1),
+    Limit("channels", "GET", r"/api/channels", 100, 1),
+    Limit("lists", "GET", r"/api/lists", 100, 1),
+    Limit("message types", "GET", r"/api/messageTypes", 100, 1),
+    Limit("templates", "GET", r"/api/templates(/(email|embedded|push|sms)/get|/getByClientTemplateId)?", 100, 1),
+    Limit("catalogs", "GET", r"/api/catalogs(/[^/]+/items)?", 100, 1),
+    Limit("user fields", "GET", r"/api/users/getFields", 3, 1),
+    Limit("forgotten users", "GET", r"/api/users/forgotten(UserIds)?", 3, 1),
+    Limit("sent messages", "GET", r"/api/users/getSentMessages", 3, 1),
+    Limit("user reads", "GET", r"/api/users/(?!getFields|forgotten|getSentMessages).+", 100, 1),
+    Limit("user events", "GET", r"/api/events/.+", 100, 1),
+    Limit("user update", "POST", r"/api/users/update", 500, 1),
+    Limit("user bulk update", "POST", r"/api/users/bulkUpdate", 5, 1),
+    Limit("track", "POST", r"/api/events/track", 2000, 1),
+    Limit("bulk track", "POST", r"/api/events/trackBulk", 10, 1),
+)
+
+
+class Limits:
+    """Counts the calls of each key; `relaxed` lifts the limit on exports, for a demo."""
+
+    def __init__(self, relaxed: bool = False):
+        self._rules = [(each, re.compile(each.path)) for each in LIMITS if not (relaxed and each.name == "export")]
+        self._calls: dict[tuple[str, str], deque[float]] = defaultdict(deque)
+        self._lock = threading.Lock()
+
+    def allow(self, key: str, method: str, path: str) -> bool:
+        """Count one call; False, and not counted, if it is one too many."""
+        for rule, pattern in self._rules:
+            if rule.method == method and pattern.fullmatch(path):
+                with self._lock:
+                    calls, moment = self._calls[(key, rule.name)], time.monotonic()
+                    while calls and calls[0] <= moment - rule.seconds:
+                        calls.popleft()
+                    if len(calls) >= rule.calls:
+                        return False
+                    calls.append(moment)
+        return True

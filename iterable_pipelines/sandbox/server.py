@@ -1,0 +1,189 @@
+"""The sandbox as a server: one application, run in the foreground for people or in a thread for tests."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from iterable_pipelines.sandbox.errors import bad_params, unknown_route
+from iterable_pipelines.sandbox.exports import export_routes
+from iterable_pipelines.sandbox.faults import Fault, Faults
+from iterable_pipelines.sandbox.front import Front
+from iterable_pipelines.sandbox.jobs import JobBoard, job_routes
+from iterable_pipelines.sandbox.limits import Limits
+from iterable_pipelines.sandbox.lookups import lookup_routes
+from iterable_pipelines.sandbox.metrics import metric_routes
+from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog
+from iterable_pipelines.sandbox.shelves import shelf_routes
+from iterable_pipelines.sandbox.template_details import template_routes
+from iterable_pipelines.sandbox.user_reads import user_read_routes
+from iterable_pipelines.sandbox.wire import OpenProtocol
+from iterable_pipelines.sandbox.world import World
+from iterable_pipelines.sandbox.writing import write_routes
+
+KEY = "sandbox"
+READ_ONLY_KEY = "sandbox-read-only"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: where it listens, what opens it, the world it shows, and what it was asked."""
+
+    url: str
+    key: str
+    read_only_key: str
+    world: World
+    log: RequestLog
+    faults: Faults
+
+    def requests(self, path: str = "") -> list[LoggedRequest]:
+        """The requests so far whose path begins with `path`, in order of arrival."""
+        return self.log.entries(path)
+
+    def fault(
+        self,
+        kind: str,
+        path: str = "/api/export/data.json",
+        match: dict[str, str] | None = None,
+        times: int | None = 1,
+        after: int = 0,
+        **options: Any,
+    ) -> None:
+        """Script a fault (sandbox.faults.Fault says what each part means). Raises ValueError for an unknown kind."""
+        self.faults.add(Fault(kind, path, match or {}, times, after, options))
+
+
+def make_app(
+    world: World,
+    log: RequestLog,
+    faults: Faults,
+    relaxed: bool = False,
+    gzip: bool = False,
+    key: str = KEY,
+    read_only_key: str = READ_ONLY_KEY,
+    job_seconds: float = 0.2,
+    file_bytes: int = 10_000_000,
+    url_seconds: float = 1800,
+) -> ASGIApp:
+    """The whole application as ASGI.
+
+    relaxed: lifts the export limit. gzip: compresses for clients that accept it. job_seconds: how long an export job
+    runs. file_bytes: largest file of a job. url_seconds: life of a file's URL.
+    """
+    routes = [
+        *export_routes(world, gzip),
+        *job_routes(JobBoard(world, job_seconds, file_bytes, url_seconds)),
+        *metric_routes(world),
+        *template_routes(world),
+        *lookup_routes(world),
+        *shelf_routes(world),
+        *write_routes(world),
+        *user_read_routes(world),
+        *_control_routes(log, faults),
+    ]
+    starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
+    return Front(starlette, log, faults, Limits(relaxed), key, read_only_key)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    return unknown_route()
+
+
+def _control_routes(log: RequestLog, faults: Faults) -> list[Route]:
+    async def script(request: Request) -> Response:
+        asked = await request.json()
+        try:
+            known = {name: asked.pop(name) for name in ("kind", "path", "match", "times", "after") if name in asked}
+            fault = Fault(**known, options=asked)
+        except (TypeError, ValueError) as wrong:
+            return bad_params(str(wrong))
+        faults.add(fault)
+        return JSONResponse(asdict(fault), 201)
+
+    async def call_off(request: Request) -> Response:
+        faults.clear()
+        return Response(status_code=204)
+
+    async def requests(request: Request) -> Response:
+        return JSONResponse(
+            {"requests": [each.as_json() for each in log.entries(request.query_params.get("path", ""))]}
+        )
+
+    return [
+        Route("/_sandbox/faults", script, methods=["POST"]),
+        Route("/_sandbox/faults", call_off, methods=["DELETE"]),
+        Route("/_sandbox/requests", requests),
+    ]
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, http=OpenProtocol, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
+    )
+
+
+@contextmanager
+def running_sandbox(
+    seed: int = 1,
+    users: int = 300,
+    activity: float = 1.0,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    project_type: str = "email",
+    world: World | None = None,
+    relaxed: bool = False,
+    **options: Any,
+) -> Iterator[Sandbox]:
+    """A sandbox on a free port of 127.0.0.1, in a thread, stopped when the block ends.
+
+    The parameters are World's (or a ready `world`), then make_app's, by name in `options`.
+    """
+    world = world or World(seed, users, activity, start, end, project_type)
+    log, faults = RequestLog(), Faults()
+    server = _server(make_app(world, log, faults, relaxed, **options))
+    key, read_only_key = options.get("key", KEY), options.get("read_only_key", READ_ONLY_KEY)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True)
+    thread.start()
+    try:
+        yield Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}", key, read_only_key, world, log, faults)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+
+
+def run_sandbox(
+    port: int = 8800,
+    seed: int = 1,
+    users: int = 300,
+    activity: float = 1.0,
+    relaxed: bool = False,
+    project_type: str = "email",
+) -> None:
+    """Serve a living world on 127.0.0.1 until interrupted; says first where, with which keys, and what is relaxed."""
+    world = World(seed, users, activity, project_type=project_type)
+    app = make_app(world, RequestLog(), Faults(), relaxed)
+    with socket.create_server(("127.0.0.1", port), backlog=128) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        print(f"Sandbox of Iterable at {url} (seed {seed}, {users} users, {project_type}-based project)")
+        print(f"Keys: {KEY} (server-side), {READ_ONLY_KEY} (may not export)")
+        print(
+            "Export limit relaxed: any number of exports a minute"
+            if relaxed
+            else "Limits as documented: 4 exports a minute",
+            flush=True,
+        )
+        _server(app).run(sockets=[listening])

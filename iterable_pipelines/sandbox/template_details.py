@@ -1,0 +1,110 @@
+"""Templates in full, one shape per medium (api.md 5.5)."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from iterable_pipelines.sandbox.errors import bad_params, not_found
+from iterable_pipelines.sandbox.objects import CREATOR, Campaign
+from iterable_pipelines.sandbox.oddities import stamp
+from iterable_pipelines.sandbox.world import World
+
+MEDIUM = {"email": "Email", "push": "Push", "sms": "SMS", "inapp": "InApp", "embedded": "Embedded"}
+
+
+def detail(campaign: Campaign) -> dict[str, Any]:
+    """The template of a campaign as its medium's GET …/get shows it."""
+    fields: dict[str, Any] = {
+        "templateId": campaign.template_id,
+        "name": campaign.template_name,
+        "messageTypeId": campaign.message_type_id,
+        "clientTemplateId": f"client-{campaign.template_id}",
+        "locale": "",
+        "isDefaultLocale": True,
+    }
+    times = {"createdAt": stamp(campaign.created), "updatedAt": stamp(campaign.created)}
+    own: dict[str, dict[str, Any]] = {
+        "Email": {
+            "subject": campaign.name,
+            "preheaderText": "",
+            "fromName": "Example",
+            "fromEmail": "hello@example.com",
+            "replyToEmail": "hello@example.com",
+            "ccEmails": [],
+            "bccEmails": [],
+            "html": "<html><body>Hi {{firstName}}</body></html>",
+            "plainText": "Hi {{firstName}}",
+            "linkParams": [{"key": "utm_source", "value": "iterable"}],
+            "dataFeedIds": [],
+            "creatorUserId": CREATOR,
+            "metadata": campaign.template_as_json(),
+        },
+        "Push": {
+            "title": campaign.name,
+            "message": "Hi {{firstName}}",
+            "payload": {"a": "2"},
+            "deeplink": {"ios": f"app://offer/{campaign.id}", "android": f"app://offer/{campaign.id}"},
+            "sound": "",
+            "badge": "",
+            "buttons": [],
+            "wake": False,
+            "isSilentPush": False,
+        }
+        | times,
+        "SMS": {"message": "Hi {{firstName}}, reply STOP", "imageUrl": "", "linkParams": []} | times,
+        "InApp": {
+            "html": "<html><body>Hi</body></html>",
+            "payload": {},
+            "inAppDisplaySettings": {
+                "top": {"percentage": 0},
+                "bottom": {"displayOption": "AutoExpand"},
+                "shouldAnimate": True,
+            },
+            "inboxMetadata": {"title": campaign.name, "subtitle": "", "icon": ""},
+            "campaignId": campaign.id,
+        },
+        "Embedded": {
+            "title": campaign.name,
+            "body": "Hi",
+            "elements": {
+                "buttons": [
+                    {"id": "buy", "title": "Buy", "action": {"type": "openUrl", "data": "https://example.com"}}
+                ],
+                "text": [],
+            },
+            "payload": {},
+            "campaignId": campaign.id,
+        },
+    }
+    return fields | own[campaign.medium]
+
+
+def template_routes(world: World) -> list[Route]:
+    """templates/{email,push,sms,inapp,embedded}/get and getByClientTemplateId."""
+
+    def known() -> list[Campaign]:
+        return world.objects.campaigns(int(world.now().timestamp()))
+
+    def get(request: Request) -> Response:
+        asked = request.query_params.get("templateId", "")
+        if not asked.isdigit():
+            return bad_params("templateId is required")
+        for each in known():
+            if each.template_id == int(asked) and each.medium == MEDIUM.get(request.path_params["medium"]):
+                if request.query_params.get("locale"):
+                    return not_found("Content does not exist for specified locale")
+                return JSONResponse(detail(each))
+        return not_found(f"Template not found: {asked}")
+
+    def by_client_id(request: Request) -> Response:
+        asked = request.query_params.get("clientTemplateId", "")
+        rows = [
+            {"templateId": each.template_id, "campaignId": each.id, "locales": []}
+            for each in known()
+            if asked == f"client-{each.template_id}"
+        ]
+        return JSONResponse({"templates": rows})
+
+    return [Route("/api/templates/{medium}/get", get), Route("/api/templates/getByClientTemplateId", by_client_id)]

@@ -1,0 +1,340 @@
+"""Every setting of the project: one model, read from the environment, `.env` and `iterable.yml`, in that order.
+
+What it does not know it refuses. Nothing is read when this module is imported: `load_settings` reads.
+"""
+
+import os
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from iterable_pipelines import settings_values as values
+from iterable_pipelines.data_types import DATA_TYPE, STREAM, USERS
+from iterable_pipelines.hours import now
+from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, read_sources
+
+REGIONS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
+# without these a user could not be merged, whatever else is wanted
+IDENTITY_FIELDS = ("email", "userId", "itblUserId", "profileUpdatedAt")
+# where neither may stand: the one is needed to find the file, the other is a secret
+_NOT_IN_YAML = ("project_root", "api_key")
+# Iterable's keys are 32 hexadecimal digits: one pasted into the wrong line must not come back in an error
+_KEY_SHAPED = re.compile(r"[0-9a-fA-F]{32,}")
+_PLAIN = {
+    "bool_parsing": "write true or false",
+    "bool_type": "write true or false",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
+}
+
+
+class SettingsError(Exception):
+    """Settings that nothing can be done with. The text names each, what was given, and what is allowed."""
+
+
+def _thirty_days_ago() -> datetime:
+    return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+
+
+def _lower(given: Any) -> Any:
+    return given.lower() if isinstance(given, str) else given
+
+
+def _key(given: Any) -> Any:
+    text = given.get_secret_value() if isinstance(given, SecretStr) else given
+    return (values.api_key(text) or None) if isinstance(text, str) else given
+
+
+def _data_types(given: Any) -> tuple[str, ...]:
+    named = values.names(given)
+    unknown = [f"{name!r} is no data type of Iterable{_near(name)}" for name in named if name not in DATA_TYPE]
+    if unknown:
+        raise ValueError("; ".join(unknown))
+    return named
+
+
+def _near(name: str) -> str:
+    return values.did_you_mean(name, DATA_TYPE) or f" (there are {', '.join(DATA_TYPE)})"
+
+
+class Settings(BaseSettings):
+    """The settings of one project. Made by `load_settings`; made by hand, it reads nothing but its arguments."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    project_root: Path = Field(
+        default_factory=lambda: _checkout(),
+        description="The folder with `.env` and `iterable.yml`; relative paths begin here. From the environment only.",
+        json_schema_extra={"default": "the project's folder"},
+    )
+    api_key: Annotated[SecretStr | None, BeforeValidator(_key)] = Field(
+        None, description="A server-side key of your Iterable project. Never in `iterable.yml` or in code."
+    )
+    region: Annotated[Literal["us", "eu"], BeforeValidator(_lower)] = Field(
+        "us", description="Iterable's data center: `us` or `eu`. The key works in one of them only."
+    )
+    base_url: Annotated[str, BeforeValidator(values.base_url)] | None = Field(
+        None, description="Where to ask instead of the region's own address. https, or http to this machine."
+    )
+    project_type: Annotated[Literal["email", "userid", "hybrid"], BeforeValidator(_lower)] = Field(
+        "email", description="What identifies a user in your Iterable project: `email`, `userid` or `hybrid`."
+    )
+    data_dir: Path = Field(
+        Path("data"), description="Landing files, warehouse, ledger and Dagster's home lie below it."
+    )
+    warehouse: Path | None = Field(
+        None,
+        description="The DuckDB file that is written.",
+        json_schema_extra={"default": "`iterable.duckdb` in the data folder"},
+    )
+    start_date: Annotated[datetime, BeforeValidator(values.start_date)] = Field(
+        default_factory=_thirty_days_ago,
+        description="The first hour to import: `2026-11-01`, `2026-11-01T03` (UTC) or `2026-11-01T03:00:00Z`.",
+        json_schema_extra={"default": "30 days ago, moving on daily"},
+    )
+    data_types: Annotated[tuple[str, ...], BeforeValidator(_data_types)] = Field(
+        (),
+        description="Activity events to import, such as `emailSend,emailOpen`. Users come too, unless skipped.",
+        json_schema_extra={"default": "all"},
+    )
+    profile_fields: Annotated[dict[str, str], BeforeValidator(values.pairs)] = Field(
+        {},
+        description="Your own user fields as columns of the profile: `tier=loyaltyTier,points=loyaltyPoints`.",
+        json_schema_extra={"default": "none"},
+    )
+    user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
+        (),
+        description="User fields to import. Those that identify a user, and those in `profile_fields`, always come along.",
+        json_schema_extra={"default": "all"},
+    )
+    skip_users: bool = Field(False, description="Import activity only.")
+    skip_activity: bool = Field(False, description="Import users only.")
+    keep_updated: bool = Field(True, description="Whether the hourly schedules are on. Off: you start every import.")
+    memory_limit: Annotated[str, BeforeValidator(values.memory)] = Field(
+        "1GB", description="How much memory DuckDB may use; beyond it, it works on disk."
+    )
+    settle_after_hours: int = Field(
+        3, ge=0, le=168, description="An hour is fetched once more when it is this old, for what arrived late."
+    )
+    fresh_after_minutes: int = Field(
+        10, ge=0, le=59, description="Minutes to wait after an hour closes before it is fetched for the first time."
+    )
+    requests_relaxed: bool = Field(
+        False, description="Ask faster than Iterable's limits allow. For the sandbox on this machine only."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments only: `load_settings` reads the rest, so that it can say where a wrong value stands."""
+        return (init_settings,)
+
+    @field_validator("data_dir", "warehouse")
+    @classmethod
+    def _resolve(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        # once, against the project: every process sees the same file, whatever folder it was started in
+        root = info.data.get("project_root", Path.cwd())
+        return None if path is None else (root / path.expanduser()).resolve()
+
+    @field_validator("user_fields")
+    @classmethod
+    def _with_what_is_needed(cls, fields: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        mapped = info.data.get("profile_fields", {}).values()
+        return tuple(dict.fromkeys((*IDENTITY_FIELDS, *fields, *mapped))) if fields else ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "Settings":
+        if self.skip_users and self.skip_activity:
+            raise ValueError(
+                f"{PREFIX}SKIP_USERS and {PREFIX}SKIP_ACTIVITY are both on: nothing is left to import; turn one off"
+            )
+        if not any(self.enabled_data_types(stream) for stream in STREAM):
+            raise ValueError(
+                f"{PREFIX}SKIP_USERS is on and {PREFIX}DATA_TYPES names users only: nothing is left to import"
+            )
+        if self.requests_relaxed and not values.is_loopback(self.url):
+            raise ValueError(
+                f"{PREFIX}REQUESTS_RELAXED is for the sandbox on this machine: Iterable itself has limits; turn it off"
+            )
+        if self.warehouse_path == self.published_path:
+            raise ValueError(f"{PREFIX}WAREHOUSE must not be {self.published_path}: the copy for readers lies there")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Where to ask, without a slash at the end."""
+        return self.base_url or REGIONS[self.region]
+
+    @property
+    def landing_dir(self) -> Path:
+        return self.data_dir / "landing"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.warehouse or self.data_dir / "iterable.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The copy for readers, replaced after each run."""
+        return self.data_dir / "iterable.read.duckdb"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.data_dir / "ledger.db"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.data_dir / "dagster"
+
+    def enabled_data_types(self, stream: str) -> tuple[str, ...]:
+        """The data types of a stream that are to be imported; empty when the stream is off. KeyError if there is none."""
+        if stream == USERS:
+            return () if self.skip_users else STREAM[stream].data_types
+        if self.skip_activity:
+            return ()
+        return tuple(name for name in STREAM[stream].data_types if not self.data_types or name in self.data_types)
+
+    def required_api_key(self) -> str:
+        """The key as text, for the request header alone. Raises SettingsError when there is none."""
+        if self.api_key is None:
+            raise SettingsError(
+                f"{PREFIX}API_KEY is not set, so Iterable cannot be asked; nothing was changed.\n"
+                f"Write {PREFIX}API_KEY=… into {self.project_root / DOTENV}, then: iterable-pipelines check"
+            )
+        return self.api_key.get_secret_value()
+
+
+class Description(NamedTuple):
+    """One row of the README's table. `yaml` is empty for what may not stand in `iterable.yml`."""
+
+    env: str
+    yaml: str
+    default: str
+    description: str
+
+
+def describe_settings() -> list[Description]:
+    """Every setting, in the order of the model."""
+    return [
+        Description(
+            PREFIX + name.upper(),
+            "" if name in _NOT_IN_YAML else name,
+            _default_text(field),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default_text(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "default" in extra:
+        return str(extra["default"])
+    if field.default is None:
+        return "none"
+    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+
+
+def load_settings(project_root: Path | None = None) -> Settings:
+    """Read the settings: the environment wins over `.env`, which wins over `iterable.yml`.
+
+    Raises SettingsError with every problem on a line of its own. Warns (SettingsWarning) where white space or quotes
+    around a value were taken off. An empty value counts as not set.
+    """
+    root = _root(project_root)
+    variables = {each.env for each in describe_settings()}
+    found = read_sources(Settings, root, variables, {each.yaml for each in describe_settings()} - {""})
+    problems = found.problems
+    settings: Settings | None = None
+    try:
+        settings = Settings(**{**found.given, "project_root": root})
+    except ValidationError as error:
+        problems += _explained(error, found.given, found.places)
+    if settings is not None:
+        problems += _unusable_paths(settings)
+    if problems or settings is None:
+        # `from None`, and no chaining: the library's own error holds what was given, the key among it
+        raise SettingsError(_text(problems, found.given.get("api_key"))) from None
+    return settings
+
+
+def _checkout() -> Path:
+    """The project's folder: the one this package was installed from, else the working directory."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def _root(asked: Path | None) -> Path:
+    named = asked or os.environ.get(f"{PREFIX}PROJECT_ROOT", "").strip()
+    root = Path(named).expanduser().resolve() if named else _checkout()
+    if not root.is_dir():
+        raise SettingsError(f"{PREFIX}PROJECT_ROOT is {str(root)!r}: there is no such folder")
+    return root
+
+
+def _explained(error: ValidationError, given: dict[str, Any], places: dict[str, str]) -> list[str]:
+    lines = []
+    for each in error.errors(include_input=False, include_url=False):
+        message = _PLAIN.get(each["type"], each["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
+        name = str(each["loc"][0]) if each["loc"] else ""
+        if name not in places:
+            lines.append(message)
+            continue
+        label = f"{name} in {YAML}" if places[name] == YAML else f"{PREFIX}{name.upper()} in {places[name]}"
+        shown = "" if name == "api_key" else f" is {_short(given[name])}"
+        lines.append(f"{label}{shown}: {message}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _unusable_paths(settings: Settings) -> list[str]:
+    """Paths that cannot be written, found before anything is downloaded."""
+    problems = []
+    for name, folder in (("DATA_DIR", settings.data_dir), ("WAREHOUSE", settings.warehouse_path.parent)):
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        if not nearest.is_dir():
+            problems.append(f"{PREFIX}{name}: {folder} cannot be a folder, because {nearest} is a file")
+        elif not os.access(nearest, os.W_OK | os.X_OK):
+            problems.append(f"{PREFIX}{name}: {folder} cannot be written: no permission for {nearest}")
+    if settings.warehouse_path.is_dir():
+        problems.append(f"{PREFIX}WAREHOUSE: {settings.warehouse_path} is a folder; name a file in it")
+    return list(dict.fromkeys(problems))
+
+
+def _text(problems: list[str], key: SecretStr | None) -> str:
+    count = "A setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+    text = "\n".join(f"  {problem}" for problem in problems)
+    if key is not None and len(key) >= 16:
+        text = text.replace(key.get_secret_value(), "(hidden)")
+    text = _KEY_SHAPED.sub("(hidden: it looks like a key)", text)
+    return f"{count} wrong; nothing was started or changed.\n{text}\nNext: correct that, then iterable-pipelines check"

@@ -1,0 +1,128 @@
+"""One asset per stream: its DuckDB table, loaded from landing, with the checks that tell whether it can be trusted."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from iterable_pipelines.data_types import STREAMS, USERS, Stream
+from iterable_pipelines.failures import explained
+from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
+from iterable_pipelines.resources import open_project
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.checks import CHECKS, check_hours
+from iterable_pipelines.streams.load import load_hours
+from iterable_pipelines.streams.tables import columns_of
+from iterable_pipelines.streams.unmapped import unmapped_fields
+
+
+def stream_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """One asset per enabled stream."""
+    return [_stream_asset(stream, settings) for stream in STREAMS if settings.enabled_data_types(stream.name)]
+
+
+def stream_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """One step of partitioned checks per enabled stream."""
+    return [_stream_check(stream, settings) for stream in STREAMS if settings.enabled_data_types(stream.name)]
+
+
+def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
+    how = "merged by identity, the newest version of each" if stream.name == USERS else "each hour replaced as a whole"
+
+    @dg.asset(
+        key=["streams", stream.name],
+        deps=[["landing", stream.name]],
+        partitions_def=hourly(settings),
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=HOURS_PER_RUN),
+        group_name="streams",
+        kinds={"duckdb", "table"},
+        owners=["team:data"],
+        pool="warehouse",
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(hours=6), warn_window=timedelta(hours=3)
+        ),
+        metadata={
+            "dagster/column_schema": _column_schema(stream),
+            "dagster/table_name": f"iterable.streams.{stream.name}",
+        },
+        description=(
+            f"{stream.title}: the table `streams.{stream.name}`, {how}, one transaction per window. Rebuilt from landing "
+            "without the network whenever you like."
+        ),
+    )
+    def load(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        hours = hours_of_run(context)
+        with explained(context):
+            project, manifest, warehouse = open_project(context.log.info)
+            warehouse.prepare()
+            loaded = load_hours(
+                warehouse, manifest, project, stream.name, hours, context.run_id, log=context.log.info
+            )
+            fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
+            total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
+        if loaded.not_landed:
+            raise dg.Failure(
+                f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed yet, the first is "
+                f"{loaded.not_landed[0]}. What is landed is loaded and safe. Next: materialize landing/{stream.name} for "
+                "these hours",
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "rows": loaded.rows,
+                "late_rows": loaded.late_rows,
+                "hours_changed": len(loaded.hours),
+                "parts_unchanged": loaded.unchanged,
+                "fields_without_a_column": dg.MetadataValue.json(fields),
+                "dagster/row_count": total,
+            }
+        )
+
+    return load
+
+
+def _column_schema(stream: Stream) -> dg.TableSchema:
+    columns = [dg.TableColumn(column.name, column.type) for column in columns_of(stream)]
+    own = [
+        dg.TableColumn("record", "JSON", description="the whole record, as it was received"),
+        dg.TableColumn("_hour", "TIMESTAMP", description="the partition the record came in, UTC"),
+        dg.TableColumn("_source", "VARCHAR", description="export or webhook"),
+        dg.TableColumn("_loaded_at", "TIMESTAMP", description="when it was written here, UTC"),
+        dg.TableColumn("_load_id", "BIGINT", description="grows with every load"),
+    ]
+    key = dg.TableColumn("user_key", "VARCHAR", description="lower-cased email, else the user's id")
+    if stream.name == USERS:
+        return dg.TableSchema([key, *columns, *own])
+    ids = [
+        dg.TableColumn("data_type", "VARCHAR", description="Iterable's name of the event"),
+        dg.TableColumn("event_id", "VARCHAR", description="hash of what the event says; twins have an ordinal in it"),
+    ]
+    return dg.TableSchema([*ids, key, *columns, *own])
+
+
+def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            check.name,
+            asset=["streams", stream.name],
+            description=check.description,
+            blocking=check.blocking,
+            partitions_def=hourly(settings),
+        )
+        for check in CHECKS
+        if check.holds_for(stream)
+    ]
+
+    @dg.multi_asset_check(name=f"check_{stream.name}", specs=specs, pool="warehouse")
+    def check(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        project, manifest, warehouse = open_project(context.log.info)
+        for outcome in check_hours(warehouse, manifest, project, stream, hours_of_run(context)):
+            yield dg.AssetCheckResult(
+                passed=outcome.passed,
+                check_name=outcome.check.name,
+                asset_key=["streams", stream.name],
+                severity=dg.AssetCheckSeverity.ERROR if outcome.check.blocking else dg.AssetCheckSeverity.WARN,
+                metadata=outcome.numbers,
+                description=outcome.text,
+            )
+
+    return check

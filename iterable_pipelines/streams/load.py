@@ -1,0 +1,216 @@
+"""Load hours from landing into a stream's table: one transaction per batch, together with its row in the load log."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.data_types import STREAM, USERS, Stream
+from iterable_pipelines.hours import hour_key, hour_of
+from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
+from iterable_pipelines.streams.landed import landed_sql
+from iterable_pipelines.streams.tables import columns_of, extraction_sql, user_key_sql
+from iterable_pipelines.streams.users import merge_users
+from iterable_pipelines.streams.warehouse import Warehouse
+
+# bounds the size of one transaction, and with it memory and the write-ahead log
+_ROWS_PER_TRANSACTION = 3_000_000
+
+
+class StaleWriter(Exception):
+    """A newer attempt at the same hours has been here already; this one must not write."""
+
+
+@dataclass
+class Loaded:
+    """What one call of `load_hours` did: rows written, hours left alone because nothing in them changed."""
+
+    rows: int = 0
+    late_rows: int = 0
+    hours: set[datetime] = field(default_factory=set)
+    unchanged: int = 0
+    not_landed: list[str] = field(default_factory=list)
+
+
+def load_hours(
+    warehouse: Warehouse,
+    manifest: Manifest,
+    settings: Settings,
+    stream: str,
+    hours: Iterable[datetime],
+    run_id: str,
+    *,
+    log: Callable[[str], None] = print,
+) -> Loaded:
+    """Bring the landed parts of `hours` into the stream's table; parts that are there already are left alone.
+
+    Events replace their hour, users merge by identity. Raises StaleWriter, WarehouseFailed, or FileNotFoundError when
+    a landing file is gone. What has not landed is named in the result, not guessed.
+    """
+    token = manifest.next_token()
+    wanted = sorted({hour_of(hour) for hour in hours})
+    loaded = Loaded()
+    parts: list[Part] = []
+    for data_type in settings.enabled_data_types(stream):
+        landed = manifest.current(data_type, wanted)
+        loaded.not_landed += [f"{data_type} {hour_key(hour)}" for hour in wanted if hour not in landed]
+        parts += landed.values()
+    changed = _changed(warehouse, stream, parts)
+    loaded.unchanged = len(parts) - len(changed)
+    for batch in _batches(changed):
+        _load(warehouse, settings, STREAM[stream], batch, run_id, token)
+        crashpoint("after_commit")
+        loaded.rows += sum(part.rows for part in batch)
+        loaded.late_rows += sum(part.late_rows for part in batch)
+        loaded.hours |= {part.hour for part in batch}
+        log(f"streams/{stream}: {sum(part.rows for part in batch):,} rows of {len(batch)} parts loaded")
+    return loaded
+
+
+def _changed(warehouse: Warehouse, stream: str, parts: list[Part]) -> list[Part]:
+    if not parts:
+        return []
+    span: list[object] = [stream, *(naive(edge(part.hour for part in parts)) for edge in (min, max))]
+    # rows that somebody deleted by hand make a part changed again; merged users cannot be counted by the hour
+    counted = "rows" if stream == USERS else "coalesce(stored.rows, 0)"
+    stored = (
+        ""
+        if stream == USERS
+        else f"left join (select data_type, _hour as hour, count(*) as rows from streams.{stream} where _hour between $2 "
+        "and $3 and _source = 'export' group by all) as stored using (data_type, hour)"
+    )
+    there = {
+        (data_type, hour): (digest, rows)
+        for data_type, hour, digest, rows in warehouse.read(
+            f"select data_type, hour, digest, {counted} from streams.loads {stored} "
+            "where stream = $1 and hour between $2 and $3",
+            span,
+        )
+    }
+    return [part for part in parts if there.get((part.data_type, naive(part.hour))) != (part.digest, part.rows)]
+
+
+def _batches(parts: list[Part]) -> Iterator[list[Part]]:
+    batch: list[Part] = []
+    for part in sorted(parts, key=lambda each: each.hour):
+        if batch and sum(each.rows for each in batch) + part.rows > _ROWS_PER_TRANSACTION:
+            yield batch
+            batch = []
+        batch.append(part)
+    if batch:
+        yield batch
+
+
+def _load(
+    warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int
+) -> None:
+    files = [settings.landing_dir / part.path for part in batch if part.path]
+    _check_files(files)
+    with warehouse.transaction() as con:
+        con.execute(
+            "create or replace temp table batch (data_type VARCHAR, hour TIMESTAMP, digest VARCHAR, rows BIGINT, "
+            "late_rows BIGINT, fetched_at TIMESTAMP, path VARCHAR)"
+        )
+        con.executemany(
+            "insert into batch values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    part.data_type,
+                    naive(part.hour),
+                    part.digest,
+                    part.rows,
+                    part.late_rows,
+                    naive(part.fetched_at),
+                    str(settings.landing_dir / part.path) if part.path else None,
+                )
+                for part in batch
+            ],
+        )
+        _refuse_stale(con, stream, token)
+        load_id = _next_load_id(con)
+        if stream.name == USERS:
+            merge_users(con, settings, files, load_id)
+        else:
+            _replace_events(con, settings, stream, files, load_id)
+        con.execute(
+            "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
+        )
+        con.execute(
+            "insert into streams.loads select ?, ?, data_type, hour, digest, rows, late_rows, "
+            "now() at time zone 'UTC', ?, ? from batch",
+            [load_id, stream.name, run_id, token],
+        )
+        crashpoint("before_commit")
+
+
+def _replace_events(
+    con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, files: list[Path], load_id: int
+) -> None:
+    table = f"streams.{stream.name}"
+    con.execute(
+        f"delete from {table} using batch where {table}.data_type = batch.data_type and {table}._hour = batch.hour "
+        f"and {table}._source = 'export'"
+    )
+    if not files:
+        return
+    source = landed_sql(files)
+    create_canonical_macros(con)
+    columns = columns_of(stream)
+    names = ", ".join(column.name for column in columns)
+    before = sum(len(column.paths) for column in columns)
+    for way in ways_to_tell_ids(con, source):
+        event_id = way.digest(lambda n: f"texts[{before + n + 1}]")
+        extracted = extraction_sql(
+            columns,
+            f"(select * from {source} where {way.condition})",
+            f"data_type, record, hour, {event_id} as event_id",
+            way.paths,
+        )
+        con.execute(
+            f"insert into {table} by name select {names}, data_type, event_id, "
+            f"{user_key_sql(settings.project_type)} as user_key, record, hour as _hour, 'export' as _source, "
+            f"now() at time zone 'UTC' as _loaded_at, {load_id} as _load_id from ({extracted})"
+        )
+    # two clicks of one second are two events: the second of them says so in its id
+    con.execute(
+        f"update {table} set event_id = md5(event_id || '#' || twins.ordinal) from (select rowid as twin, "
+        f"row_number() over (partition by data_type, _hour, event_id order by rowid) as ordinal from {table} "
+        f"where _load_id = {load_id} and event_id in (select event_id from {table} where _load_id = {load_id} "
+        f"group by data_type, _hour, event_id having count(*) > 1)) as twins "
+        f"where {table}.rowid = twins.twin and twins.ordinal > 1"
+    )
+
+
+def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: Stream, token: int) -> None:
+    newer = con.execute(
+        "select min(loads.hour) from streams.loads join batch using (data_type, hour) where loads.token > ?", [token]
+    ).fetchone()
+    if newer and newer[0]:
+        raise StaleWriter(
+            f"streams/{stream.name}, hour {newer[0]:%Y-%m-%dT%H}: a newer run has loaded it while this one was away. "
+            "Stored data is safe; there is nothing to do"
+        )
+
+
+def _next_load_id(con: duckdb.DuckDBPyConnection) -> int:
+    found = con.execute("select nextval('streams.load_ids')").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _check_files(files: list[Path]) -> None:
+    gone = [file for file in files if not file.exists()]
+    if gone:
+        raise FileNotFoundError(
+            f"{len(gone)} landing file(s) of the manifest are gone, the first is {gone[0]}. Stored data is safe. "
+            "Next: run the landing asset of that hour with `refetch`"
+        )
+
+
+def naive(moment: datetime) -> datetime:
+    """An aware UTC moment as DuckDB's TIMESTAMP columns hold it."""
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,126 @@
+"""The tables of the schema `streams`: their columns, where each comes from in a record, and the statements that make them."""
+
+from dataclasses import dataclass
+
+from iterable_pipelines.data_types import ACTIVITY_STREAMS, USERS, Stream
+from iterable_pipelines.landing.timestamps import timestamp_sql
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column read from the record: the first of `paths` that is present and not null, as `type`."""
+
+    name: str
+    type: str
+    paths: tuple[str, ...]
+
+
+_IDS = ("campaign", "template", "message_type", "channel", "content", "experiment", "workflow")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return "$." + first + "".join(word.capitalize() for word in rest)
+
+
+_IDENTITY = (
+    Column("email", "VARCHAR", ("$.email",)),
+    Column("user_id", "VARCHAR", ("$.userId",)),
+    Column("itbl_user_id", "VARCHAR", ("$.itblUserId",)),
+)
+
+_ACTIVITY = (
+    *_IDENTITY,
+    Column("created_at", "TIMESTAMP", ("$.createdAt",)),
+    Column("event_name", "VARCHAR", ("$.eventName",)),
+    Column("message_id", "VARCHAR", ("$.messageId",)),
+    *(Column(f"{name}_id", "BIGINT", (_camel(f"{name}_id"),)) for name in _IDS),
+    *(Column(f"{name}_name", "VARCHAR", (_camel(f"{name}_name"),)) for name in ("campaign", "template", "workflow")),
+    Column("experience_id", "VARCHAR", ("$.experience_id",)),
+)
+
+USER_COLUMNS = (
+    *_IDENTITY,
+    # the user export flattens Iterable's own objects to keys with a dot in them (api.md 3.7, 12)
+    Column("email_domain", "VARCHAR", ('$."itblInternal.emailDomain"',)),
+    Column("first_name", "VARCHAR", ("$.firstName", "$.first_name")),
+    Column("last_name", "VARCHAR", ("$.lastName", "$.last_name")),
+    Column("gender", "VARCHAR", ("$.gender",)),
+    Column("city", "VARCHAR", ("$.city",)),
+    Column("country", "VARCHAR", ("$.country",)),
+    Column("region", "VARCHAR", ("$.region",)),
+    Column("timezone", "VARCHAR", ("$.timeZone",)),
+    Column("locale", "VARCHAR", ("$.locale",)),
+    Column("phone_number", "VARCHAR", ("$.phoneNumber",)),
+    Column("signup_source", "VARCHAR", ("$.signupSource",)),
+    Column("signup_date", "TIMESTAMP", ("$.signupDate",)),
+    Column("profile_updated_at", "TIMESTAMP", ("$.profileUpdatedAt",)),
+)
+
+
+def columns_of(stream: Stream) -> tuple[Column, ...]:
+    """The columns of a stream's table that are read from its records, in the table's order."""
+    if stream.name == USERS:
+        return USER_COLUMNS
+    own = (Column(name, kind, paths) for name, (kind, paths) in stream.columns.items())
+    return (*_ACTIVITY, *own)
+
+
+def user_key_sql(project_type: str) -> str:
+    """The expression for `user_key`: lower-cased trimmed email, else user_id; the other way round where users are keyed by id."""
+    email = "nullif(lower(trim(email)), '')"
+    user_id = "nullif(user_id, '')"
+    first, second = (user_id, email) if project_type == "userid" else (email, user_id)
+    return f"coalesce({first}, {second}, nullif(itbl_user_id, ''))"
+
+
+def extraction_sql(columns: tuple[Column, ...], source: str, keep: str, more_paths: tuple[str, ...] = ()) -> str:
+    """A select that reads `columns` from the text column `record` of `source`, parsing each record once.
+
+    `keep` names what else to select, in which `texts[n]` are the extracted texts: those of `more_paths` come last. A value of another
+    type than the column's is NULL; it stays readable in `record`.
+    """
+    # a JSON null and a missing key both come out as SQL NULL
+    paths = [path for column in columns for path in column.paths]
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in (*paths, *more_paths))
+    selected, position = [], 1
+    for column in columns:
+        found = [f"texts[{index}]" for index in range(position, position + len(column.paths))]
+        position += len(column.paths)
+        text = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+        selected.append(f"{_typed(column.type, text)} as {column.name}")
+    return (
+        f"select {', '.join(selected)}, {keep} "
+        f"from (select *, json_extract_string(record, [{listed}]) as texts from {source})"
+    )
+
+
+def _typed(kind: str, text: str) -> str:
+    if kind == "TIMESTAMP":
+        return timestamp_sql(text)
+    return text if kind == "VARCHAR" else f"try_cast({text} as {kind})"
+
+
+def create_statements() -> list[str]:
+    """Every statement that makes the schema `streams`; each may run again on a warehouse that has it."""
+    statements = ["create schema if not exists streams", "create sequence if not exists streams.load_ids"]
+    tail = (
+        "record JSON USING COMPRESSION zstd, _hour TIMESTAMP, {fetched}_source VARCHAR, "
+        "_loaded_at TIMESTAMP, _load_id BIGINT"
+    )
+    for stream in ACTIVITY_STREAMS:
+        columns = ", ".join(f"{column.name} {column.type}" for column in columns_of(stream))
+        statements.append(
+            f"create table if not exists streams.{stream.name} (data_type VARCHAR, event_id VARCHAR, "
+            f"user_key VARCHAR, {columns}, {tail.format(fetched='')})"
+        )
+    users = ", ".join(f"{column.name} {column.type}" for column in USER_COLUMNS)
+    statements.append(
+        f"create table if not exists streams.{USERS} (user_key VARCHAR, {users}, "
+        f"{tail.format(fetched='_fetched_at TIMESTAMP, ')}, _current BOOLEAN)"
+    )
+    statements.append(
+        "create table if not exists streams.loads (load_id BIGINT, stream VARCHAR, data_type VARCHAR, hour TIMESTAMP, "
+        "digest VARCHAR, rows BIGINT, late_rows BIGINT, loaded_at TIMESTAMP, run_id VARCHAR, token BIGINT)"
+    )
+    return statements

@@ -1,0 +1,35 @@
+"""What tests of several stages share: a project of its own in an empty folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Settings:
+    """Settings of a project that nobody else uses."""
+    return Settings(
+        api_key="sandbox",
+        base_url="http://127.0.0.1:9",
+        data_dir=tmp_path / "data",
+        start_date=parse_hour("2026-11-01"),
+    )
+
+
+@pytest.fixture
+def manifest(project: Settings) -> Manifest:
+    return Manifest(project.landing_dir)
+
+
+@pytest.fixture
+def warehouse(project: Settings) -> Iterator[Warehouse]:
+    """An empty warehouse that gives up waiting at once."""
+    warehouse = Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
+    warehouse.prepare()
+    yield warehouse

@@ -1,0 +1,222 @@
+"""Landing against a server that misbehaves: whatever it does, what lands is what a calm server would have given."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from iterable_pipelines.api import Busy, Iterable, Ledger, Refused
+from iterable_pipelines.api.patience import Patience
+from iterable_pipelines.hours import HOUR, Window, hour_of, iterate_hours, now, parse_hour
+from iterable_pipelines.landing import Landed, LandingFailed, Manifest, land_hours
+from iterable_pipelines.landing.cut import Unreadable
+from iterable_pipelines.sandbox import Sandbox, World, running_sandbox
+from iterable_pipelines.settings import Settings
+
+START = parse_hour("2026-11-01")
+DAY = list(iterate_hours(START, START + 24 * HOUR))
+QUICK = Patience(
+    attempts=3, first_wait=0.01, longest_wait=0.02, busy_wait=0.1, deadline=20, first_byte=3, measured_over=1
+)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A small world that stands still a week after the day the tests are about."""
+    return World(users=40, start=START - timedelta(days=3), end=START + timedelta(days=8))
+
+
+@pytest.fixture
+def sandbox(world: World) -> Iterator[Sandbox]:
+    with running_sandbox(world=world, relaxed=True) as running:
+        yield running
+
+
+def client(sandbox: Sandbox, project: Settings, key: str | None = None) -> Iterable:
+    return Iterable(key or sandbox.key, sandbox.url, Ledger(project.ledger_path, relaxed=True), patience=QUICK)
+
+
+def land(
+    sandbox: Sandbox, project: Settings, run: str = "run", hours: list = DAY, stream: str = "iterable_activity", **more: bool
+) -> Landed:
+    manifest = Manifest(project.landing_dir)
+    return land_hours(client(sandbox, project), manifest, project, stream, hours, run, log=lambda text: None, **more)
+
+
+def landed(project: Settings, data_type: str) -> list[tuple[str, str]]:
+    """Every landed record of a data type with its hour, sorted."""
+    found = []
+    for hour, part in Manifest(project.landing_dir).current(data_type).items():
+        if part.path:
+            with duckdb.connect() as con:
+                file = project.landing_dir / part.path
+                records = con.execute(f"select record from '{file}'").fetchall()
+            assert len(records) == part.rows
+            found += [(f"{hour:%Y-%m-%dT%H}", record) for (record,) in records]
+    return sorted(found)
+
+
+def truth(world: World, data_type: str) -> list[str]:
+    return sorted(line.decode() for line in world.records(data_type, Window(DAY[0], DAY[-1] + HOUR)))
+
+
+def test_a_day_of_a_stream_is_one_request_per_data_type_and_every_record_lands(
+    sandbox: Sandbox, project: Settings, world: World
+) -> None:
+    result = land(sandbox, project)
+    types = project.enabled_data_types("iterable_activity")
+    assert result.requests == len(types) == len(sandbox.requests("/api/export"))
+    for data_type in types:
+        assert sorted(record for _, record in landed(project, data_type)) == truth(world, data_type)
+    assert result.rows == sum(len(truth(world, data_type)) for data_type in types) > 100
+    assert len(Manifest(project.landing_dir).current("emailOpen")) == 24
+
+
+def test_a_retry_of_the_same_run_and_settled_hours_are_not_asked_for_again(
+    sandbox: Sandbox, project: Settings
+) -> None:
+    land(sandbox, project)
+    asked = len(sandbox.requests("/api/export"))
+    again, other = land(sandbox, project), land(sandbox, project, run="another run")
+    assert (again.requests, other.requests, len(sandbox.requests("/api/export"))) == (0, 0, asked)
+    assert land(sandbox, project, run="a third", refetch=True).requests == asked
+
+
+@pytest.mark.parametrize(
+    "kind", ["reset", "cut", "cut_at_record", "half_record", "short", "html200", "error200", "error_line", "bad_utf8",
+             "bad_json", "truncated_gzip", "eof_framed", "stall", "429"],
+)  # fmt: skip
+def test_a_fault_that_passes_leaves_no_trace(
+    sandbox: Sandbox, project: Settings, world: World, kind: str
+) -> None:
+    sandbox.fault(kind, match={"dataTypeName": "emailOpen"}, bytes=500, retry_after="0.1", seconds=30)
+    land(sandbox, project)
+    assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+def test_every_server_error_is_asked_again(sandbox: Sandbox, project: Settings, world: World, status: int) -> None:
+    sandbox.fault("status", match={"dataTypeName": "emailOpen"}, status=status)
+    land(sandbox, project)
+    assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
+
+
+def test_a_long_window_that_is_always_cut_is_asked_for_in_halves(
+    sandbox: Sandbox, project: Settings, world: World
+) -> None:
+    sandbox.fault("cut", match={"dataTypeName": "emailOpen"}, times=2 * QUICK.attempts, bytes=300)
+    land(sandbox, project)
+    assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
+
+
+def test_a_late_record_arrives_with_the_settled_pass_and_is_counted(
+    sandbox: Sandbox, project: Settings, world: World
+) -> None:
+    project = project.model_copy(update={"settle_after_hours": 24 * 30})
+    sandbox.fault("drop_tail", match={"dataTypeName": "emailOpen"}, share=0.2)
+    land(sandbox, project)
+    behind = len(truth(world, "emailOpen")) - len(landed(project, "emailOpen"))
+    result = land(sandbox, project, run="the settled pass")
+    assert behind > 0
+    assert result.late_rows == behind
+    assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
+
+
+def test_one_refused_data_type_does_not_hold_the_others_up(sandbox: Sandbox, project: Settings, world: World) -> None:
+    sandbox.fault("status", match={"dataTypeName": "emailOpen"}, times=None, status=403)
+    with pytest.raises(LandingFailed) as failure:
+        land(sandbox, project)
+    assert failure.value.kind is Refused
+    assert list(failure.value.causes) == ["emailOpen"]
+    for part in ("iterable_activity", "emailOpen", "safe", "iterable-pipelines backfill --from 2026-11-01T00"):
+        assert part in str(failure.value)
+    assert sorted(record for _, record in landed(project, "emailClick")) == truth(world, "emailClick")
+    assert landed(project, "emailOpen") == []
+
+
+def test_a_wrong_key_asks_once_and_never_shows_the_key(sandbox: Sandbox, project: Settings) -> None:
+    manifest = Manifest(project.landing_dir)
+    wrong = client(sandbox, project, key="0123456789abcdef0123456789abcdef")
+    with pytest.raises(LandingFailed) as failure:
+        land_hours(wrong, manifest, project, "iterable_activity", DAY, "run", log=lambda text: None)
+    assert len(sandbox.requests("/api/export")) == 1
+    assert "0123456789abcdef" not in str(failure.value)
+
+
+def test_a_bad_line_that_stays_is_quarantined_with_its_place(sandbox: Sandbox, project: Settings) -> None:
+    sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=None)
+    with pytest.raises(LandingFailed) as failure:
+        land(sandbox, project)
+    assert isinstance(failure.value.causes["emailOpen"], Unreadable)
+    assert failure.value.kind is Refused
+    assert list((project.landing_dir / "quarantine").iterdir())
+    assert landed(project, "emailOpen") == []
+
+
+def test_a_type_this_project_does_not_have_is_an_empty_hour_and_no_failure(sandbox: Sandbox, project: Settings) -> None:
+    body = {"msg": "[/api/export/data.json] Invalid dataTypeName rcsSend", "code": "BadParams", "params": None}
+    sandbox.fault("status", match={"dataTypeName": "rcsSend"}, times=None, status=400, body=body)
+    result = land(sandbox, project, stream="iterable_rcs_activity")
+    assert result.not_offered == ["rcsSend"]
+    assert len(Manifest(project.landing_dir).current("rcsSend")) == 24
+
+
+def test_an_hour_that_is_not_over_is_refused(sandbox: Sandbox, project: Settings, world: World) -> None:
+    with pytest.raises(LandingFailed, match="not over"):
+        land(sandbox, project, hours=[hour_of(now())])
+    assert sandbox.requests("/api/export") == []
+
+
+def test_the_first_hour_of_users_brings_everybody_from_before(project: Settings) -> None:
+    small = World(users=40, start=START - timedelta(days=30), end=START + 2 * HOUR)
+    with running_sandbox(world=small, relaxed=True) as running:
+        land(running, project, hours=DAY[:2], stream="iterable_users")
+    records = landed(project, "user")
+    everybody = Window(START - timedelta(days=30), START + 2 * HOUR)
+    assert sorted(record for _, record in records) == sorted(line.decode() for line in small.records("user", everybody))
+    assert len(records) > 30
+    assert [part.outside_rows for part in Manifest(project.landing_dir).current("user").values()] == [0, 0]
+
+
+def test_a_storm_of_429_ends_as_busy(sandbox: Sandbox, project: Settings) -> None:
+    sandbox.fault("429", times=None, retry_after="0.01")
+    with pytest.raises(LandingFailed) as failure:
+        land(sandbox, project, hours=DAY[:1], stream="iterable_rcs_activity")
+    assert failure.value.kind is Busy
+
+
+def test_a_full_disk_is_said_before_anything_is_asked(
+    sandbox: Sandbox, project: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10 * 2**20))
+    with pytest.raises(LandingFailed, match="10 MiB are free"):
+        land(sandbox, project, hours=DAY[:1], stream="iterable_rcs_activity")
+    assert sandbox.requests("/api/export") == []
+
+
+def test_a_disk_that_fills_up_while_writing_is_named_and_leaves_nothing(
+    sandbox: Sandbox, project: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(LandingFailed, match="No space left") as failure:
+            land(sandbox, project, hours=DAY[:1])
+    assert "ITERABLE_DATA_DIR" in str(failure.value)
+    assert list((project.landing_dir / "scratch").iterdir()) == []
+    assert land(sandbox, project, hours=DAY[:1]).rows >= 0
+
+
+def test_scratch_of_a_dead_process_is_swept(sandbox: Sandbox, project: Settings) -> None:
+    left = project.landing_dir / "scratch" / "999999999-abc"
+    left.mkdir(parents=True)
+    (left / "half.ndjson").write_text("{")
+    land(sandbox, project, hours=DAY[:1], stream="iterable_rcs_activity")
+    assert not Path(left).exists()

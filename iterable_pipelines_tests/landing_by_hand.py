@@ -1,0 +1,42 @@
+"""Lands lines without a server, through the real cut and the real manifest."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from iterable_pipelines.hours import HOUR, Window, hour_key
+from iterable_pipelines.landing.cut import cut
+from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.settings import Settings
+
+
+def land(
+    settings: Settings,
+    manifest: Manifest,
+    data_type: str,
+    hour: datetime,
+    records: Iterable[dict | str],
+    minutes_after: int = 10,
+) -> Part:
+    """Land one hour of one data type as if it had been fetched `minutes_after` the hour closed."""
+    lines = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in records]
+    fetched = hour + HOUR + timedelta(minutes=minutes_after)
+    filter_field = "profileUpdatedAt" if data_type == "user" else "createdAt"
+    with tempfile.TemporaryDirectory() as folder:
+        download = Path(folder) / "download.ndjson"
+        download.write_text("".join(f"{line}\n" for line in lines))
+        (each,) = cut(download, Window.of_hour(hour), filter_field, Path(folder) / "parts")
+        path = None
+        if each.file:
+            path = f"events/hour={hour_key(hour)}/data_type={data_type}/part-{str(each.sha256)[:16]}.parquet"
+            target = settings.landing_dir / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(each.file.read_bytes())
+    part = Part(
+        data_type, hour, hour, hour + HOUR, fetched, minutes_after >= 180, each.rows, 0, each.outside_rows,
+        each.bytes, each.digest, each.sha256, path, f"by hand {minutes_after}",
+    )  # fmt: skip
+    manifest.add([part])
+    return part
