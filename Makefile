@@ -28,8 +28,7 @@ check: $(INSTALLED) ## style, types, definitions, models
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dg check toml
-	DAGSTER_HOME="$$($(BIN)/python -m iterable_pipelines.dagster_home)" \
-		$(BIN)/dagster definitions validate -w workspace.yaml
+	$(BIN)/dagster definitions validate -w workspace.yaml
 	$(BIN)/dbt parse --quiet --project-dir dbt_models --profiles-dir dbt_models
 
 bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floor

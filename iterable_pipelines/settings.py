@@ -24,7 +24,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import DATA_TYPE, STREAM, USERS
 from iterable_pipelines.hours import now
-from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, read_sources
+from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, SettingsWarning, read_sources
+
+__all__ = ["Description", "Settings", "SettingsError", "SettingsWarning", "describe_settings", "load_settings"]
 
 REGIONS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
 # without these a user could not be merged, whatever else is wanted
@@ -124,7 +126,7 @@ class Settings(BaseSettings):
     )
     user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
         (),
-        description="User fields to import. Those that identify a user, and those in `profile_fields`, always come along.",
+        description="User fields to import. Those that identify a user or fill `profile_fields` always come along.",
         json_schema_extra={"default": "all"},
     )
     skip_users: bool = Field(False, description="Import activity only.")
@@ -213,7 +215,7 @@ class Settings(BaseSettings):
         return self.data_dir / "dagster"
 
     def enabled_data_types(self, stream: str) -> tuple[str, ...]:
-        """The data types of a stream that are to be imported; empty when the stream is off. KeyError if there is none."""
+        """The data types of a stream to import; empty when the stream is off. Raises KeyError for no stream of ours."""
         if stream == USERS:
             return () if self.skip_users else STREAM[stream].data_types
         if self.skip_activity:

@@ -1,4 +1,4 @@
-"""Where settings are written: the environment, `.env` and `iterable.yml`, read as they stand, with what nobody knows named."""
+"""Where settings are written: the environment, `.env` and `iterable.yml`, read as they stand."""
 
 import warnings
 from collections.abc import Iterable

@@ -80,7 +80,7 @@ def is_loopback(url: str) -> bool:
 
 
 def base_url(given: str) -> str:
-    """An https URL, or http to this machine, without the slash at the end. The key is sent there: nothing else will do."""
+    """An https URL, or http to this machine, without the slash at the end: the key is sent there."""
     url = given.rstrip("/")
     parts = urlsplit(url)
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -95,6 +96,6 @@ def _wrong_key_or_region(client: Callable[[str], Iterable], base_url: str, regio
 
 def _not_now(base_url: str, error: Broken | Busy) -> Connection:
     if isinstance(error, Busy):
-        message = f"{base_url} answers, but takes no more requests now: try again in {error.retry_after:.0f} s"
+        message = f"{base_url} answers, but takes no more requests now: try again in {ceil(error.retry_after)} s"
         return Connection(False, message, "busy")
     return Connection(False, f"{base_url} cannot be reached: {error}", "unreachable")

@@ -54,7 +54,7 @@ def error_of_status(
 ) -> IterableError:
     """The error for an answer with an error status. The status decides: `code` may say "Success" on a 400."""
     read = error_object(body)
-    code, message = read if read else (None, plain_text(body, key))
+    code, message = (read[0] or None, read[1]) if read else (None, plain_text(body, key))
     if read is None and body.lstrip().startswith(b"{"):
         code, message = _loose_members(body, message)
     message = redacted(message, key)[:_SHOWN_CHARACTERS]

@@ -22,7 +22,9 @@ _SHOWN = {
     "templateType",
 }
 _EMAIL = re.compile(r"[^\s\"'<>/=&?(,:]+(?:@|%40)[^\s\"'<>/=&?),]+")
-_IDENTITY = re.compile(r"(\b(?:userId|email|phoneNumber|phone)s?\b[\"']?\s*[:=]\s*[\"']?)[^\s,;\"')}&]+", re.IGNORECASE)
+_IDENTITY = re.compile(
+    r"(\b(?:userId|email|phoneNumber|phone)s?\b[\"']?\s*[:=]\s*[\"']?)(?!\w+:)[^\s,;\"')}&]+", re.IGNORECASE
+)
 _PHONE = re.compile(r"\+\d{7,}")
 # what follows these in a path is somebody, or something somebody named (api.md 2.1)
 _NAMED_PATH = re.compile(

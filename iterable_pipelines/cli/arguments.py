@@ -23,7 +23,9 @@ def _hour(text: str | datetime) -> datetime:
 
 def _stream(name: str) -> str:
     if name not in STREAM:
-        near = did_you_mean(name, STREAM) or f"; there are {', '.join(STREAM)}"
+        like = [each for each in STREAM if name.strip().lower() in each] if name.strip() else []
+        near = f", did you mean {like[0]}?" if len(like) == 1 else did_you_mean(name, STREAM)
+        near = near or f"; there are {', '.join(STREAM)}"
         raise typer.BadParameter(f"{name!r} is no stream{near}")
     return name
 
@@ -43,16 +45,18 @@ Streams = Annotated[
 def window_of(start: datetime, end: datetime) -> Window:
     """The hours from `start` up to, and without, `end`. Raises BadParameter unless they are in order and over."""
     if end <= start:
-        raise typer.BadParameter(f"--to {hour_key(end)} must be later than --from {hour_key(start)}; it is not included")
+        raise typer.BadParameter(
+            f"--to {hour_key(end)} must be later than --from {hour_key(start)}: it is the end, and not included"
+        )
     if end > hour_of(now()):
         raise typer.BadParameter(
-            f"--to {hour_key(end)} lies in the future: the last hour that is over ends at {hour_key(hour_of(now()))} UTC"
+            f"--to {hour_key(end)} lies in the future: the latest end there is now is {hour_key(hour_of(now()))} (UTC)"
         )
     return Window(start, end)
 
 
 def chosen_streams(settings: Settings, names: list[str] | None) -> list[str]:
-    """The streams to work on: those named, else every one the settings enable. Raises BadParameter for one that is off."""
+    """The streams to work on: those named, else all that are enabled. Raises BadParameter for one that is off."""
     enabled = [stream.name for stream in STREAMS if settings.enabled_data_types(stream.name)]
     for name in names or []:
         if name not in enabled:

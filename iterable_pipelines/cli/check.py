@@ -59,7 +59,7 @@ def _streams() -> list[str]:
 
 def _connection(settings: Settings) -> Finding:
     if settings.api_key is None:
-        return False, "ITERABLE_API_KEY is not set: write it into .env (without one, `make demo` and `make dev` still work)"
+        return False, "ITERABLE_API_KEY is not set: write it into .env. `make demo` and `make dev` work without"
     try:
         ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
         found = check_connection(settings.required_api_key(), settings.url, ledger)

@@ -30,12 +30,12 @@ class Completeness:
         return {hour for each in (self.not_landed, self.not_loaded) for hours in each.values() for hour in hours}
 
     def lines(self) -> list[str]:
-        """What is missing, a line per data type and cause."""
-        found = []
-        for what, missing in (("not landed", self.not_landed), ("not loaded", self.not_loaded)):
+        """What is missing, a line for all data types that lack the same hours."""
+        found: dict[str, list[str]] = {}
+        for what, missing in (("not landed", self.not_landed), ("landed but not loaded", self.not_loaded)):
             for data_type, hours in missing.items():
-                found.append(f"{self.stream} {data_type} {what}: {spelled(hours)}")
-        return found
+                found.setdefault(f"{what}, {spelled(hours)}", []).append(data_type)
+        return [f"{self.stream}, {what}: {', '.join(names)}" for what, names in found.items()]
 
 
 def loads_of(settings: Settings) -> Loads:
@@ -80,8 +80,8 @@ def completeness(
 def spelled(hours: list[datetime]) -> str:
     """Hours as the fewest spans, ends not included: 2026-11-01T03 to 2026-11-01T05."""
     spans = [
-        hour_key(window.start) if window.end - window.start == HOUR else f"{hour_key(window.start)} to {hour_key(window.end)}"
-        for window in contiguous(hours)
+        hour_key(each.start) + (f" to {hour_key(each.end)}" if each.end - each.start > HOUR else "")
+        for each in contiguous(hours)
     ]
     return ", ".join(spans[:3]) + (f" and {len(spans) - 3} more spans" if len(spans) > 3 else "")
 

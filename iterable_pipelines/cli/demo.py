@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import duckdb
 
-from iterable_pipelines.cli.backfill import import_hours, missing_lines
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
+from iterable_pipelines.cli.importing import import_hours
 from iterable_pipelines.cli.profile import show_profile
 from iterable_pipelines.cli.sandbox_project import sandbox_project
 from iterable_pipelines.data_types import STREAMS
@@ -23,13 +23,13 @@ def demo() -> None:
         streams = [stream.name for stream in STREAMS if settings.enabled_data_types(stream.name)]
         say(f"Importing {hour_key(window.start)} to {hour_key(window.end)} UTC into {settings.data_dir}")
         troubles = import_hours(settings, window, streams)
-        missing = missing_lines(settings, window, streams)
-        if troubles or missing:
-            lines = [*(f"  {name}: {why}" for name, why in troubles.items()), *(f"  missing: {each}" for each in missing)]
-            raise CannotGoOn("The demo is not complete:\n" + "\n".join(lines) + "\nNext: run it again, it goes on from here")
+        if troubles:
+            lines = "\n".join(f"  {line}" for line in troubles)
+            raise CannotGoOn(f"The demo is not complete.\n{lines}\nNext: run it again; it goes on from here")
         _show(settings)
     say(f"Done in {time.monotonic() - begun:.0f} s. Everything lies in {settings.data_dir}; remove it to start afresh.")
-    say(f"Next: `make dev` opens the UI at http://127.0.0.1:3000 on this data; any DuckDB opens {settings.published_path}")
+    say(f"For DuckDB, pandas or a BI tool: {settings.published_path}")
+    say("Next: `make dev`, then open http://127.0.0.1:3000, which shows this data and lets it grow")
 
 
 def _show(settings: Settings) -> None:

@@ -33,7 +33,8 @@ def dev(
         workspace = settings.project_root / "workspace.yaml"
         target = ["-w", str(workspace)] if workspace.exists() else ["-m", "iterable_pipelines.definitions"]
         say(f"The UI will be at http://{_HOST}:{port}, the data is in {settings.data_dir}. Ctrl-C ends it.")
-        code = _run([sys.executable, "-m", "dagster", "dev", "-h", _HOST, "-p", str(port), *target], settings.project_root)
+        command = [sys.executable, "-m", "dagster", "dev", "-h", _HOST, "-p", str(port), *target]
+        code = _run(command, settings.project_root)
     raise typer.Exit(code)
 
 

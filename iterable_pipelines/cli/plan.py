@@ -1,6 +1,6 @@
 """`plan`: what a backfill will ask of Iterable, and how long the limits make it last."""
 
-from iterable_pipelines.api import LIMITS, Ledger
+from iterable_pipelines.api import LIMITS
 from iterable_pipelines.cli.arguments import From, Streams, To, chosen_streams, window_of
 from iterable_pipelines.cli.completeness import completeness, loads_of
 from iterable_pipelines.cli.console import out, say, table
@@ -69,5 +69,3 @@ def windows_of(window: Window, missing: set) -> list[Window]:  # type: ignore[ty
 
 def _minutes(requests: int, per_minute: float, relaxed: bool) -> str:
     return "-" if relaxed else f"{requests / per_minute:,.1f}"
-
-

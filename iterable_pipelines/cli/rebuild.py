@@ -23,7 +23,7 @@ def rebuild() -> None:
     }
     if not any(landed.values()):
         raise CannotGoOn(
-            f"Nothing has landed in {settings.landing_dir} yet, so there is nothing to rebuild from. Nothing was changed.\n"
+            f"Nothing has landed in {settings.landing_dir} yet: nothing to rebuild from. Nothing was changed.\n"
             "Next: iterable-pipelines backfill --from … --to …"
         )
     rows = rebuild_streams(settings, manifest, landed)
@@ -36,7 +36,7 @@ def rebuild() -> None:
     ]
     if behind:
         raise CannotGoOn("Not all that has landed was loaded:\n" + "\n".join(behind) + "\nNext: run it again")
-    say(f"Rebuilt from landing: {rows:,} rows in {sum(1 for hours in landed.values() if hours)} streams, and the profiles.")
+    say(f"Rebuilt from landing: {rows:,} rows, and the profiles.")
 
 
 def rebuild_streams(settings: Settings, manifest: Manifest, landed: dict) -> int:  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""Runs of Dagster in this process, without a daemon, written to the project's own Dagster home so that the UI shows them."""
+"""Runs of Dagster in this process, without a daemon, kept in the project's Dagster home so that the UI shows them."""
 
 import os
 import shutil
@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 from iterable_pipelines.cli.console import quiet
-from iterable_pipelines.failures import NEVER, NOW
 from iterable_pipelines.settings import Settings
 
 Said = Callable[[str], None]
@@ -83,18 +82,18 @@ class Runs:
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, object] | None = None,
         before: Outcome | None = None,
-        first: Outcome | None = None,
+        root: str | None = None,
         said: Said | None = None,
         done: Callable[[], None] | None = None,
     ) -> Outcome:
         """Run `job`, or those of its `assets` (`landing/iterable_users`), and wait for its end.
 
-        `config` is for assets by name. `before` and `first` are the run that this one retries, and the first of the row.
+        `config` is by asset. `before` is the run that this one retries, `root` the id of the first in the row.
         `said` hears what the assets log, `done` each asset that ends, well or not.
         """
         run_id = str(uuid.uuid4())
         definition = self._definitions.resolve_job_def(job)
-        lineage = {_PARENT: before.run_id, _ROOT: (first or before).run_id} if before else {}
+        lineage = {_PARENT: before.run_id, _ROOT: root or before.run_id} if before else {}
         chosen = [self._dg.AssetKey(name.split("/")) for name in assets] if assets else None
         ops = {name.replace("/", "__"): {"config": each} for name, each in (config or {}).items()}
 
@@ -120,6 +119,8 @@ class Runs:
 
 
 def _outcome(run_id: str, events: Sequence) -> Outcome:  # type: ignore[type-arg]
+    from iterable_pipelines.failures import NEVER, NOW
+
     outcome = Outcome(run_id)
     planned, made = set(), set()
     for event in events:

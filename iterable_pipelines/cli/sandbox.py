@@ -29,6 +29,6 @@ def refuse_taken(port: int, option: str) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise CannotGoOn(
-            f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}): another program has it. Nothing was started.\n"
+            f"Port {port} of 127.0.0.1 is taken by another program ({error.strerror}). Nothing was started.\n"
             f"Next: end that program, or take another port with {option}"
         ) from None

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from iterable_pipelines.cli.console import say
 from iterable_pipelines.data_types import DATA_TYPE
-from iterable_pipelines.hours import HOUR_FORMAT, hour_of, now
+from iterable_pipelines.hours import hour_key, hour_of, now
+from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings, load_settings
 
 FOLDER = "demo"
@@ -35,7 +36,13 @@ def sandbox_project() -> Iterator[Settings]:
             "ITERABLE_DATA_TYPES": ",".join(DATA_TYPE),
             "ITERABLE_SKIP_USERS": "false",
             "ITERABLE_SKIP_ACTIVITY": "false",
-            "ITERABLE_START_DATE": hour_of(now() - timedelta(days=30)).strftime(HOUR_FORMAT),
+            "ITERABLE_START_DATE": hour_key(_first_hour(Manifest(folder / "landing"))),
         }
-        say(f"Sandbox of Iterable at {sandbox.url}, its export limit relaxed: Iterable itself allows 4 exports a minute.")
+        say(f"Sandbox of Iterable at {sandbox.url}, its export limit relaxed (Iterable allows 4 a minute).")
         yield load_settings()
+
+
+def _first_hour(manifest: Manifest) -> datetime:
+    """Where the project begins: at its oldest landed hour, else a day ago, so that little is missing."""
+    hours = [hour for name in DATA_TYPE for hour in manifest.current(name)]
+    return min(hours, default=hour_of(now()) - timedelta(hours=24))

@@ -29,7 +29,7 @@ def _object_asset(kind: ObjectType) -> dg.AssetsDefinition:
             "`_gone_at` saying since when."
         ),
     )
-    def refresh(context: dg.AssetExecutionContext, iterable: IterableResource) -> dg.MaterializeResult:
+    def refresh(context: dg.AssetExecutionContext, iterable: IterableResource) -> dg.MaterializeResult[None]:
         with explained(context):
             project, _, warehouse = open_project(context.log.info)
             warehouse.prepare()

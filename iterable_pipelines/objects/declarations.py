@@ -6,11 +6,11 @@ from itertools import product
 
 @dataclass(frozen=True)
 class Column:
-    """A column read from the object's JSON: the first of `paths` that is present. TIMESTAMP takes epoch milliseconds too."""
+    """A column read from the field `field_name` of the object. TIMESTAMP takes epoch milliseconds and texts."""
 
     name: str
     type: str
-    paths: tuple[str, ...]
+    field_name: str
     description: str = ""
 
 
@@ -36,10 +36,10 @@ class ObjectType:
 
 def _column(field_name: str, kind: str = "VARCHAR", description: str = "") -> Column:
     snake = "".join("_" + letter.lower() if letter.isupper() else letter for letter in field_name)
-    return Column(snake, kind, (f"$.{field_name}",), description)
+    return Column(snake, kind, field_name, description)
 
 
-_TIMES = (_column("createdAt", "TIMESTAMP", "UTC"), _column("updatedAt", "TIMESTAMP", "UTC; a blast's end leaves it alone"))
+_TIMES = (_column("createdAt", "TIMESTAMP", "UTC"), _column("updatedAt", "TIMESTAMP", "UTC"))
 
 OBJECT_TYPES = (
     ObjectType(
@@ -58,7 +58,7 @@ OBJECT_TYPES = (
             _column("sendSize", "BIGINT"),
             *_TIMES,
             _column("startAt", "TIMESTAMP", "UTC; triggered campaigns have none"),
-            _column("endedAt", "TIMESTAMP", "UTC; triggered campaigns have none"),
+            _column("endedAt", "TIMESTAMP", "UTC; does not move updated_at"),
             _column("createdByUserId"),
             _column("updatedByUserId"),
             _column("listIds", "JSON"),

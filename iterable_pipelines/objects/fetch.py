@@ -24,7 +24,7 @@ def fetch(client: Client, kind: ObjectType, to: Path) -> int:
             first = line
             for record in _records(client, kind, asked):
                 if not isinstance(record, dict) or not isinstance(record.get(kind.id_field), int):
-                    raise Refused(f"{kind.endpoint} answered an entry of {kind.key} without a number as {kind.id_field}")
+                    raise Refused(f"{kind.endpoint} answered something in {kind.key} without a number {kind.id_field}")
                 json.dump({"line": line, "asked": asked, "record": record}, file, ensure_ascii=False, sort_keys=True)
                 file.write("\n")
                 line += 1

@@ -34,7 +34,7 @@ def refresh_object(
 ) -> Refreshed:
     """Bring `objects.<name>` to what Iterable lists now.
 
-    Raises IterableError, with the table unchanged, unless every page came; WarehouseFailed; KeyError for no such object.
+    Raises IterableError unless every page came, or WarehouseFailed, with the table unchanged; KeyError: no such name.
     """
     kind = OBJECT_TYPE[name]
     scratch = settings.landing_dir / "scratch"

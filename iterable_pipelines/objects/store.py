@@ -1,4 +1,4 @@
-"""Bring a complete listing into its table: new and changed rows are written, the vanished are marked, nothing is deleted."""
+"""A complete listing into its table: new and changed rows are written, the vanished marked, nothing is deleted."""
 
 from dataclasses import dataclass
 from pathlib import Path

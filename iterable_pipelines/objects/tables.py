@@ -1,4 +1,4 @@
-"""The tables of the schema `objects`: the statements that make them, and the select that reads an answer into their shape."""
+"""The tables of the schema `objects`: the statements that make them, and the select that reads a listing."""
 
 from iterable_pipelines.landing.timestamps import timestamp_sql
 from iterable_pipelines.objects.declarations import OBJECT_TYPES, Column, ObjectType
@@ -41,11 +41,9 @@ def fresh_sql(kind: ObjectType) -> str:
 
 
 def _typed(column: Column) -> str:
-    paths = [path.replace("$", "$.record", 1) for path in column.paths]
     if column.type == "JSON":
-        return f"json_extract(json, '{paths[0]}')"
-    found = [f"json_extract_string(json, '{path}')" for path in paths]
-    text = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+        return f"json_extract(json, '$.record.{column.field_name}')"
+    text = f"json_extract_string(json, '$.record.{column.field_name}')"
     if column.type == "TIMESTAMP":
         return timestamp_sql(text)
     return text if column.type == "VARCHAR" else f"try_cast({text} as {column.type})"

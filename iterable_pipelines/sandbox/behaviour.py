@@ -21,6 +21,7 @@ NAMES = (
 
 
 def subscription(scene: Scene, at: int) -> None:
+    """Somebody joins a list, and perhaps leaves it again."""
     person = scene.people.pick(at, scene.chance)
     chance = scene.chance
     lists = {"emailListIds": [chance.choice(LIST_IDS)], "channelIds": []}
@@ -47,6 +48,7 @@ def subscription(scene: Scene, at: int) -> None:
 
 
 def custom(scene: Scene, at: int) -> None:
+    """A custom event, with fields that drift and now and then without a name."""
     chance = scene.chance
     person = scene.people.pick(at, chance)
     fields: dict[str, Any] = {"eventName": chance.choice(NAMES)} | custom_fields(chance)
@@ -67,6 +69,7 @@ def custom(scene: Scene, at: int) -> None:
 
 
 def purchase(scene: Scene, at: int) -> None:
+    """A purchase; its total is text once in fifty times."""
     chance = scene.chance
     items: list[dict[str, Any]] = []
     for _ in range(chance.randrange(1, 4)):
@@ -98,6 +101,7 @@ def purchase(scene: Scene, at: int) -> None:
 
 
 def journey(scene: Scene, at: int) -> None:
+    """Somebody leaves a journey."""
     left = scene.chance.choice(scene.objects.journeys)
     fields = {
         "workflowId": left["id"],
@@ -109,6 +113,7 @@ def journey(scene: Scene, at: int) -> None:
 
 
 def unknown(scene: Scene, at: int) -> None:
+    """A visit of somebody Iterable does not know, under an id no profile has."""
     chance = scene.chance
     visits = {
         "totalUnknownSessionCount": 3,

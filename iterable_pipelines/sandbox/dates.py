@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from iterable_pipelines.hours import Window
 
-SHAPES = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z")
+SHAPES = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%d%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z")
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -13,12 +13,13 @@ def read_moment(text: str) -> datetime:
     """A moment in any accepted form, UTC where no zone is given. Raises ValueError for anything else."""
     # an unencoded plus sign arrives as a blank
     text = re.sub(r" {2}(\d\d:\d\d)$", r" +\1", text)
+    if re.search(r"(Z|[+-]\d\d:?\d\d)$", text) is None or re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        text += "+0000"
     for shape in SHAPES:
         try:
-            moment = datetime.strptime(text, shape)
+            return datetime.strptime(text, shape).astimezone(UTC)
         except ValueError:
             continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     raise ValueError(f"Invalid date: {text}")
 
 

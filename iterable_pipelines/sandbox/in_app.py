@@ -17,6 +17,7 @@ def device_of(person: Person) -> dict[str, Any]:
 
 
 def in_app(scene: Scene, at: int) -> None:
+    """An in-app message: skipped, or sent and then perhaps recalled, delivered, opened, clicked, closed, deleted."""
     if skipped(scene, "inAppSendSkip", "InApp", at, 0.06):
         return
     person, campaign, reference = scene.message("InApp", at)
@@ -67,6 +68,7 @@ def in_app(scene: Scene, at: int) -> None:
 
 
 def inbox(scene: Scene, at: int) -> None:
+    """A look into the inbox, with the messages seen there."""
     person, _, reference = scene.message("InApp", at)
     ended = scene.after(at, 60)
     session = {
@@ -100,6 +102,7 @@ def inbox(scene: Scene, at: int) -> None:
 
 
 def embedded(scene: Scene, at: int) -> None:
+    """An embedded message: skipped, or sent and then perhaps received, seen in a session, clicked."""
     if skipped(scene, "embeddedSendSkip", "Embedded", at, 0.08):
         return
     person, campaign, reference = scene.message("Embedded", at)

@@ -62,6 +62,7 @@ def skipped(scene: Scene, data_type: str, medium: str, at: int, probability: flo
 
 
 def email(scene: Scene, at: int) -> None:
+    """A mail: skipped, or sent and then perhaps bounced, opened, clicked, complained of, unsubscribed from."""
     if skipped(scene, "emailSendSkip", "Email", at, 0.07):
         return
     person, campaign, reference = scene.message("Email", at)
@@ -124,6 +125,7 @@ def _lists(source: str, campaign: Campaign) -> dict[str, Any]:
 
 
 def push(scene: Scene, at: int) -> None:
+    """A push: skipped, or sent and then perhaps bounced, opened (offline, too), followed by an uninstall."""
     if skipped(scene, "pushSendSkip", "Push", at, 0.06):
         return
     person, campaign, reference = scene.message("Push", at)
@@ -163,6 +165,7 @@ def push(scene: Scene, at: int) -> None:
 
 
 def sms(scene: Scene, at: int) -> None:
+    """A text message: skipped, or sent and then perhaps billed, bounced, clicked, answered."""
     if skipped(scene, "smsSendSkip", "SMS", at, 0.08):
         return
     person, campaign, reference = scene.message("SMS", at)
@@ -212,6 +215,7 @@ def sms(scene: Scene, at: int) -> None:
 
 
 def web_push(scene: Scene, at: int) -> None:
+    """A web push: skipped, or sent and perhaps clicked."""
     if skipped(scene, "webPushSendSkip", "WebPush", at, 0.1):
         return
     person, campaign, reference = scene.message("WebPush", at)
@@ -222,6 +226,7 @@ def web_push(scene: Scene, at: int) -> None:
 
 
 def whatsapp(scene: Scene, at: int) -> None:
+    """A WhatsApp message: skipped, or sent and then perhaps billed, bounced, seen, clicked, answered."""
     if skipped(scene, "whatsAppSendSkip", "WhatsApp", at, 0.1):
         return
     person, campaign, reference = scene.message("WhatsApp", at)
@@ -251,6 +256,7 @@ def whatsapp(scene: Scene, at: int) -> None:
 
 
 def rcs(scene: Scene, at: int) -> None:
+    """An RCS message: skipped or sent; Iterable exports no more of it."""
     if skipped(scene, "rcsSendSkip", "RCS", at, 0.15):
         return
     person, campaign, reference = scene.message("RCS", at)

@@ -3,12 +3,13 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import uvicorn
+from rich.console import Console
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -63,24 +64,19 @@ class Sandbox:
         self.faults.add(Fault(kind, path, match or {}, times, after, options))
 
 
-def make_app(
+def make_routes(
     world: World,
-    log: RequestLog,
-    faults: Faults,
-    relaxed: bool = False,
     gzip: bool = False,
-    key: str = KEY,
-    read_only_key: str = READ_ONLY_KEY,
     job_seconds: float = 0.2,
     file_bytes: int = 10_000_000,
     url_seconds: float = 1800,
-) -> ASGIApp:
-    """The whole application as ASGI.
+) -> list[Route]:
+    """Every route of Iterable's that the sandbox has.
 
-    relaxed: lifts the export limit. gzip: compresses for clients that accept it. job_seconds: how long an export job
-    runs. file_bytes: largest file of a job. url_seconds: life of a file's URL.
+    gzip: compresses exports for clients that accept it. job_seconds: how long an export job runs. file_bytes: largest
+    file of a job. url_seconds: life of a file's URL.
     """
-    routes = [
+    return [
         *export_routes(world, gzip),
         *job_routes(JobBoard(world, job_seconds, file_bytes, url_seconds)),
         *metric_routes(world),
@@ -89,8 +85,20 @@ def make_app(
         *shelf_routes(world),
         *write_routes(world),
         *user_read_routes(world),
-        *_control_routes(log, faults),
     ]
+
+
+def make_app(
+    world: World,
+    log: RequestLog,
+    faults: Faults,
+    relaxed: bool = False,
+    key: str = KEY,
+    read_only_key: str = READ_ONLY_KEY,
+    **options: Any,
+) -> ASGIApp:
+    """The whole application as ASGI. `relaxed` lifts the export limit; `options` are those of `make_routes`."""
+    routes = [*make_routes(world, **options), *_control_routes(log, faults)]
     starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
     return Front(starlette, log, faults, Limits(relaxed), key, read_only_key)
 
@@ -129,7 +137,14 @@ def _control_routes(log: RequestLog, faults: Faults) -> list[Route]:
 def _server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            app, http=OpenProtocol, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            http=OpenProtocol,
+            # faults on the wire behave the same whatever else is installed
+            loop="asyncio",
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
     )
 
@@ -148,7 +163,7 @@ def running_sandbox(
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port of 127.0.0.1, in a thread, stopped when the block ends.
 
-    The parameters are World's (or a ready `world`), then make_app's, by name in `options`.
+    The parameters are World's (or a ready `world`), then those of `make_app` and `make_routes`, by name in `options`.
     """
     world = world or World(seed, users, activity, start, end, project_type)
     log, faults = RequestLog(), Faults()
@@ -178,12 +193,9 @@ def run_sandbox(
     app = make_app(world, RequestLog(), Faults(), relaxed)
     with socket.create_server(("127.0.0.1", port), backlog=128) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        print(f"Sandbox of Iterable at {url} (seed {seed}, {users} users, {project_type}-based project)")
-        print(f"Keys: {KEY} (server-side), {READ_ONLY_KEY} (may not export)")
-        print(
-            "Export limit relaxed: any number of exports a minute"
-            if relaxed
-            else "Limits as documented: 4 exports a minute",
-            flush=True,
-        )
-        _server(app).run(sockets=[listening])
+        say = Console(highlight=False).print
+        say(f"Sandbox of Iterable at {url} (seed {seed}, {users} users, {project_type} project)")
+        say(f"Keys: {KEY} (server-side), {READ_ONLY_KEY} (may not export)")
+        say("Export limit relaxed: any number a minute" if relaxed else "Limits as documented: 4 exports a minute")
+        with suppress(KeyboardInterrupt):
+            _server(app).run(sockets=[listening])

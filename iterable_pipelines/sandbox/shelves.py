@@ -85,7 +85,7 @@ def shelf_routes(world: World) -> list[Route]:
             "id": 700 + nth,
             "name": f"footer-{nth}",
             "description": "",
-            "content": "<p>{{unsubscribeUrl}} – größe</p>",
+            "content": "<p>{{unsubscribeUrl}} größe</p>",
             "variables": ["unsubscribeUrl"],
             "projectId": 9079,
             "createdAt": when,

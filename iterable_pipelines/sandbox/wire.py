@@ -22,6 +22,7 @@ class OpenProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     app: ASGIApp
 
     def connection_made(self, transport: asyncio.Transport) -> None:
+        """asyncio calls this once per connection."""
         super().connection_made(transport)
         application = self.app
 

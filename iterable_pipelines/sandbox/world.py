@@ -194,15 +194,15 @@ class World:
         for name, value in fields.items():
             if isinstance(value, dict) and isinstance(before.get(name), dict):
                 fields = fields | {name: before[name] | value}
-        names = {
-            key: value for key, value in (("email", email), ("userId", user_id)) if value and (known or not person)
-        }
-        if person is None and known is None:
-            names |= {"signupDate": stamp(moment), "signupSource": "API"}
+        if person is None:
+            names = {key: value for key, value in (("email", email), ("userId", user_id)) if value}
+            fields = names | ({} if known else {"signupDate": stamp(moment), "signupSource": "API"}) | fields
+        elif email and user_id:
+            fields = {"userId": user_id} | fields  # the address says who it is, the user id is overwritten (api.md 1.8)
         key = _seat(person) if person else f"newcomer {(email or user_id or '').strip().lower()}"
         profile = known or self.written.profile(key, moment, person is None)
         profile.updated = moment
-        profile.fields |= fields if person else names | fields
+        profile.fields |= fields
 
     def write_event(self, data_type: str, record: dict[str, Any], created: int, event_id: str | None) -> str:
         """Add an event, or replace the one of the same id; returns the id. Exports show it at once."""

@@ -1,4 +1,4 @@
-"""Write endpoints, really applied to the world in memory: what is written shows in the next read (api.md 6.1 to 6.3)."""
+"""Write endpoints, applied to the world in memory: what is written shows in the next read (api.md 6.1 to 6.3)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,8 +17,9 @@ from iterable_pipelines.sandbox.written import FORGOTTEN_EMAILS, FORGOTTEN_USER_
 
 LARGEST_BODY = 4_000_000
 FAILURES = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
+TYPED, NUMBERS = ("string", "boolean", "long", "double"), {"long", "double"}
+DRIFTING = ("score",)  # the seeded world's own fields that never had one type
 Asked = dict[str, Any]
-Named = Callable[[Asked], tuple[str | None, str | None]]
 
 
 @dataclass
@@ -56,7 +57,7 @@ def named(asked: Asked) -> tuple[str | None, str | None]:
 
 def wrong_name(email: str | None, user_id: str | None) -> str | None:
     """Why a person so named cannot be written: invalid or forgotten; None if nothing is wrong."""
-    if email is None and not user_id or email is not None and "@" not in email.strip("@"):
+    if (email is None and not user_id) or (email is not None and "@" not in email.strip("@")):
         return "invalid"
     if (email or "").strip().lower() in FORGOTTEN_EMAILS or user_id in FORGOTTEN_USER_IDS:
         return "forgotten"
@@ -88,16 +89,16 @@ class Writer:
         for row in rows:
             for name, value in (row.get("dataFields") or {}).items():
                 incoming, expected = type_of(name, value), self.types.get(name)
-                # the seeded world's own drifting fields were never typed
-                if value is not None and expected in ("string", "boolean", "long") and name not in ("score", incoming):
-                    if incoming != expected and not (expected == "long" and incoming == "double"):
-                        wrong[f"sandbox:::{name}"] = {
-                            "incomingTypes": [incoming],
-                            "expectedType": expected,
-                            "category": "user",
-                            "offendingValue": value,
-                            "_type": "UnexpectedType",
-                        }
+                if value is None or name in DRIFTING or expected not in TYPED or {incoming, expected} <= NUMBERS:
+                    continue
+                if incoming != expected:
+                    wrong[f"sandbox:::{name}"] = {
+                        "incomingTypes": [incoming],
+                        "expectedType": expected,
+                        "category": "user",
+                        "offendingValue": value,
+                        "_type": "UnexpectedType",
+                    }
         return wrong
 
     def update(self, row: Asked, outcome: Outcome, create_fields: bool, must_exist: bool = False) -> bool:
@@ -129,6 +130,7 @@ class Writer:
         return self.world.write_event(data_type, {"createdAt": stamp(created)} | names | record, created, row.get("id"))
 
     def users_update(self, asked: Asked) -> Response:
+        """POST users/update: one person; 409 if forgotten, 400 if the name or a type is wrong."""
         wrong = self.mismatches([asked])
         if wrong:
             return _mismatched(wrong)
@@ -138,6 +140,7 @@ class Writer:
         return success()
 
     def users_bulk_update(self, asked: Asked) -> Response:
+        """POST users/bulkUpdate: 200 with failures inside, or 400 for all if one value has a wrong type."""
         wrong = self.mismatches(asked["users"])
         if wrong:
             return _mismatched(wrong)
@@ -147,6 +150,7 @@ class Writer:
         return JSONResponse(outcome.as_json())
 
     def update_subscriptions(self, asked: Asked) -> Response:
+        """POST users/updateSubscriptions: every array given overwrites the one before."""
         outcome = Outcome()
         keys = ("emailListIds", "unsubscribedChannelIds", "unsubscribedMessageTypeIds", "subscribedMessageTypeIds")
         fields = {key: asked[key] for key in keys if asked.get(key) is not None}
@@ -155,6 +159,7 @@ class Writer:
         return success()
 
     def events_track(self, asked: Asked) -> Response:
+        """POST events/track: the same id updates, no id adds."""
         reason = wrong_name(*named(asked))
         if reason:
             outcome = Outcome()
@@ -164,6 +169,7 @@ class Writer:
         return success(f"Event with id: {name} tracked.", {"id": name})
 
     def events_track_bulk(self, asked: Asked) -> Response:
+        """POST events/trackBulk: as events/track, 200 with failures inside."""
         outcome = Outcome()
         for row in asked["events"]:
             reason = wrong_name(*named(row))
@@ -182,6 +188,7 @@ class Writer:
         return JSONResponse(answer)
 
     def track_purchase(self, asked: Asked) -> Response:
+        """POST commerce/trackPurchase: makes the user if unknown and empties the cart."""
         user = asked["user"]
         outcome = Outcome()
         if not self.update(
@@ -197,11 +204,13 @@ class Writer:
         return success("", {"id": name})
 
     def subscribe(self, asked: Asked) -> Response:
+        """POST lists/subscribe: makes unknown people unless updateExistingUsersOnly."""
         return self._members(
             asked, lambda lists, list_id: sorted({*lists, list_id}), asked.get("updateExistingUsersOnly", False)
         )
 
     def unsubscribe(self, asked: Asked) -> Response:
+        """POST lists/unsubscribe: unknown people are failures."""
         return self._members(asked, lambda lists, list_id: [each for each in lists if each != list_id], True)
 
     def _members(self, asked: Asked, change: Callable[[list[int], int], list[int]], must_exist: bool) -> Response:
@@ -239,7 +248,7 @@ def _single_failure(row: Asked, outcome: Outcome) -> Response:
 
 
 def write_routes(world: World) -> list[Route]:
-    """users/update, bulkUpdate, updateSubscriptions; events/track, trackBulk; commerce/trackPurchase; lists/(un)subscribe."""
+    """The POST routes of users, events, purchases and list members."""
     writer = Writer(world)
     writes: dict[str, Callable[[Asked], Response]] = {
         "/api/users/update": writer.users_update,

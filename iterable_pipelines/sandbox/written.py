@@ -19,7 +19,7 @@ def hashed(name: str) -> str:
 
 @dataclass
 class Profile:
-    """What was written about one person. `fields` lie over the seeded profile; for a `newcomer` they are all there is."""
+    """What was written about one person: `fields` lie over the seeded profile; a `newcomer` has no other."""
 
     fields: dict[str, Any]
     updated: int

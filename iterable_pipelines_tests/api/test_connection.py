@@ -33,7 +33,7 @@ def check(url: str, tmp_path: Path, regions: dict[str, str] | None = None) -> Co
         ([PAGE], "unreachable", "Welcome to nginx"),
         ([sized(b"<title>404</title>", 404, "text/html")], "unreachable", "not Iterable"),
         ([CHANNELS, sized(b"", 502)], "unreachable", "502"),
-        ([sized(b"", 429, Retry_After="0.3")], "busy", "again in 0 s"),
+        ([sized(b"", 429, Retry_After="0.3")], "busy", "again in 1 s"),
     ],
 )
 def test_each_trouble_has_its_name(answers: list[Script], kind: str, words: str, tmp_path: Path) -> None:

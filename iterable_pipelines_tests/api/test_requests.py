@@ -45,7 +45,7 @@ def test_a_redirect_is_refused_and_its_target_never_asked(status: int, make_clie
                 lambda: client.export_events("emailOpen", WINDOW, tmp_path / "events.ndjson"),
                 lambda: client.get("/api/channels"),
             ):
-                with pytest.raises(Refused, match="redirect to 127.0.0.1:.* not followed") as caught:
+                with pytest.raises(Refused, match=r"redirect to 127.0.0.1:.* not followed") as caught:
                     ask()
                 assert "stolen" not in str(caught.value)
         assert len(wire.requests) == 2
@@ -184,13 +184,13 @@ def test_an_address_too_long_for_iterable_is_not_sent(make_client: MakeClient) -
 def test_nobody_listening_is_a_network_failure(make_client: MakeClient, told: list[str]) -> None:
     with serving(b"") as wire:
         pass
-    with pytest.raises(Broken, match="network failure on the way to 127.0.0.1:.*connection refused"):
+    with pytest.raises(Broken, match=r"network failure on the way to 127.0.0.1:.*connection refused"):
         make_client(wire.url, attempts=2).get("/api/channels")
     assert len(told) == 1
 
 
 def test_a_name_that_does_not_exist(make_client: MakeClient) -> None:
-    with pytest.raises(Broken, match="network failure on the way to api.iterable.invalid"):
+    with pytest.raises(Broken, match=r"network failure on the way to api.iterable.invalid"):
         make_client("https://api.iterable.invalid").get("/api/channels")
 
 

@@ -1,6 +1,7 @@
 """No way of ending early passes for an end (faults.md M1, H12 to H18, H24)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ RECORDS = b"".join(RECORD % n for n in range(1000))
 ZIPPED = zipped(RECORDS)
 HALF_A_RECORD = RECORDS[:-20]
 AT_A_RECORD = RECORDS[: RECORDS.rindex(b"\n", 0, 30000) + 1]
-IN_GZIP = {"Content_Encoding": "gzip"}
+IN_GZIP: dict[str, Any] = {"Content_Encoding": "gzip"}
 
 WHOLE = {
     "length": sized(RECORDS),

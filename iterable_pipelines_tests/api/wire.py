@@ -34,7 +34,7 @@ class Wire:
 
 @contextmanager
 def serving(*scripts: Script) -> Iterator[Wire]:
-    """Serve one script per connection, in order, the last one repeated. A script is the answer's bytes, or sends them."""
+    """Serve one script per connection, in order, the last one repeated. A script is an answer's bytes, or sends it."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     wire = Wire(f"http://127.0.0.1:{listener.getsockname()[1]}")
     ending = threading.Event()

@@ -1,6 +1,7 @@
 """Every fault that can be scripted, as an ordinary client meets it."""
 
 import json
+from pathlib import Path
 
 import pytest
 import requests
@@ -197,5 +198,5 @@ def test_the_log_orders_requests_by_two_clocks(sandbox):
 
 
 def test_every_kind_is_tested():
-    here = open(__file__).read() + open(__file__.replace("test_faults", "test_jobs")).read()
+    here = "".join(Path(__file__).with_name(name).read_text() for name in ("test_faults.py", "test_jobs.py"))
     assert {kind for kind in KINDS if f'"{kind}"' not in here} == set()

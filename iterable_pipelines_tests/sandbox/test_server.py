@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from datetime import timedelta
 
@@ -322,3 +325,14 @@ def test_a_stopped_clock_can_be_moved():
         sandbox.world.stop_clock(utc("2026-11-02") + timedelta(days=5))
         second = lines(get(sandbox, "/api/export/data.json", **asked))
         assert len(second) > len(first) and not Counter(first) - Counter(second)
+
+
+def test_in_the_foreground_it_says_where_it_is_and_stops_when_interrupted():
+    program = "from iterable_pipelines.sandbox import run_sandbox; run_sandbox(port=0, users=10, relaxed=True)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        said = [process.stdout.readline() for _ in range(3)]
+        url = said[0].split(" at ")[1].split()[0]
+        answer = requests.get(url + "/api/channels", headers={"Api-Key": "sandbox"}, timeout=30)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+    assert answer.ok and url.startswith("http://127.0.0.1:") and "relaxed" in said[2]

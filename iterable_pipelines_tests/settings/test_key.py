@@ -31,7 +31,9 @@ def test_space_and_quotes_around_the_key_are_taken_off_with_a_warning(given: Giv
     assert KEY not in str(warned[0].message)
 
 
-@pytest.mark.parametrize("inside", ["{} {}", "{}\n{}", "{}\r{}", "{}\t{}", '{}"{}', "{}'{}", "{}\u200b{}", "{}é{}", "{}\x1b{}"])
+@pytest.mark.parametrize(
+    "inside", ["{} {}", "{}\n{}", "{}\r{}", "{}\t{}", '{}"{}', "{}'{}", "{}\u200b{}", "{}é{}", "{}\x1b{}"]
+)
 def test_a_key_with_something_inside_is_refused_and_not_shown(refused: Refused, inside: str) -> None:
     text = refused(ITERABLE_API_KEY=inside.format(KEY[:16], KEY[16:]))
     assert "ITERABLE_API_KEY in the environment: the key holds white space" in text

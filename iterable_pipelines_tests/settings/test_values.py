@@ -66,9 +66,7 @@ def test_the_default_start_is_a_midnight_thirty_days_ago(given: Given) -> None:
     ("written", "meant"),
     [("emailUnsubscribe", "emailUnSubscribe"), ("EMAILSEND", "emailSend"), ("pushsent", "pushSend"), ("users", "user")],
 )
-def test_a_data_type_written_wrongly_is_answered_with_the_right_one(
-    refused: Refused, written: str, meant: str
-) -> None:
+def test_a_data_type_written_wrongly_is_answered_with_the_right_one(refused: Refused, written: str, meant: str) -> None:
     assert f"'{written}' is no data type of Iterable, did you mean {meant}?" in refused(
         ITERABLE_DATA_TYPES=f"emailOpen,{written}"
     )
@@ -79,7 +77,7 @@ def test_a_data_type_like_no_other_is_answered_with_all(refused: Refused) -> Non
 
 
 def test_data_types_as_text_or_list(given: Given) -> None:
-    assert given(ITERABLE_DATA_TYPES=" emailSend, pushOpen ,,emailSend").data_types == ("emailSend", "pushOpen")
+    assert given(ITERABLE_DATA_TYPES="emailSend, pushOpen ,,emailSend").data_types == ("emailSend", "pushOpen")
     assert given(ITERABLE_DATA_TYPES="", yml="data_types:\n  - emailSend\n").data_types == ("emailSend",)
     assert given(yml="data_types: emailSend, pushOpen\n").data_types == ("emailSend", "pushOpen")
 

@@ -1,0 +1,76 @@
+{# Every difference between engines stands here; no model names an engine. Each macro is dispatched, so that another
+   engine adds its own beside DuckDB's. #}
+
+{# How many rows there are of each value: MAP(VARCHAR, BIGINT), sorted by key, empty rather than NULL. #}
+{% macro count_map(value, condition) %}{{ return(adapter.dispatch('count_map')(value, condition)) }}{% endmacro %}
+{% macro duckdb__count_map(value, condition) %}
+    coalesce(
+        cast(histogram(cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null) as map(varchar, bigint)),
+        {{ empty_map('bigint') }}
+    )
+{% endmacro %}
+
+{# An aggregate of `value` for each key, one row per key: MAP(VARCHAR, …) without the NULL values. #}
+{% macro value_map(key, value, type) %}{{ return(adapter.dispatch('value_map')(key, value, type)) }}{% endmacro %}
+{% macro duckdb__value_map(key, value, type) %}
+    coalesce(
+        map_from_entries(list({'k': {{ key }}, 'v': {{ value }}} order by {{ key }}) filter (where {{ value }} is not null)),
+        {{ empty_map(type) }}
+    )
+{% endmacro %}
+
+{# Maps of several rows made one: their values of a key combined by `how` (sum, min, max). #}
+{% macro merge_maps(column, how, type) %}{{ return(adapter.dispatch('merge_maps')(column, how, type)) }}{% endmacro %}
+{% macro duckdb__merge_maps(column, how, type) %}
+    coalesce(
+        map_from_entries([
+            {'k': k, 'v': cast(list_{{ how }}([e.value for e in flatten(list(map_entries({{ column }}))) if e.key = k]) as {{ type }})}
+            for k in list_sort(list_distinct(flatten(list(map_keys({{ column }})))))
+        ]),
+        {{ empty_map(type) }}
+    )
+{% endmacro %}
+
+{% macro empty_map(type) %}{{ return(adapter.dispatch('empty_map')(type)) }}{% endmacro %}
+{% macro duckdb__empty_map(type) %}cast(map() as map(varchar, {{ type }})){% endmacro %}
+
+{# The different values of several rows, sorted, as text; empty rather than NULL. #}
+{% macro set_of(value, condition) %}{{ return(adapter.dispatch('set_of')(value, condition)) }}{% endmacro %}
+{% macro duckdb__set_of(value, condition) %}
+    coalesce(list_sort(list(distinct cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null)), cast([] as varchar[]))
+{% endmacro %}
+
+{# Sets of several rows made one. #}
+{% macro merge_sets(column) %}{{ return(adapter.dispatch('merge_sets')(column)) }}{% endmacro %}
+{% macro duckdb__merge_sets(column) %}coalesce(list_sort(list_distinct(flatten(list({{ column }})))), cast([] as varchar[])){% endmacro %}
+
+{# The value with the largest (at, value): ties must not be left to chance. #}
+{% macro latest(value, at) %}{{ return(adapter.dispatch('latest')(value, at)) }}{% endmacro %}
+{% macro duckdb__latest(value, at) %}arg_max({{ value }}, ({{ at }}, {{ value }})) filter (where {{ value }} is not null and {{ at }} is not null){% endmacro %}
+
+{# A row per element of a list column. #}
+{% macro elements(column) %}{{ return(adapter.dispatch('elements')(column)) }}{% endmacro %}
+{% macro duckdb__elements(column) %}unnest({{ column }}){% endmacro %}
+
+{# A top-level field of a record, as text. Dots and quotes in its name are part of it. #}
+{% macro record_field(record, field) %}{{ return(adapter.dispatch('record_field')(record, field)) }}{% endmacro %}
+{% macro duckdb__record_field(record, field) %}json_extract_string({{ record }}, '/{{ field | replace("~", "~0") | replace("/", "~1") | replace("'", "''") }}'){% endmacro %}
+
+{# Parts of a moment: hour of day 0-23; hour of week 0-167, Monday 00:00 is 0; year and month as yymm. #}
+{% macro hour_of_day(at) %}{{ return(adapter.dispatch('hour_of_day')(at)) }}{% endmacro %}
+{% macro duckdb__hour_of_day(at) %}hour({{ at }}){% endmacro %}
+{% macro hour_of_week(at) %}{{ return(adapter.dispatch('hour_of_week')(at)) }}{% endmacro %}
+{% macro duckdb__hour_of_week(at) %}((isodow({{ at }}) - 1) * 24 + hour({{ at }})){% endmacro %}
+{% macro yymm(at) %}{{ return(adapter.dispatch('yymm')(at)) }}{% endmacro %}
+{% macro duckdb__yymm(at) %}strftime({{ at }}, '%y%m'){% endmacro %}
+
+{# Money adds up exactly, whatever the order. #}
+{% macro exact_sum(value) %}{{ return(adapter.dispatch('exact_sum')(value)) }}{% endmacro %}
+{% macro duckdb__exact_sum(value) %}coalesce(sum(try_cast({{ value }} as decimal(28, 6))), 0){% endmacro %}
+
+{# The domain of an address. #}
+{% macro email_domain(email) %}{{ return(adapter.dispatch('email_domain')(email)) }}{% endmacro %}
+{% macro duckdb__email_domain(email) %}nullif(split_part({{ email }}, '@', 2), ''){% endmacro %}
+
+{# The key a user's row goes by: the same rule as in streams. #}
+{% macro normal_email(email) %}nullif(lower(trim({{ email }})), ''){% endmacro %}

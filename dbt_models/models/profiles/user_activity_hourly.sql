@@ -1,0 +1,98 @@
+-- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='hour', on_schema_change='append_new_columns') }}
+{# One row per user and hour, recomputed as a whole for every changed hour. A user whose events left the hour stays with
+   a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it. #}
+with events as (
+    select * from {{ ref('activity') }}
+    where user_key is not null and {{ in_changed_hours('_hour') }}
+),
+
+per_type as (
+    select
+        user_key,
+        _hour,
+        data_type,
+        count(*) as events,
+        min(created_at) as first_at,
+        max(created_at) as last_at
+    from events
+    group by user_key, _hour, data_type
+),
+
+counted as (
+    select
+        user_key,
+        _hour as hour,
+        cast(sum(events) as bigint) as events,
+        {{ value_map('data_type', 'cast(events as bigint)', 'bigint') }} as counts,
+        {{ value_map('data_type', 'first_at', 'timestamp') }} as first_at,
+        {{ value_map('data_type', 'last_at', 'timestamp') }} as last_at
+    from per_type
+    group by user_key, _hour
+),
+
+described as (
+    select
+        user_key,
+        _hour as hour,
+        {{ set_of('campaign_id', 'true') }} as campaigns,
+        {{ set_of('template_id', 'true') }} as templates,
+        {{ set_of('channel_id', 'true') }} as channels,
+        {{ set_of('message_type_id', 'true') }} as message_types,
+        {{ set_of('workflow_id', 'true') }} as workflows,
+        {{ set_of('message_id', "stream = 'iterable_push_activity'") }} as push_messages,
+        {% for name in ['campaign', 'template', 'workflow'] -%}
+        {{ set_of(name ~ '_name', 'true') }} as {{ name }}_names,
+        {{ set_of(name ~ '_id', name ~ '_name is null') }} as unnamed_{{ name }}s,
+        {% endfor -%}
+        {{ count_map('coalesce(experience_id, cast(campaign_id as varchar))', 'data_type in (' ~ data_types_with('impression') ~ ')') }} as impressions,
+        {{ count_map('coalesce(experience_id, cast(campaign_id as varchar))', 'data_type in (' ~ data_types_with('conversion') ~ ')') }} as conversions,
+        {{ count_map(hour_of_day('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_day,
+        {{ count_map(hour_of_week('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_week,
+        {{ count_map(yymm('created_at'), "stream = 'iterable_push_activity'") }} as push_months,
+        {{ count_map('event_name', "data_type = 'customEvent'") }} as custom_events,
+        {{ latest('coalesce(deeplink_ios, deeplink_android)', 'created_at') }} as push_deeplink,
+        max(created_at) filter (where coalesce(deeplink_ios, deeplink_android) is not null) as push_deeplink_at,
+        {{ latest("case when stream = 'iterable_sms_activity' then to_phone_number end", 'created_at') }} as phone,
+        max(created_at) filter (where to_phone_number is not null and stream = 'iterable_sms_activity') as phone_at,
+        {{ exact_sum('total') }} as purchase_revenue,
+        max(email) as email,
+        max(user_id) as user_id,
+        max(itbl_user_id) as itbl_user_id
+    from events
+    group by user_key, _hour
+),
+
+present as (
+    select
+        counted.user_key, counted.hour, counted.events, counted.counts, counted.first_at, counted.last_at,
+        {% for name in activity_sets() + activity_maps() -%}
+        described.{{ name }},
+        {% endfor -%}
+        described.push_deeplink, described.push_deeplink_at, described.phone, described.phone_at,
+        cast(described.purchase_revenue as decimal(38, 6)) as purchase_revenue,
+        described.email, described.user_id, described.itbl_user_id
+    from counted
+    inner join described on counted.user_key = described.user_key and counted.hour = described.hour
+)
+
+select * from present
+
+{% if is_incremental() -%}
+union all
+
+select
+    before.user_key, before.hour, 0 as events,
+    {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+    {% for name in activity_sets() -%}
+    cast([] as varchar[]) as {{ name }},
+    {% endfor -%}
+    {% for name in activity_maps() -%}
+    {{ empty_map('bigint') }} as {{ name }},
+    {% endfor -%}
+    null as push_deeplink, null as push_deeplink_at, null as phone, null as phone_at,
+    0 as purchase_revenue, null as email, null as user_id, null as itbl_user_id
+from {{ this }} as before
+left join present on before.user_key = present.user_key and before.hour = present.hour
+where {{ in_changed_hours('before.hour') }} and present.user_key is null
+{%- endif %}

@@ -1,0 +1,50 @@
+-- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='user_key', on_schema_change='append_new_columns') }}
+{# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
+   of their users; an old hour that changed rebuilds the rows of its users from the partial rows. #}
+{% if is_incremental() %}
+with span as (select * from {{ ref('build_span') }}),
+
+rebuilt as (
+    select distinct partial.user_key
+    from {{ ref('user_activity_hourly') }} as partial
+    where {{ in_changed_hours('partial.hour') }} and partial.hour < (select tail_start from span)
+),
+
+moved_on as (
+    select partial.*
+    from {{ ref('user_activity_hourly') }} as partial
+    where
+        partial.hour >= (select previous_tail_start from span) and partial.hour < (select tail_start from span)
+        and partial.user_key not in (select user_key from rebuilt)
+),
+
+pieces as (
+    select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
+    from {{ ref('user_activity_hourly') }} as partial
+    where partial.hour < (select tail_start from span) and partial.user_key in (select user_key from rebuilt)
+    union all
+    select {{ base_columns('moved_on', 'moved_on.hour + interval 1 hour') }}
+    from moved_on
+    -- an attempt that did not finish may have merged this hour already
+    left join {{ this }} as base on moved_on.user_key = base.user_key
+    where base.user_key is null or moved_on.hour >= base.merged_to
+    union all
+    select {{ base_columns('base', 'base.merged_to') }}
+    from {{ this }} as base
+    where base.user_key in (select user_key from moved_on)
+)
+{% else %}
+with pieces as (
+    select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
+    from {{ ref('user_activity_hourly') }} as partial
+    where partial.hour < (select tail_start from {{ ref('build_span') }})
+)
+{% endif %}
+
+select
+    user_key,
+    max(merged_to) as merged_to,
+    {{ merged_activity() }}
+from pieces
+group by user_key

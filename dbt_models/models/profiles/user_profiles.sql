@@ -1,0 +1,120 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='user_key',
+    on_schema_change='append_new_columns',
+    post_hook="delete from {{ this }} where _events = 0 and not _has_user"
+) }}
+{# One row per person, with and without activity, with and without a user record. #}
+with span as (select * from {{ ref('build_span') }}),
+
+touched as (select user_key from {{ ref('touched_users') }}),
+
+raw_keys as (
+    select raw_key, user_key from {{ ref('user_keys') }} where user_key in (select user_key from touched)
+),
+
+pieces as (
+    select {{ base_columns('base', 'base.merged_to') }}
+    from {{ ref('user_base') }} as base
+    where base.user_key in (select raw_key from raw_keys)
+    union all
+    select {{ base_columns('tail', 'tail.hour') }}
+    from {{ ref('user_activity_hourly') }} as tail
+    where tail.hour >= (select tail_start from span) and tail.user_key in (select raw_key from raw_keys)
+),
+
+activity as (
+    select
+        raw_keys.user_key,
+        list_sort(list(distinct raw_keys.raw_key)) as raw_keys,
+        {{ merged_activity() }}
+    from pieces
+    inner join raw_keys on pieces.user_key = raw_keys.raw_key
+    group by raw_keys.user_key
+),
+
+users as (
+    select *
+    from {{ source('streams', 'iterable_users') }}
+    where _current and user_key in (select user_key from touched)
+),
+
+{% for name, table in [('campaign', 'campaigns'), ('template', 'templates'), ('workflow', 'journeys')] -%}
+{{ name }}s_by_id as (
+    select activity.user_key, {{ set_of('named.name', 'true') }} as names
+    from (select user_key, {{ elements('unnamed_' ~ name ~ 's') }} as id from activity) as activity
+    inner join {{ source('objects', table) }} as named on activity.id = cast(named.id as varchar)
+    group by activity.user_key
+),
+
+{% endfor -%}
+profiles as (
+    select
+        touched.user_key,
+        coalesce({{ normal_email('users.email') }}, activity.email) as email,
+        coalesce(nullif(users.user_id, ''), activity.user_id) as it_user_id,
+        users.first_name,
+        users.last_name,
+        users.gender,
+        users.city,
+        users.country,
+        users.timezone,
+        users.profile_updated_at,
+        users.signup_date,
+        {% for column, field in var('profile_fields').items() -%}
+        {{ record_field('users.record', field) }} as {{ adapter.quote(column) }},
+        {% endfor -%}
+        {% for each in var('data_types') if each['name'] != 'user' -%}
+        coalesce(activity.counts['{{ each['name'] }}'], 0) as it_{{ each['profile'] }}ct,
+        activity.first_at['{{ each['name'] }}'] as it_first_{{ each['profile'] }}_ts,
+        activity.last_at['{{ each['name'] }}'] as it_last_{{ each['profile'] }}_ts,
+        {% endfor -%}
+        activity.last_at['pushUninstall'] as it_unsub_ts,
+        list_max(map_values(activity.last_at)) as last_active_ts,
+        {% set sets = {
+            'it_event': 'list_sort(map_keys(activity.counts))',
+            'it_campaigns': 'activity.campaigns',
+            'it_templates': 'activity.templates',
+            'it_channels': 'activity.channels',
+            'it_message_types': 'activity.message_types',
+            'it_workflow_ids': 'activity.workflows',
+            'it_messages': 'activity.push_messages',
+            '_unnamed_campaigns': 'activity.unnamed_campaigns',
+            '_unnamed_templates': 'activity.unnamed_templates',
+            '_unnamed_workflows': 'activity.unnamed_workflows',
+            '_raw_keys': 'activity.raw_keys',
+        } -%}
+        {% for name, value in sets.items() -%}
+        coalesce({{ value }}, cast([] as varchar[])) as {{ name }},
+        {% endfor -%}
+        {% for name in ['campaign', 'template', 'workflow'] -%}
+        list_sort(list_distinct(
+            coalesce(activity.{{ name }}_names, cast([] as varchar[])) || coalesce({{ name }}s_by_id.names, cast([] as varchar[]))
+        )) as it_{{ name }}_names,
+        {% endfor -%}
+        {% set maps = {
+            'it_impressions': 'impressions',
+            'it_conversions': 'conversions',
+            'it_mobile_hourlyopen': 'push_hours_of_day',
+            'it_mobile_hourofweek': 'push_hours_of_week',
+            'it_mobile_monthly': 'push_months',
+            'it_custom_events': 'custom_events',
+        } -%}
+        {% for name, value in maps.items() -%}
+        coalesce(activity.{{ value }}, {{ empty_map('bigint') }}) as {{ name }},
+        {% endfor -%}
+        activity.push_deeplink as it_push_deeplink,
+        activity.phone,
+        coalesce(cast(activity.purchase_revenue as double), 0) as it_purchase_revenue,
+        users.user_key is not null as _has_user,
+        coalesce(activity.events, 0) as _events
+    from touched
+    left join activity on touched.user_key = activity.user_key
+    left join users on touched.user_key = users.user_key
+    left join campaigns_by_id on touched.user_key = campaigns_by_id.user_key
+    left join templates_by_id on touched.user_key = templates_by_id.user_key
+    left join workflows_by_id on touched.user_key = workflows_by_id.user_key
+)
+
+select *, {{ email_domain('email') }} as emaildomain from profiles

@@ -1,0 +1,95 @@
+"""Running the dbt models: with one constant set of variables, behind the warehouse's lock."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.warehouse import Warehouse
+
+
+class ModelsFailed(Exception):
+    """A dbt model or one of its tests failed. Profiles are as they were, model by model."""
+
+
+def project_dir(settings: Settings) -> Path:
+    """Where the dbt project lies."""
+    return settings.project_root / "dbt_models"
+
+
+def dbt_vars(settings: Settings) -> str:
+    """What the models are told, as JSON: the same text for the same configuration, so that partial parsing stays on."""
+    data_types = [
+        {"name": each.name, "profile": each.profile, "impression": each.impression, "conversion": each.conversion}
+        for each in DATA_TYPES
+    ]
+    streams = [{"name": each.name, "columns": list(STREAM[each.name].columns)} for each in ACTIVITY_STREAMS]
+    return json.dumps(
+        {
+            "data_types": data_types,
+            "streams": streams,
+            "profile_fields": dict(settings.profile_fields),
+            "user_key_first": "user_id" if settings.project_type == "userid" else "email",
+        },
+        sort_keys=True,
+    )
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """What profiles.yml reads, and where dbt keeps its own files: below the data folder, in one place."""
+    target = settings.data_dir / "dbt"
+    return {
+        "ITERABLE_WAREHOUSE_PATH": str(settings.warehouse_path),
+        "ITERABLE_MEMORY_LIMIT": settings.memory_limit,
+        "DBT_PROFILES_DIR": str(project_dir(settings)),
+        "DBT_PROJECT_DIR": str(project_dir(settings)),
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(target / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def manifest_path(settings: Settings) -> Path:
+    """dbt's manifest, parsed anew only when a model, a macro or the configuration is newer: parsing costs seconds."""
+    manifest = settings.data_dir / "dbt" / "manifest.json"
+    noted = manifest.with_name("vars.json")
+    variables = dbt_vars(settings)
+    sources = [path for path in project_dir(settings).rglob("*") if path.suffix in (".sql", ".yml")]
+    newest = max(path.stat().st_mtime for path in sources)
+    if (
+        not manifest.exists()
+        or manifest.stat().st_mtime < newest
+        or not noted.exists()
+        or noted.read_text() != variables
+    ):
+        run_dbt(settings, ["parse"])
+        noted.write_text(variables)
+    return manifest
+
+
+def run_models(
+    settings: Settings, warehouse: Warehouse, full_refresh: bool = False, log: Callable[[str], None] = print
+) -> None:
+    """Build what changed since the last finished build, or everything. Raises ModelsFailed."""
+    warehouse.prepare()
+    with warehouse.locked():
+        run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
+    log("profiles are built")
+
+
+def run_dbt(settings: Settings, arguments: list[str]) -> None:
+    """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
+    environment = os.environ | dbt_environment(settings)
+    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--vars", dbt_vars(settings)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise ModelsFailed(
+            f"dbt {arguments[0]} failed: {' '.join(said[-12:])[:2000]}. Streams are safe, and profiles are as the last "
+            f"finished model left them. Next: read {settings.data_dir}/dbt/logs/dbt.log, then materialize the profiles again"
+        )

@@ -1,0 +1,49 @@
+"""Runs the command line as a person would: a process of its own, its environment only what the test says."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Command:
+    """`iterable-pipelines` in the project folder `root`, where no `.env` of the developer's can reach it."""
+
+    def __init__(self, root: Path, **settings: str) -> None:
+        """`settings` become ITERABLE_ variables: api_key="sandbox"."""
+        self.root = root
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ITERABLE_", "DAGSTER_"))
+        }
+        self.environment |= {"ITERABLE_PROJECT_ROOT": str(root), "ITERABLE_MEMORY_LIMIT": "500MB"}
+        self.environment |= {f"ITERABLE_{name.upper()}": value for name, value in settings.items()}
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """The running process; its output is one stream."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "iterable_pipelines.cli", *arguments],
+            env=self.environment | {f"ITERABLE_{name.upper()}": value for name, value in settings.items()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+        )
+
+    def __call__(self, *arguments: str, **settings: str) -> Said:
+        """Run to the end. Whatever it was, it must not end in a traceback or show the key."""
+        with self.start(*arguments, **settings) as process:
+            out, err = process.communicate(timeout=600)
+        said = Said(process.returncode, out, err)
+        assert "Traceback" not in out + err, err
+        return said

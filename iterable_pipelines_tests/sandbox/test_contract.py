@@ -1,0 +1,286 @@
+"""The sandbox against Iterable's own Swagger: every operation it has, its parameters, bodies and answers."""
+
+import copy
+import json
+import re
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jsonschema
+import pytest
+import requests
+
+from iterable_pipelines.data_types import DATA_TYPE
+from iterable_pipelines.sandbox import World, running_sandbox
+from iterable_pipelines.sandbox.limits import LIMITS
+from iterable_pipelines.sandbox.server import make_routes
+from iterable_pipelines.sandbox.world import utc
+
+SPEC = json.loads(Path(__file__).with_name("swagger").joinpath("api-docs.json").read_text())
+
+
+class Wrong(NamedTuple):
+    """A model of the Swagger that is known to be wrong: where, what is true instead, and how that is known."""
+
+    definition: str
+    property: str
+    truth: dict[str, Any]
+    reason: str
+
+
+NUMBER, ANY = {"type": "number"}, {}
+KNOWN_WRONG = [
+    Wrong("IterableApiResponse", "params", ANY, "null in most real answers (api.md 1.3, 1.4)"),
+    Wrong("ApiTemplateResponse", "createdAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
+    Wrong("ApiTemplateResponse", "updatedAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
+    Wrong(
+        "CampaignsResponse", "totalCampaignsCount", NUMBER, "an optional number, rendered as object by the generator"
+    ),
+    Wrong(
+        "GetTemplatesResponse", "totalTemplatesCount", NUMBER, "an optional number, rendered as object by the generator"
+    ),
+    Wrong("SnippetResponse", "id", NUMBER, "an optional number, rendered as object by the generator"),
+    Wrong("ChannelDetails", "messageMedium", {"type": "string"}, "real projects have WebPush and others (api.md 5.4)"),
+    Wrong(
+        "JobModel", "dataTypeName", {"type": "string"}, "a name; the model shows the server's own class (api.md 3.5)"
+    ),
+    Wrong(
+        "JobModel",
+        "jobState",
+        {"type": "string"},
+        "a lower-case word; the model shows the server's own class (api.md 3.5)",
+    ),
+    Wrong(
+        "ExportJobStatusAndFiles",
+        "jobState",
+        {"type": "string"},
+        "states are lower-case in reality (api.md 3.5, 8 item 40)",
+    ),
+    Wrong(
+        "CatalogItemWithProperties", "lastModified", NUMBER, "epoch milliseconds as clients see it (api.md 1.6, 5.8)"
+    ),
+    Wrong(
+        "CatalogItemWithProperties",
+        "value",
+        {"type": "object"},
+        "the item itself; the model shows a JSON library's class",
+    ),
+]
+WRAPPED = {
+    "/api/catalogs",
+    "/api/catalogs/{catalogName}/items",
+    "/api/catalogs/{catalogName}/fieldMappings",
+}  # api.md 5.8
+TEXT_IN_REALITY = {"/api/experiments/metrics"}  # CSV; ExperimentMetricsResponse is wrong (api.md 5.7, 8 item 40)
+BEYOND_SPEC = {("GET", "/api/experiments")}  # in a newer capture of the live document (api.md 5.7)
+
+WINDOW = {"startDateTime": "2026-11-01 00:00:00", "endDateTime": "2026-11-01 01:00:00"}
+SPAN = {"startDateTime": "2026-10-01", "endDateTime": "2026-11-01"}
+EMAIL, USER_ID = "newcomer+1@example.com", "newcomer-2"
+PERSON = {"email": EMAIL, "dataFields": {"favourite": "red"}, "mergeNestedObjects": True, "preferUserId": True}
+ITEM = {"id": "A", "name": "B", "price": 1.5, "quantity": 1}
+EVENT = {"email": EMAIL, "eventName": "scored", "id": "scored-1", "createdAt": 1793491200, "dataFields": {"n": 1}}
+NOBODY = {"email": "no address"}
+JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
+PAGES = {"page": 1, "pageSize": 10}
+PRODUCTS = {"catalogName": "products"}
+
+
+class Ask(NamedTuple):
+    """One request: path parameters, query, JSON body."""
+
+    at: Mapping[str, Any] = MappingProxyType({})
+    query: Mapping[str, Any] = MappingProxyType({})
+    body: dict[str, Any] | None = None
+
+
+GETS = {
+    "/api/campaigns": Ask(query={**PAGES, "sort": "-id", "campaignState": ["Running", "Finished"]}),
+    "/api/campaigns/{id}": Ask({"id": 2200000}),
+    "/api/campaigns/metrics": Ask(query={"campaignId": ["2200000", "2200001"], **SPAN}),
+    "/api/campaigns/recurring/{id}/childCampaigns": Ask({"id": 2899999}, PAGES),
+    "/api/catalogs": Ask(query=PAGES),
+    "/api/catalogs/{catalogName}/items": Ask(PRODUCTS, PAGES),
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-3"}),
+    "/api/catalogs/{catalogName}/fieldMappings": Ask(PRODUCTS),
+    "/api/channels": Ask(),
+    "/api/events/{email}": Ask({"email": EMAIL}, {"limit": 10}),
+    "/api/events/byUserId/{userId}": Ask({"userId": "u-1"}, {"limit": 10}),
+    "/api/experiments/metrics": Ask(query={"campaignId": [2200008], **SPAN}),
+    "/api/export/data.json": Ask(query={"dataTypeName": "emailSend", **WINDOW}),
+    "/api/export/data.csv": Ask(query={"dataTypeName": "user", "range": "All", "delimiter": ";"}),
+    "/api/export/userEvents": Ask(query={"email": EMAIL, "includeCustomEvents": True}),
+    "/api/export/jobs": Ask(query={"jobState": "running"}),
+    "/api/export/{jobId}/files": Ask({"jobId": 3562}, {"startAfter": ""}),
+    "/api/journeys": Ask(query={**PAGES, "state": ["Archived"]}),
+    "/api/lists": Ask(),
+    "/api/lists/getUsers": Ask(query={"listId": 949810, "preferUserId": True}),
+    "/api/lists/previewUsers": Ask(query={"listId": 949810, "size": 5}),
+    "/api/lists/{listId}/size": Ask({"listId": 949810}),
+    "/api/messageTypes": Ask(),
+    "/api/metadata": Ask(),
+    "/api/metadata/{table}": Ask({"table": "prices"}, {"nextMarker": "key-0010"}),
+    "/api/metadata/{table}/{key}": Ask({"table": "prices", "key": "key-0001"}),
+    "/api/snippets": Ask(),
+    "/api/snippets/{identifier}": Ask({"identifier": "footer-1"}),
+    "/api/templates": Ask(
+        query={**PAGES, "templateType": "Blast", "messageMedium": "SMS", "startDateTime": "2020-01-01"}
+    ),
+    "/api/templates/email/get": Ask(query={"templateId": 3000000}),
+    "/api/templates/push/get": Ask(query={"templateId": 3000001}),
+    "/api/templates/sms/get": Ask(query={"templateId": 3000002}),
+    "/api/templates/inapp/get": Ask(query={"templateId": 3000003}),
+    "/api/templates/embedded/get": Ask(query={"templateId": 3000005}),
+    "/api/templates/getByClientTemplateId": Ask(query={"clientTemplateId": "client-3000000"}),
+    "/api/users/byUserId": Ask(query={"userId": "1234"}),
+    "/api/users/byUserId/{userId}": Ask({"userId": "1234"}),
+    "/api/users/forgotten": Ask(),
+    "/api/users/forgottenUserIds": Ask(),
+    "/api/users/getByEmail": Ask(query={"email": EMAIL}),
+    "/api/users/getFields": Ask(),
+    "/api/users/getSentMessages": Ask(query={"userId": "1234", "limit": 5, **SPAN}),
+    "/api/users/{email}": Ask({"email": EMAIL}),
+    "/api/webhooks": Ask(),
+}
+POSTS = {
+    "/api/commerce/trackPurchase": Ask(body={"user": PERSON, "items": [ITEM], "total": 1.5, "id": "order-1"}),
+    "/api/events/track": Ask(body=EVENT),
+    "/api/events/trackBulk": Ask(body={"events": [EVENT, NOBODY | {"eventName": "x"}]}),
+    "/api/export/start": Ask(body=JOB),
+    "/api/lists/subscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}, NOBODY]}),
+    "/api/lists/unsubscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}]}),
+    "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
+    "/api/users/update": Ask(body=PERSON),
+    "/api/users/updateSubscriptions": Ask(body={"email": EMAIL, "emailListIds": [949810]}),
+}
+DELETES = {"/api/export/{jobId}": Ask({"jobId": 3562})}
+BY_VERB = {"GET": GETS, "POST": POSTS, "DELETE": DELETES}
+ASKED = {(verb, path): ask for verb, asks in BY_VERB.items() for path, ask in asks.items()}
+ALL = {(method.upper(), path) for path, operations in SPEC["paths"].items() for method in operations}
+NOT_IMPLEMENTED = ALL - set(ASKED)
+
+
+@pytest.fixture(scope="module")
+def sandboxes():
+    start, end = utc("2026-10-25"), utc("2026-11-02")
+    with (
+        running_sandbox(start=start, end=end, relaxed=True, job_seconds=60) as by_email,
+        running_sandbox(start=start, end=end, relaxed=True, project_type="hybrid") as hybrid,
+    ):
+        url, headers = by_email.url, {"Api-Key": by_email.key}
+        requests.post(url + "/api/users/update", json=PERSON, headers=headers, timeout=30)
+        requests.post(url + "/api/export/start", json=JOB, headers=headers, timeout=30)
+        yield by_email, hybrid
+
+
+def definitions() -> dict[str, Any]:
+    known = copy.deepcopy(SPEC["definitions"])
+    for definition, name, truth, _ in KNOWN_WRONG:
+        known[definition]["properties"][name] = truth
+    return known
+
+
+def valid(value: Any, schema: dict[str, Any]) -> None:
+    jsonschema.Draft4Validator(schema | {"definitions": definitions()}).validate(value)
+
+
+def test_known_wrong_models_are_still_in_the_document():
+    for definition, name, truth, reason in KNOWN_WRONG:
+        assert SPEC["definitions"][definition]["properties"][name] != truth and reason
+
+
+def test_the_53_data_types_are_the_documents():
+    assert set(_parameter("GET", "/api/export/data.json", "dataTypeName")["enum"]) == set(DATA_TYPE)
+
+
+def test_the_sandbox_has_exactly_the_routes_tried_here():
+    routes = make_routes(World(users=1))
+    method = {path: sorted(route.methods - {"HEAD"})[0] for route in routes for path in [route.path]}
+    assert len(routes) == len(method)
+    served = {(verb, path) for path, verb in method.items() if path.startswith("/api/")} - BEYOND_SPEC
+    unmatched = {each for each in ASKED if not any(_same(each, route) for route in served)}
+    assert not unmatched and all(any(_same(each, route) for each in ASKED) for route in served)
+
+
+def _same(asked: tuple[str, str], route: tuple[str, str]) -> bool:
+    """Whether a route of ours, whose parameters have names of their own, serves an operation of the document."""
+    theirs, ours = asked[1].split("/"), route[1].split("/")
+    pairs = zip(theirs, ours, strict=False)
+    return asked[0] == route[0] and len(theirs) == len(ours) and all(a == b or b.startswith("{") for a, b in pairs)
+
+
+def _parameter(method: str, path: str, name: str) -> dict[str, Any]:
+    found = [each for each in SPEC["paths"][path][method.lower()].get("parameters", []) if each["name"] == name]
+    assert found, f"{method} {path} has no parameter {name}"
+    return found[0]
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(ASKED))
+def test_operation(sandboxes, method, path):
+    ask, operation = ASKED[method, path], SPEC["paths"][path][method.lower()]
+    given = [("path", ask.at), ("query", ask.query)]
+    for place, values in given:
+        for name, value in values.items():
+            parameter = _parameter(method, path, name)
+            assert parameter["in"] == place
+            if parameter.get("type") == "array":
+                assert isinstance(value, list) and parameter.get("collectionFormat", "multi") == "multi"
+            elif parameter["type"] != "object":
+                valid(value, {key: parameter[key] for key in ("type", "enum") if key in parameter})
+    required = {
+        each["name"] for each in operation.get("parameters", []) if each.get("required") and each["in"] != "body"
+    }
+    assert required <= {*ask.at, *ask.query}
+    if ask.body is not None:
+        valid(ask.body, _parameter(method, path, "body")["schema"])
+
+    sandbox = sandboxes[path == "/api/users/forgottenUserIds"]
+    address = sandbox.url + path.format(
+        **{name: requests.utils.quote(str(value), safe="") for name, value in ask.at.items()}
+    )
+    query = {name: str(value).lower() if isinstance(value, bool) else value for name, value in ask.query.items()}
+    send = partial(requests.request, method, address, params=query, json=ask.body, timeout=30)
+    while (answer := send(headers={"Api-Key": sandbox.key})).status_code == 429:
+        time.sleep(0.1)
+    assert answer.status_code == 200, answer.text
+    schema = operation["responses"].get("200", {}).get("schema")
+    if path in TEXT_IN_REALITY or (schema or {}).get("type") == "string":
+        assert "json" not in answer.headers["content-type"] or "json-stream" in answer.headers["content-type"]
+    elif schema is not None:
+        body = answer.json()
+        valid(body["params"] if path in WRAPPED else body, schema)
+
+    refused = send(headers={"Api-Key": "wrong"})
+    assert refused.status_code == 401
+    valid(refused.json(), {"$ref": "#/definitions/IterableApiResponse"})
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(NOT_IMPLEMENTED))
+def test_what_is_not_implemented_says_so(sandboxes, method, path):
+    sandbox = sandboxes[0]
+    answer = requests.request(method, sandbox.url + path, json={}, headers={"Api-Key": sandbox.key}, timeout=30)
+    assert answer.status_code in (404, 405)
+
+
+def documented_limits() -> dict[tuple[str, str], tuple[int, float]]:
+    """Calls and seconds of every operation whose description names a rate limit."""
+    found = {}
+    for path, operations in SPEC["paths"].items():
+        for method, operation in operations.items():
+            stated = re.search(r"Rate limit</b>:?\s*(\d+) requests?/(second|minute)", operation.get("description", ""))
+            if stated:
+                found[method.upper(), path] = int(stated[1]), 60.0 if stated[2] == "minute" else 1.0
+    return found
+
+
+@pytest.mark.parametrize("operation", sorted(ASKED))
+def test_limits_are_the_documents(operation):
+    method, path = operation
+    filled = path.format(**ASKED[operation].at)
+    rules = [each for each in LIMITS if each.method == method and re.fullmatch(each.path, filled)]
+    stated = documented_limits().get(operation)
+    assert [(each.calls, float(each.seconds)) for each in rules] == ([stated] if stated else [])
