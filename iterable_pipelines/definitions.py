@@ -1,5 +1,7 @@
 """The table of contents: everything Dagster shows and runs, in the order in which data flows."""
 
+import warnings
+
 import dagster as dg
 
 from iterable_pipelines.automation import JOBS, schedules_and_sensors
@@ -15,6 +17,9 @@ from iterable_pipelines.streams.assets import stream_assets, stream_checks
 def defs() -> dg.Definitions:
     """Everything, for the project that the settings describe. Raises SettingsError for a wrong setting."""
     settings = load_settings()
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        # partitioned checks and backfill policies are new in Dagster: its warnings say so a hundred times
+        warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
     return dg.Definitions(
         assets=[

@@ -19,6 +19,7 @@ from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.profiles import ModelsFailed
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed
 
@@ -41,6 +42,7 @@ _KNOWN = (
     LandingFailed,
     StaleWriter,
     WarehouseFailed,
+    ModelsFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

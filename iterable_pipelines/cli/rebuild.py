@@ -5,6 +5,7 @@ from iterable_pipelines.cli.console import CannotGoOn, plain, progress, say
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import HOUR, contiguous
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.profiles import run_models
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Warehouse, load_hours
 
@@ -41,8 +42,6 @@ def rebuild() -> None:
 
 def rebuild_streams(settings: Settings, manifest: Manifest, landed: dict) -> int:  # type: ignore[type-arg]
     """Empty the stream tables, load all landed hours, build the profiles from scratch. Returns the rows loaded."""
-    from iterable_pipelines.profiles.dbt import run_models
-
     warehouse = Warehouse.of(settings, log=lambda text: None)
     warehouse.prepare()
     spans = [
@@ -68,7 +67,7 @@ def rebuild_streams(settings: Settings, manifest: Manifest, landed: dict) -> int
             rows += load_hours(warehouse, manifest, settings, name, hours, "rebuild", log=said).rows
             shown.advance(bar)
         said("profiles …")
-        run_models(settings, warehouse)
+        run_models(settings, warehouse, full_refresh=True, log=said)
         warehouse.publish()
         shown.advance(bar)
     return rows

@@ -14,7 +14,9 @@ from iterable_pipelines_tests.cli.command import Command
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A world that stands still, so that a later question has the same answer."""
-    with running_sandbox(users=40, start=parse_hour("2026-10-25"), end=parse_hour("2026-11-03"), relaxed=True) as running:
+    with running_sandbox(
+        users=40, start=parse_hour("2026-10-25"), end=parse_hour("2026-11-03"), relaxed=True
+    ) as running:
         yield running
 
 

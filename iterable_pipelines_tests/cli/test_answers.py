@@ -73,7 +73,9 @@ def test_status_shows_the_newest_stretch_without_a_hole(
     for hour in hours:
         for name in STREAM[RCS].data_types:
             if hour != hours[2]:
-                land(project, manifest, name, hour, [{"email": "a@b.c", "createdAt": f"{hour:%Y-%m-%d %H:%M:%S} +00:00"}])
+                land(
+                    project, manifest, name, hour, [{"email": "a@b.c", "createdAt": f"{hour:%Y-%m-%d %H:%M:%S} +00:00"}]
+                )
     load_hours(warehouse, manifest, project, RCS, hours[:5], "run", log=lambda text: None)
     code, text = answer("status")
     total = int((hour_of(now()) - START) / timedelta(hours=1))

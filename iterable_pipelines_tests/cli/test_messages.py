@@ -15,7 +15,10 @@ SPAN = ("--from", "2026-11-01T00", "--to", "2026-11-01T02")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("backfill", "--from", "2026-13-01", "--to", "2026-11-02"), "'2026-13-01' is not an hour: write 2026-11-01T03"),
+        (
+            ("backfill", "--from", "2026-13-01", "--to", "2026-11-02"),
+            "'2026-13-01' is not an hour: write 2026-11-01T03",
+        ),
         (("plan", "--from", "yesterday", "--to", "2026-11-02"), "'yesterday' is not an hour"),
         (("backfill", "--from", "2026-11-02", "--to", "2026-11-01"), "must be later than --from 2026-11-02T00"),
         (("backfill", "--from", "2026-11-02", "--to", "2026-11-02"), "the end, and not included"),
@@ -23,7 +26,7 @@ SPAN = ("--from", "2026-11-01T00", "--to", "2026-11-01T02")
         (("backfill", *SPAN, "--stream", "iterable_push"), "did you mean iterable_push_activity?"),
         (("backfill", *SPAN, "--stream", "nonsense"), "there are iterable_users"),
         (("backfill", "--from", "2026-11-01"), "Missing option '--to'"),
-        (("profile",), "Missing argument 'EMAIL'"),
+        (("profile",), "Missing argument 'email'"),
         (("backfil",), "No such command 'backfil'"),
         (("sandbox", "--port", "high"), "valid integer"),
     ],

@@ -1,0 +1,90 @@
+"""The dbt models as assets: profiles of everybody who was touched, then the copy for readers, with a picture of it all."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from iterable_pipelines.automation import when_something_arrived
+from iterable_pipelines.failures import explained
+from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
+from iterable_pipelines.profiles.picture import as_markdown, events_per_hour, heat_map
+from iterable_pipelines.resources import open_project
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.warehouse import Warehouse
+
+PROFILES = dg.AssetKey(["profiles", "user_profiles"])
+
+
+class _Translator(DagsterDbtTranslator):
+    """Names, groups and owners as everywhere else in the project."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return "profiles"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return ["team:data"]
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition[dg.AssetKey]:
+        return when_something_arrived
+
+
+def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """Every model of the dbt project, in one step; parses the models only if one is newer than the manifest."""
+
+    @dbt_assets(
+        manifest=manifest_path(settings),
+        dagster_dbt_translator=_Translator(),
+        name="profiles",
+        pool="warehouse",
+    )
+    def profiles(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
+        with explained(context):
+            project, _, warehouse = open_project(context.log.info)
+            warehouse.prepare()
+        # profiles.yml reads them, and dbt runs as a child of this process
+        os.environ.update(dbt_environment(project))
+        with warehouse.locked():
+            invocation = dbt.cli(
+                ["build", "--vars", dbt_vars(project)],
+                context=context,
+                target_path=project.data_dir / "dbt",
+                raise_on_error=False,
+            )
+            # kept until the end, so that the numbers of the whole build can go with them
+            events = list(invocation.stream())
+        succeeded = invocation.is_successful()
+        with explained(context):
+            if succeeded:
+                context.add_asset_metadata(_facts(warehouse), asset_key=PROFILES)
+                warehouse.publish()
+        yield from events
+        if not succeeded:
+            failed = ModelsFailed(f"dbt build failed: {invocation.get_error()}")
+            raise dg.Failure(f"{failed}. Streams are safe. Next: materialize the profiles again", allow_retries=True)
+
+    return [profiles]
+
+
+def profile_resources(settings: Settings) -> dict[str, DbtCliResource]:
+    """The dbt of this environment, whatever PATH says."""
+    directory = os.fspath(project_dir(settings))
+    executable = os.fspath(Path(sys.executable).with_name("dbt"))
+    return {"dbt": DbtCliResource(project_dir=directory, profiles_dir=directory, dbt_executable=executable)}
+
+
+def _facts(warehouse: Warehouse) -> dict[str, Any]:
+    rows, touched = warehouse.read(
+        "select (select count(*) from profiles.user_profiles), (select count(*) from profiles.touched_users)"
+    )[0]
+    hours, counts = events_per_hour(warehouse)
+    picture = as_markdown(heat_map(hours, counts), "events per hour and data type") if hours else "no events yet"
+    return {
+        "dagster/row_count": rows,
+        "users_touched": touched,
+        "events_per_hour": dg.MetadataValue.md(picture),
+    }

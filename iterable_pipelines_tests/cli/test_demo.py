@@ -1,0 +1,39 @@
+"""`demo`, as a stranger meets it: no key, nothing set up, and a real project's data beside it."""
+
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.data_types import STREAMS
+from iterable_pipelines_tests.cli.command import Command
+
+
+def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
+    # a real project is half set up: the demo must neither use nor touch it
+    (tmp_path / ".env").write_text("ITERABLE_DATA_TYPES=emailOpen\nITERABLE_SKIP_USERS=true\n")
+    command = Command(tmp_path)
+    first = command("demo")
+    assert first.code == 0, first.err
+    assert "export limit relaxed" in first.out
+    for stream in STREAMS:
+        assert f"streams.{stream.name}" in first.out
+    assert "Profile of " in first.out
+    assert "it_email_openct" in first.out
+    assert "Next: `make dev`" in first.out
+    assert [each.name for each in (tmp_path / "data").iterdir()] == ["demo"]
+
+    copy = tmp_path / "data" / "demo" / "iterable.read.duckdb"
+    with duckdb.connect(copy, read_only=True) as con:
+        (people,) = con.execute("select count(*) from profiles.user_profiles").fetchone() or (0,)
+        for stream in STREAMS:
+            assert con.execute(f"select count(*) > 0 from streams.{stream.name}").fetchone() == (True,)
+    assert people > 100
+
+    second = command("demo")
+    assert second.code == 0, second.err
+    with duckdb.connect(copy, read_only=True) as con:
+        assert con.execute("select count(*) >= ? from profiles.user_profiles", [people]).fetchone() == (True,)
+        assert (
+            con.execute("select count(*) from streams.loads group by data_type, hour having count(*) > 1").fetchall()
+            == []
+        )
