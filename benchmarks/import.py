@@ -115,7 +115,9 @@ def naive(url: str, folder: Path) -> None:
         frame = pd.json_normalize(batch)
         frame["record"] = [json.dumps(each) for each in batch]
         con.register("frame", frame)
-        con.execute("insert into sends select createdAt, email, userId, campaignId, templateId, messageId, record from frame")
+        con.execute(
+            "insert into sends select createdAt, email, userId, campaignId, templateId, messageId, record from frame"
+        )
         batch.clear()
 
     with requests.get(f"{url}/api/export/data.json?dataTypeName=emailSend", stream=True, timeout=300) as answer:

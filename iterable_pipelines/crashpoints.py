@@ -1,4 +1,4 @@
-"""Named points at which a test may kill the process, so that every crash the pipeline promises to survive is rehearsed."""
+"""Named points at which a test may kill the process, so that every promised recovery is rehearsed."""
 
 import os
 import signal

@@ -13,7 +13,7 @@ from iterable_pipelines.streams.warehouse import Warehouse
 KEY_VARIABLE = "ITERABLE_API_KEY"
 
 
-class IterableResource(dg.ConfigurableResource):
+class IterableResource(dg.ConfigurableResource["IterableResource"]):
     """Iterable's API with the project's settings. A literal key is refused: it would be shown by the UI's own API."""
 
     api_key: str

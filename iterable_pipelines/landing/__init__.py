@@ -1,4 +1,4 @@
-"""Landing: what Iterable sent, as it came, one Parquet file per data type and hour, and the manifest that vouches for it."""
+"""Landing: what Iterable sent, as it came: a Parquet file per data type and hour, and the manifest of all of them."""
 
 from iterable_pipelines.landing.fetch import Landed, LandingFailed, land_hours
 from iterable_pipelines.landing.manifest import Manifest, Part

@@ -35,14 +35,14 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         owners=["team:data"],
         pool="iterable",
         description=(
-            f"{stream.title}: what Iterable's export gives for the hour, verified and cut into one Parquet file per data "
-            f"type, with a row in the manifest. Data types: {', '.join(data_types)}. An hour that is settled is not "
+            f"{stream.title}: what Iterable's export gives for the hour, verified and cut into one Parquet file per "
+            f"data type, with a row in the manifest. Data types: {', '.join(data_types)}. An hour that is settled is not "
             "asked for again unless `refetch` is set."
         ),
     )
     def landing(
         context: dg.AssetExecutionContext, config: LandingConfig, iterable: IterableResource
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         hours = hours_of_run(context)
         with explained(context):
             project, manifest, _ = open_project(context.log.info)

@@ -1,4 +1,4 @@
-"""From a downloaded file to verified Parquet parts, one per hour. DuckDB reads and writes; no record becomes an object."""
+"""From a download to verified Parquet parts, one per hour. DuckDB reads and writes; no record becomes an object."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ CORE = {
     "campaign_id": "$.campaignId",
 }
 _LARGEST_RECORD = 64 * 1024 * 1024
-# DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: records that may hold them are looked at again
+# DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: what may hold them is looked at again
 _LOOSE = ("NaN", "Infinity", ",}", ",]")
 _SUSPECT = (
     "left(record, 1) <> '{' or (("
@@ -116,7 +116,8 @@ def _cut(
         return [write(hours[0], f"select {names}, record, {inside} as inside from source")]
     con.execute(
         "create or replace temp table cut as select * replace (case when coalesce("
-        f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end as own_time), coalesce({inside}, false) as inside from ({lines})"
+        f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end "
+        f"as own_time), coalesce({inside}, false) as inside from ({lines})"
     )
     filled = {hour for (hour,) in con.execute("select distinct own_time from cut").fetchall()}
     write = _writer(con, folder, "cut")
@@ -215,5 +216,3 @@ def _sync(file: Path) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-

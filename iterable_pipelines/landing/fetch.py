@@ -108,9 +108,7 @@ def land_hours(
     return landed
 
 
-def _missing(
-    manifest: Manifest, data_type: str, wanted: list[datetime], run_id: str, refetch: bool
-) -> list[datetime]:
+def _missing(manifest: Manifest, data_type: str, wanted: list[datetime], run_id: str, refetch: bool) -> list[datetime]:
     done = manifest.landed_by(run_id, data_type)
     if not refetch:
         done |= {hour for hour, part in manifest.current(data_type, wanted).items() if part.settled}
@@ -207,7 +205,7 @@ def _keep(
     parts, folders = [], set()
     for each in cuts:
         old = before.get(each.hour)
-        path, sha256, size = old and old.path, old and old.sha256, old.bytes if old else 0
+        path, sha256, size = (old.path, old.sha256, old.bytes) if old else (None, None, 0)
         if each.file is None:
             path, sha256, size = None, None, 0
         elif old is None or old.digest != each.digest or not path or not (settings.landing_dir / path).exists():
@@ -291,5 +289,3 @@ def _explained(cause: Exception, folder: Path) -> Exception:
     if isinstance(cause, OSError):
         return Broken(f"{cause.strerror or cause} at {folder}: free space there, or set ITERABLE_DATA_DIR elsewhere")
     return cause
-
-

@@ -124,7 +124,8 @@ class Manifest:
     def current(self, data_type: str, hours: Many[datetime] | None = None) -> dict[datetime, Part]:
         """The part that counts for each landed hour of a data type: the newest fetch. None for hours means all."""
         wanted = None if hours is None else set(hours)
-        clause, span = "", ()
+        clause = ""
+        span: tuple[str, ...] = ()
         if wanted is not None:
             if not wanted:
                 return {}
@@ -152,8 +153,8 @@ class Manifest:
         """Record a file with a line that cannot be read: `fault` is (line from 1, byte offset from 0, reason)."""
         with self._connection() as con:
             con.execute(
-                "insert into quarantine (data_type, window_start, window_end, found_at, line, byte_offset, reason, path)"
-                " values (?,?,?,?,?,?,?,?)",
+                "insert into quarantine (data_type, window_start, window_end, found_at, line, byte_offset, reason, "
+                "path) values (?,?,?,?,?,?,?,?)",
                 (
                     data_type,
                     _text(window_start),

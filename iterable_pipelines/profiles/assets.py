@@ -1,4 +1,4 @@
-"""The dbt models as assets: profiles of everybody who was touched, then the copy for readers, with a picture of it all."""
+"""The dbt models as assets: profiles of everybody who was touched, a picture of it all, then the copy for readers."""
 
 import os
 import sys

@@ -91,5 +91,5 @@ def run_dbt(settings: Settings, arguments: list[str]) -> None:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise ModelsFailed(
             f"dbt {arguments[0]} failed: {' '.join(said[-12:])[:2000]}. Streams are safe, and profiles are as the last "
-            f"finished model left them. Next: read {settings.data_dir}/dbt/logs/dbt.log, then materialize the profiles again"
+            f"finished model left them. Next: read {settings.data_dir}/dbt/logs/dbt.log, then build the profiles again"
         )

@@ -21,7 +21,8 @@ def events_per_hour(warehouse: Warehouse) -> tuple[list[datetime], dict[str, dic
     hours = [newest - n * HOUR for n in range(_HOURS - 1, -1, -1)]
     counts: dict[str, dict[datetime, int]] = {}
     for data_type, hour, rows in warehouse.read(
-        f"select data_type, hour, rows from streams.loads where stream <> '{USERS}' and hour >= ? and rows > 0", [hours[0]]
+        f"select data_type, hour, rows from streams.loads where stream <> '{USERS}' and hour >= ? and rows > 0",
+        [hours[0]],
     ):
         counts.setdefault(data_type, {})[hour] = rows
     return hours, counts
@@ -60,5 +61,3 @@ def heat_map(hours: list[datetime], counts: dict[str, dict[datetime, int]]) -> s
 def as_markdown(svg: str, title: str) -> str:
     """The SVG as a markdown image, self-contained."""
     return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
-
-

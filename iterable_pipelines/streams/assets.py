@@ -37,33 +37,29 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         kinds={"duckdb", "table"},
         owners=["team:data"],
         pool="warehouse",
-        freshness_policy=dg.FreshnessPolicy.time_window(
-            fail_window=timedelta(hours=6), warn_window=timedelta(hours=3)
-        ),
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=6), warn_window=timedelta(hours=3)),
         metadata={
             "dagster/column_schema": _column_schema(stream),
             "dagster/table_name": f"iterable.streams.{stream.name}",
         },
         description=(
-            f"{stream.title}: the table `streams.{stream.name}`, {how}, one transaction per window. Rebuilt from landing "
-            "without the network whenever you like."
+            f"{stream.title}: the table `streams.{stream.name}`, {how}, one transaction per window. Rebuilt from "
+            "landing without the network whenever you like."
         ),
     )
-    def load(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def load(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         hours = hours_of_run(context)
         with explained(context):
             project, manifest, warehouse = open_project(context.log.info)
             warehouse.prepare()
-            loaded = load_hours(
-                warehouse, manifest, project, stream.name, hours, context.run_id, log=context.log.info
-            )
+            loaded = load_hours(warehouse, manifest, project, stream.name, hours, context.run_id, log=context.log.info)
             fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
         if loaded.not_landed:
             raise dg.Failure(
                 f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed yet, the first is "
-                f"{loaded.not_landed[0]}. What is landed is loaded and safe. Next: materialize landing/{stream.name} for "
-                "these hours",
+                f"{loaded.not_landed[0]}. What is landed is loaded and safe. Next: materialize landing/{stream.name} "
+                "for these hours",
                 allow_retries=False,
             )
         return dg.MaterializeResult(

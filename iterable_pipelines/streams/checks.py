@@ -67,7 +67,8 @@ def check_hours(
         yield Outcome(INSIDE_HOUR, outside == 0, text, {"outside": outside, "rows": total})
         (twice,) = _one(
             con,
-            f"select count(*) - count(distinct (_hour, event_id)) from streams.{stream.name} where _hour between ? and ?",
+            f"select count(*) - count(distinct (_hour, event_id)) from streams.{stream.name} "
+            "where _hour between ? and ?",
             span,
         )
         yield Outcome(UNIQUE_ID, twice == 0, f"{twice} events share an id with another", {"repeated": twice})

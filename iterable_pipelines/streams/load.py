@@ -81,8 +81,8 @@ def _changed(warehouse: Warehouse, stream: str, parts: list[Part]) -> list[Part]
     stored = (
         ""
         if stream == USERS
-        else f"left join (select data_type, _hour as hour, count(*) as rows from streams.{stream} where _hour between $2 "
-        "and $3 and _source = 'export' group by all) as stored using (data_type, hour)"
+        else f"left join (select data_type, _hour as hour, count(*) as rows from streams.{stream} where _hour between "
+        "$2 and $3 and _source = 'export' group by all) as stored using (data_type, hour)"
     )
     there = {
         (data_type, hour): (digest, rows)
@@ -106,9 +106,7 @@ def _batches(parts: list[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _load(
-    warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int
-) -> None:
+def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int) -> None:
     files = [settings.landing_dir / part.path for part in batch if part.path]
     _check_files(files)
     with warehouse.transaction() as con:

@@ -1,4 +1,4 @@
-"""The tables of the schema `streams`: their columns, where each comes from in a record, and the statements that make them."""
+"""The tables of the schema `streams`: their columns, and where in a record each column comes from."""
 
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ def columns_of(stream: Stream) -> tuple[Column, ...]:
 
 
 def user_key_sql(project_type: str) -> str:
-    """The expression for `user_key`: lower-cased trimmed email, else user_id; the other way round where users are keyed by id."""
+    """The expression for `user_key`: lower-cased trimmed email, else user_id; where users are keyed by id, the reverse."""
     email = "nullif(lower(trim(email)), '')"
     user_id = "nullif(user_id, '')"
     first, second = (user_id, email) if project_type == "userid" else (email, user_id)
@@ -77,8 +77,8 @@ def user_key_sql(project_type: str) -> str:
 def extraction_sql(columns: tuple[Column, ...], source: str, keep: str, more_paths: tuple[str, ...] = ()) -> str:
     """A select that reads `columns` from the text column `record` of `source`, parsing each record once.
 
-    `keep` names what else to select, in which `texts[n]` are the extracted texts: those of `more_paths` come last. A value of another
-    type than the column's is NULL; it stays readable in `record`.
+    `keep` names what else to select, in which `texts[n]` are the extracted texts: those of `more_paths` come last. A
+    value of another type than the column's is NULL; it stays readable in `record`.
     """
     # a JSON null and a missing key both come out as SQL NULL
     paths = [path for column in columns for path in column.paths]

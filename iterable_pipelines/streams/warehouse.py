@@ -1,4 +1,4 @@
-"""The warehouse's one door: file lock, connect, one transaction, close. Nothing else opens the DuckDB file for writing."""
+"""The warehouse's one door: file lock, connect, one transaction, close. Nothing else writes to the DuckDB file."""
 
 import os
 import shutil
@@ -136,8 +136,8 @@ class Warehouse:
 
     def _locked_text(self, holder: str) -> str:
         return (
-            f"{self.path} is held by {holder} for more than {self.wait_seconds:.0f} s. Stored data is safe and what was "
-            f"downloaded is kept. Next: close that program, point it at {self.published}, and run this again"
+            f"{self.path} is held by {holder} for more than {self.wait_seconds:.0f} s. Stored data is safe and "
+            f"what was downloaded is kept. Next: close that program, point it at {self.published}, and run this again"
         )
 
     def _explained(self, error: duckdb.Error) -> WarehouseFailed:

@@ -1,4 +1,4 @@
-"""A download becomes Parquet parts that hold every line as it came, or it becomes an error that says where it is bad."""
+"""A download becomes Parquet parts that hold every line as it came, or an error that says where it is bad."""
 
 import json
 from datetime import timedelta

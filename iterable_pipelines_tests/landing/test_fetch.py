@@ -41,7 +41,12 @@ def client(sandbox: Sandbox, project: Settings, key: str | None = None) -> Itera
 
 
 def land(
-    sandbox: Sandbox, project: Settings, run: str = "run", hours: list = DAY, stream: str = "iterable_activity", **more: bool
+    sandbox: Sandbox,
+    project: Settings,
+    run: str = "run",
+    hours: list = DAY,
+    stream: str = "iterable_activity",
+    **more: bool,
 ) -> Landed:
     manifest = Manifest(project.landing_dir)
     return land_hours(client(sandbox, project), manifest, project, stream, hours, run, log=lambda text: None, **more)
@@ -76,9 +81,7 @@ def test_a_day_of_a_stream_is_one_request_per_data_type_and_every_record_lands(
     assert len(Manifest(project.landing_dir).current("emailOpen")) == 24
 
 
-def test_a_retry_of_the_same_run_and_settled_hours_are_not_asked_for_again(
-    sandbox: Sandbox, project: Settings
-) -> None:
+def test_a_retry_of_the_same_run_and_settled_hours_are_not_asked_for_again(sandbox: Sandbox, project: Settings) -> None:
     land(sandbox, project)
     asked = len(sandbox.requests("/api/export"))
     again, other = land(sandbox, project), land(sandbox, project, run="another run")
@@ -90,9 +93,7 @@ def test_a_retry_of_the_same_run_and_settled_hours_are_not_asked_for_again(
     "kind", ["reset", "cut", "cut_at_record", "half_record", "short", "html200", "error200", "error_line", "bad_utf8",
              "bad_json", "truncated_gzip", "eof_framed", "stall", "429"],
 )  # fmt: skip
-def test_a_fault_that_passes_leaves_no_trace(
-    sandbox: Sandbox, project: Settings, world: World, kind: str
-) -> None:
+def test_a_fault_that_passes_leaves_no_trace(sandbox: Sandbox, project: Settings, world: World, kind: str) -> None:
     sandbox.fault(kind, match={"dataTypeName": "emailOpen"}, bytes=500, retry_after="0.1", seconds=30)
     land(sandbox, project)
     assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")

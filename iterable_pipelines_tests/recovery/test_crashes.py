@@ -37,9 +37,7 @@ def test_a_killed_process(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_killed_run_of_dagster(
-    sandbox: Sandbox, calm: dict[str, list[tuple]], tmp_path: Path, step: str
-) -> None:
+def test_a_killed_run_of_dagster(sandbox: Sandbox, calm: dict[str, list[tuple]], tmp_path: Path, step: str) -> None:
     killed = backfill(sandbox, tmp_path, crash_at=step)
     assert killed.returncode == KILLED, killed.stdout + killed.stderr
     again = backfill(sandbox, tmp_path)

@@ -55,7 +55,18 @@ def test_different_events_have_different_ids() -> None:
 
 
 def test_awkward_keys_are_no_obstacle() -> None:
-    awkward = {"": 1, "a.b": 2, 'q"uote': 3, "sl/ash": 4, "til~de": 5, "it's": 6, "Plan": 7, "plan": 8, "{": 9, "é😀": 10}
+    awkward = {
+        "": 1,
+        "a.b": 2,
+        'q"uote': 3,
+        "sl/ash": 4,
+        "til~de": 5,
+        "it's": 6,
+        "Plan": 7,
+        "plan": 8,
+        "{": 9,
+        "é😀": 10,
+    }
     changed = [dict(awkward, **{key: "other"}) for key in awkward]
     found = ids([json.dumps(record, ensure_ascii=False) for record in [awkward, *changed]])
     assert len(set(found)) == len(awkward) + 1
@@ -67,7 +78,9 @@ def test_a_key_that_stands_twice_is_no_error() -> None:
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 values = st.recursive(
-    scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=4), v, max_size=3), max_leaves=5
+    scalars,
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=4), v, max_size=3),
+    max_leaves=5,
 )
 
 

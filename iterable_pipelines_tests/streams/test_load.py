@@ -30,7 +30,9 @@ def test_columns_are_read_from_the_record_and_the_record_stays(
     text = json.dumps(record)
     land(project, manifest, "emailClick", H3, [text])
     load_hours(warehouse, manifest, project, STREAM, [H3], "run")
-    columns = "data_type, user_key, email, campaign_id, template_id, message_id, channel_id, event_name, record::varchar"
+    columns = (
+        "data_type, user_key, email, campaign_id, template_id, message_id, channel_id, event_name, record::varchar"
+    )
     expected = ("emailClick", "a@example.com", "A@Example.com ", 7, 8, "m", None, None, text)
     assert rows(warehouse, columns) == [expected]
 

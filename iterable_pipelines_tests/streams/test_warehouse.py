@@ -12,7 +12,9 @@ import pytest
 
 from iterable_pipelines.streams import Warehouse, WarehouseFailed, WarehouseLocked
 
-_HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only={}); print('held', flush=True); sys.stdin.read()"
+_HOLD = (
+    "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only={}); print('held', flush=True); sys.stdin.read()"
+)
 
 
 @contextmanager
