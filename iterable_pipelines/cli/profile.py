@@ -26,12 +26,14 @@ def profile(
 def show_profile(settings: Settings, email: str) -> None:
     """Print the profile of an address or user id. Raises CannotGoOn if nobody has it, or nothing was built yet."""
     names, found = _find(settings, email)
-    values = {name: value for name, value in zip(names, found, strict=True) if not _is_empty(value)}
+    # what begins with an underscore is for the models
+    told = {name: value for name, value in zip(names, found, strict=True) if not name.startswith("_")}
+    values = {name: value for name, value in told.items() if not _is_empty(value)}
     shown = table(f"Profile of {escape(str(values.get('user_key', email)))}", "field", "value")
     for name, value in values.items():
         shown.add_row(name, escape(_spelled(value)))
     out().print(shown)
-    say(f"{len(names) - len(values)} more fields are empty or 0. All times are UTC.")
+    say(f"{len(told) - len(values)} more fields are empty or 0. All times are UTC.")
 
 
 def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:

@@ -35,8 +35,8 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         owners=["team:data"],
         pool="iterable",
         description=(
-            f"{stream.title}: what Iterable's export gives for the hour, verified and cut into one Parquet file per "
-            f"data type, with a row in the manifest. Data types: {', '.join(data_types)}. An hour that is settled is not "
+            f"{stream.title}: what Iterable's export gives for the hour, verified, cut into one Parquet file per "
+            f"data type, and noted in the manifest. Data types: {', '.join(data_types)}. A settled hour is not "
             "asked for again unless `refetch` is set."
         ),
     )

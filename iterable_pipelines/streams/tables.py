@@ -67,7 +67,7 @@ def columns_of(stream: Stream) -> tuple[Column, ...]:
 
 
 def user_key_sql(project_type: str) -> str:
-    """The expression for `user_key`: lower-cased trimmed email, else user_id; where users are keyed by id, the reverse."""
+    """The expression for `user_key`: lower-cased trimmed email, else user_id; in userid projects the reverse."""
     email = "nullif(lower(trim(email)), '')"
     user_id = "nullif(user_id, '')"
     first, second = (user_id, email) if project_type == "userid" else (email, user_id)

@@ -1,4 +1,4 @@
-"""Which fields Iterable sends that have no column yet: they are safe in `record`, and named so that they get noticed."""
+"""Which fields Iterable sends that have no column yet: safe in `record`, and named so that they get noticed."""
 
 from datetime import datetime
 

@@ -92,8 +92,9 @@ def test_profile_is_found_by_address_or_id(
         con.execute("create schema profiles")
         con.execute(
             "create table profiles.user_profiles as select 'ada@example.com' as user_key, '[bold] & co' as city, "
-            "'u1' as it_user_id, 3::bigint as it_push_openct, 0::bigint as it_push_sendct, range(20)::text[] as it_campaigns, "
-            "map {'yes': 2} as it_conversions, timestamp '2026-11-01 03:00:00' as last_active_ts, null::double as nothing"
+            "'u1' as it_user_id, 3::bigint as it_push_openct, 0::bigint as it_push_sendct, null::double as nothing, "
+            "range(20)::text[] as it_campaigns, map {'yes': 2} as it_conversions, "
+            "timestamp '2026-11-01 03:00:00' as last_active_ts"
         )
     for published in (False, True):
         if published:

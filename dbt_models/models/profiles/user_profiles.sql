@@ -53,6 +53,7 @@ profiles as (
     select
         touched.user_key,
         coalesce({{ normal_email('users.email') }}, activity.email) as email,
+        {{ email_domain('coalesce(' ~ normal_email('users.email') ~ ', activity.email)') }} as emaildomain,
         coalesce(nullif(users.user_id, ''), activity.user_id) as it_user_id,
         users.first_name,
         users.last_name,
@@ -117,4 +118,4 @@ profiles as (
     left join workflows_by_id on touched.user_key = workflows_by_id.user_key
 )
 
-select *, {{ email_domain('email') }} as emaildomain from profiles
+select * from profiles

@@ -1,0 +1,102 @@
+"""What the project shows Dagster: the keys people link to and alert on, and the wiring between them."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from iterable_pipelines.data_types import STREAMS
+from iterable_pipelines.resources import IterableResource
+
+
+@pytest.fixture
+def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    monkeypatch.setenv("ITERABLE_API_KEY", "sandbox")
+    monkeypatch.setenv("ITERABLE_DATA_DIR", str(tmp_path))
+    from iterable_pipelines.definitions import defs
+
+    return defs()
+
+
+def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    keys = {key.to_user_string(): graph.get(key).group_name for key in graph.materializable_asset_keys}
+    for stream in STREAMS:
+        assert keys[f"landing/{stream.name}"] == "landing"
+        assert keys[f"streams/{stream.name}"] == "streams"
+    for name in ("campaigns", "templates", "channels", "message_types", "journeys"):
+        assert keys[f"objects/{name}"] == "objects"
+    assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
+    assert not {key for key in keys if key.partition("/")[0] not in ("landing", "streams", "objects", "profiles")}
+
+
+def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners == ["team:data"], key
+        assert node.kinds, key
+
+
+def test_data_flows_from_landing_to_profiles(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    activity = dg.AssetKey(["streams", "iterable_activity"])
+    assert graph.get(activity).parent_keys == {dg.AssetKey(["landing", "iterable_activity"])}
+    view = graph.get(dg.AssetKey(["profiles", "activity"]))
+    assert activity in view.parent_keys
+    assert (
+        dg.AssetKey(["streams", "iterable_users"]) in graph.get(dg.AssetKey(["profiles", "user_profiles"])).parent_keys
+    )
+
+
+def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
+        "hourly_import",
+        "catch_up",
+        "objects_refresh",
+        "profiles_build",
+    }
+    assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
+        "import_the_last_hour": "10 * * * *",
+        "import_what_is_missing": "40 * * * *",
+        "refresh_objects": "5 * * * *",
+    }
+    assert {each.name for each in repository.sensor_defs} == {
+        "reap_ghost_runs",
+        "build_profiles_when_something_arrived",
+    }
+    for job in repository.get_all_jobs():
+        if not job.name.startswith("__"):
+            assert int(job.tags["dagster/max_runtime"]) > 0
+
+
+def test_every_stream_has_partitioned_checks(definitions: dg.Definitions) -> None:
+    names: dict[str, set[str]] = {}
+    for checks in definitions.asset_checks or []:
+        for spec in checks.check_specs:  # type: ignore[union-attr]
+            assert spec.partitions_def is not None
+            names.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
+    assert names["streams/iterable_activity"] == {"rows_match_manifest", "inside_its_hour", "unique_event_id"}
+    assert set(names) == {f"streams/{stream.name}" for stream in STREAMS}
+
+
+def test_turned_off_means_no_clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ITERABLE_API_KEY", "sandbox")
+    monkeypatch.setenv("ITERABLE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("ITERABLE_KEEP_UPDATED", "false")
+    monkeypatch.setenv("ITERABLE_SKIP_USERS", "true")
+    from iterable_pipelines.definitions import defs
+
+    definitions = defs()
+    repository = definitions.get_repository_def()
+    assert {each.default_status for each in repository.schedule_defs} == {dg.DefaultScheduleStatus.STOPPED}
+    assert dg.AssetKey(["landing", "iterable_users"]) not in definitions.resolve_asset_graph().materializable_asset_keys
+
+
+def test_a_literal_key_is_refused_with_the_line_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ITERABLE_API_KEY", raising=False)
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match="EnvVar") as refused:
+        IterableResource(api_key="0123456789abcdef0123456789abcdef")
+    assert "0123456789abcdef" not in str(refused.value)
