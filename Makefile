@@ -6,6 +6,9 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# with the variables that the models are handed in earnest
+PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines.profiles import dbt; \
+	dbt.run_dbt(settings.load_settings(), ["--warn-error", "parse"])
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
@@ -29,7 +32,7 @@ check: $(INSTALLED) ## style, types, definitions, models
 	$(BIN)/mypy
 	$(BIN)/dg check toml
 	$(BIN)/dagster definitions validate -w workspace.yaml
-	$(BIN)/dbt parse --quiet --project-dir dbt_models --profiles-dir dbt_models
+	$(BIN)/python -c '$(PARSE_MODELS)'
 
 bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floor
 	@$(BIN)/python benchmarks/import.py

@@ -189,6 +189,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def checkout(self) -> Path:
+        """Where this project's own files lie (dbt_models, dagster.yaml), whatever folder the settings are read from."""
+        return _checkout()
+
+    @property
     def url(self) -> str:
         """Where to ask, without a slash at the end."""
         return self.base_url or REGIONS[self.region]

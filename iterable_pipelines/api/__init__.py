@@ -11,7 +11,7 @@ from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge
 from iterable_pipelines.api.ledger import Ledger
-from iterable_pipelines.api.limits import LIMITS, Limit
+from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
 from iterable_pipelines.api.patience import Patience
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "Refused",
     "TooLarge",
     "check_connection",
+    "scope_of",
 ]

@@ -57,8 +57,8 @@ def error_of_status(
     code, message = (read[0] or None, read[1]) if read else (None, plain_text(body, key))
     if read is None and body.lstrip().startswith(b"{"):
         code, message = _loose_members(body, message)
-    message = redacted(message, key)[:_SHOWN_CHARACTERS]
-    said = f"{what}: HTTP {status}" + (f" {code}" if code else "") + (f": {message}" if message else "")
+    message = message[:_SHOWN_CHARACTERS]
+    said = f"{what}: HTTP {status}" + redacted((f" {code}" if code else "") + (f": {message}" if message else ""), key)
     if status == 429:
         wait = min(_retry_after(headers) or patience.busy_wait, patience.longest_busy_wait)
         return Busy(said, status, code, wait)
@@ -70,7 +70,7 @@ def error_of_status(
 
 def error_of_object(what: str, code: str, message: str, patience: Patience, key: str = "") -> IterableError:
     """The error for an error object that came with status 200, where only the code is left to go by."""
-    said = f"{what}: an error came with status 200: {code}: {redacted(message, key)[:_SHOWN_CHARACTERS]}"
+    said = f"{what}: an error came with status 200: {redacted(f'{code}: {message[:_SHOWN_CHARACTERS]}', key)}"
     if code == "RateLimitExceeded":
         return Busy(said, 200, code, min(patience.busy_wait, patience.longest_busy_wait))
     kind = Broken if code.replace(" ", "").lower() in _PASSING else Refused

@@ -33,7 +33,7 @@ def complain(text: str) -> None:
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
     """An empty table with these headings; the columns in `numbers` are aligned to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    made = Table(title=title or None, title_justify="left", title_style="bold")
     for name in columns:
         made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     return made

@@ -1,6 +1,5 @@
 """`profile`: one person, as the profiles know them."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
+from iterable_pipelines.data_types import DATA_TYPES
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Warehouse
 
@@ -75,15 +75,19 @@ def _is_empty(value: Any) -> bool:
 
 
 def _spelled(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, dict):
-        items = [f"{key}: {_spelled(each)}" for key, each in value.items()]
+        # hours and months in their order, not in that of their letters
+        ranked = sorted(value, key=lambda key: (len(key), key) if key.isdigit() else (0, key))
+        items = [f"{key}: {_spelled(value[key])}" for key in ranked]
     elif isinstance(value, list):
         items = [_spelled(each) for each in value]
     elif isinstance(value, float):
         return f"{value:,.2f}"
     else:
-        return value if isinstance(value, str) else json.dumps(value, default=str)
+        return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else str(value)
     more = len(items) - _SHOWN_ITEMS
     return ", ".join(items[:_SHOWN_ITEMS]) + (f" and {more} more" if more > 0 else "")

@@ -93,7 +93,8 @@ def test_profile_is_found_by_address_or_id(
         con.execute(
             "create table profiles.user_profiles as select 'ada@example.com' as user_key, '[bold] & co' as city, "
             "'u1' as it_user_id, 3::bigint as it_push_openct, 0::bigint as it_push_sendct, null::double as nothing, "
-            "range(20)::text[] as it_campaigns, map {'yes': 2} as it_conversions, "
+            "timestamp '2026-11-01 03:00:00' as it_first_push_open_ts, true as _has_user, "
+            "range(20)::text[] as it_campaigns, map {'10': 1, '9': 2} as it_conversions, "
             "timestamp '2026-11-01 03:00:00' as last_active_ts"
         )
     for published in (False, True):
@@ -103,9 +104,9 @@ def test_profile_is_found_by_address_or_id(
             code, text = answer("profile", name)
             assert code == 0
             assert row(text, "city")[1] == "[bold] & co"
-            assert row(text, "it_push_openct")[1] == "3"
+            assert row(text, "push_open") == ["push_open", "3", "2026-11-01 03:00:00", ""]
             assert row(text, "it_campaigns")[1] == "0, 1, 2, 3, 4, 5, 6, 7 and 12 more"
-            assert row(text, "it_conversions")[1] == "yes: 2"
+            assert row(text, "it_conversions")[1] == "9: 2, 10: 1"
             assert row(text, "last_active_ts")[1] == "2026-11-01 03:00:00"
             assert "2 more fields are empty or 0" in text
         code, text = answer("profile", "nobody@example.com")

@@ -172,6 +172,10 @@ def test_without_a_named_root_the_checkout_is_the_root(monkeypatch: pytest.Monke
     assert Settings().project_root == Path(__file__).resolve().parents[2]
 
 
+def test_the_project_s_own_files_are_found_wherever_the_settings_are_read_from(given: Given) -> None:
+    assert (given().checkout / "dagster.yaml").is_file()
+
+
 def test_a_folder_can_be_asked_for(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
