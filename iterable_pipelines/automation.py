@@ -59,9 +59,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     schedule_status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
     sensor_status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
-    @dg.schedule(job=hourly_import, cron_schedule="10 * * * *", default_status=schedule_status)
+    @dg.schedule(
+        job=hourly_import, cron_schedule=f"{settings.fresh_after_minutes} * * * *", default_status=schedule_status
+    )
     def import_the_last_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        """Ten past: the hour before is closed, and what Iterable indexes within minutes is there."""
+        """Minutes past: the hour before is closed, and what Iterable indexes within minutes is there."""
         key = hour_key(hour_of(context.scheduled_execution_time) - HOUR)
         return dg.RunRequest(run_key=key, partition_key=key)
 

@@ -1,5 +1,6 @@
 """What tests of several stages share: a project of its own in an empty folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
+
+
+@pytest.fixture(autouse=True)
+def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the environment and the `.env` of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("ITERABLE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path_factory.mktemp("root")))
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ class Iterable:
     def export_events(self, data_type: str, window: Window, to: Path, only_fields: Sequence[str] = ()) -> Download:
         """Export the records of `window` (by createdAt, users by profileUpdatedAt, api.md 3.6) as NDJSON into `to`.
 
-        The file is whole, decoded, synced to disk, and ends with a newline or is empty; after an error there is none.
+        The file is whole, decoded, synced to disk, and empty or ends with a whole record; after an error there is none.
         `only_fields` empty means all fields. Every attempt takes one of the four exports a minute.
         """
         params: dict[str, Any] = {"dataTypeName": data_type, **_bounds(window)}

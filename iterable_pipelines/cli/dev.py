@@ -30,12 +30,21 @@ def dev(
         else:
             os.environ["ITERABLE_API_KEY"] = settings.required_api_key()
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
-        workspace = settings.project_root / "workspace.yaml"
+        _make_storage(os.environ["DAGSTER_HOME"])
+        workspace = settings.checkout / "workspace.yaml"
         target = ["-w", str(workspace)] if workspace.exists() else ["-m", "iterable_pipelines.definitions"]
         say(f"The UI will be at http://{_HOST}:{port}, the data is in {settings.data_dir}. Ctrl-C ends it.")
         command = [sys.executable, "-m", "dagster", "dev", "-h", _HOST, "-p", str(port), *target]
-        code = _run(command, settings.project_root)
+        code = _run(command, settings.checkout)
     raise typer.Exit(code)
+
+
+def _make_storage(home: str) -> None:
+    """Make Dagster's storage before its processes start: several at once would break the schema of a fresh one."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(home) as instance:
+        instance.all_instigator_state()
 
 
 def _run(command: list[str], folder: os.PathLike[str]) -> int:

@@ -26,14 +26,24 @@ def profile(
 def show_profile(settings: Settings, email: str) -> None:
     """Print the profile of an address or user id. Raises CannotGoOn if nobody has it, or nothing was built yet."""
     names, found = _find(settings, email)
-    # what begins with an underscore is for the models
-    told = {name: value for name, value in zip(names, found, strict=True) if not name.startswith("_")}
-    values = {name: value for name, value in told.items() if not _is_empty(value)}
-    shown = table(f"Profile of {escape(str(values.get('user_key', email)))}", "field", "value")
+    # columns that begin with an underscore are the models' own
+    fields = {name: value for name, value in zip(names, found, strict=True) if not name.startswith("_")}
+    values = {name: value for name, value in fields.items() if not _is_empty(value)}
+    events = table("", "event", "it_…ct", "it_first_…_ts", "it_last_…_ts", numbers=("it_…ct",))
+    told = set()
+    for stem in (data_type.profile for data_type in DATA_TYPES):
+        columns = (f"it_{stem}ct", f"it_first_{stem}_ts", f"it_last_{stem}_ts")
+        if columns[0] in values:
+            events.add_row(stem, *(_spelled(values.get(name)) for name in columns))
+            told.update(columns)
+    about = table(f"Profile of {escape(str(values.get('user_key', email)))}", "field", "value")
     for name, value in values.items():
-        shown.add_row(name, escape(_spelled(value)))
-    out().print(shown)
-    say(f"{len(told) - len(values)} more fields are empty or 0. All times are UTC.")
+        if name not in told:
+            about.add_row(name, escape(_spelled(value)))
+    out().print(about)
+    if events.row_count:
+        out().print(events)
+    say(f"{len(fields) - len(values)} more fields are empty or 0. All times are UTC.")
 
 
 def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:

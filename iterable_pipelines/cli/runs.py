@@ -38,7 +38,7 @@ def prepare_home(settings: Settings) -> Path:
     """Dagster's home below the data folder, holding the project's dagster.yaml; made or brought up to date."""
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
-    wanted, there = settings.project_root / "dagster.yaml", home / "dagster.yaml"
+    wanted, there = settings.checkout / "dagster.yaml", home / "dagster.yaml"
     if wanted.exists():
         if not there.exists() or there.read_bytes() != wanted.read_bytes():
             shutil.copyfile(wanted, there)

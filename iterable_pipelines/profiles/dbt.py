@@ -18,7 +18,7 @@ class ModelsFailed(Exception):
 
 def project_dir(settings: Settings) -> Path:
     """Where the dbt project lies."""
-    return settings.project_root / "dbt_models"
+    return settings.checkout / "dbt_models"
 
 
 def dbt_vars(settings: Settings) -> str:

@@ -101,6 +101,12 @@ def test_blank_lines_and_a_byte_order_mark_are_no_fault(make_client: MakeClient,
     assert download.path.read_bytes() == body
 
 
+def test_a_last_record_that_is_whole_needs_no_newline(make_client: MakeClient, tmp_path: Path) -> None:
+    with serving(sized(RECORDS[:-1])) as wire:
+        download = make_client(wire.url).export_events("emailOpen", WINDOW, tmp_path / "events.ndjson")
+    assert download.path.read_bytes() == RECORDS[:-1]
+
+
 def test_small_answers_are_proved_whole_too(make_client: MakeClient) -> None:
     members = b"a@example.com\nb@example.com\n"
     with serving(head(kind="text/plain") + members, sized(members, kind="text/plain")) as wire:

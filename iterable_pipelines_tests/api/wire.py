@@ -111,7 +111,7 @@ def as_json(value: Any, status: int = 200, **headers: Any) -> bytes:
 
 def zipped(body: bytes) -> bytes:
     """The body as gzip."""
-    return gzip.compress(body)
+    return gzip.compress(body, mtime=0)
 
 
 def reset_after(answer: bytes) -> Callable[[socket.socket], None]:
