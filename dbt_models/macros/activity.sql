@@ -5,26 +5,114 @@
     {{ names | join(', ') if names else "''" }}
 {%- endmacro %}
 
-{# The columns that partial rows and base rows have in common, merged by user: (name, expression over several rows). #}
-{% macro merged_activity() %}
-    cast(sum(events) as bigint) as events,
-    {{ merge_maps('counts', 'sum', 'bigint') }} as counts,
-    {{ merge_maps('first_at', 'min', 'timestamp') }} as first_at,
-    {{ merge_maps('last_at', 'max', 'timestamp') }} as last_at,
+{# Common table expressions that merge the rows of `pieces` by user, the last of them named `merged`: maps by summing or
+   comparing what they say of each key, sets by uniting them. Everything is spread to one row per entry and grouped once:
+   comparing lists with lists took minutes for a million rows. #}
+{% macro merge_pieces(pieces) %}
+entries as (
+    {% for name in ['counts'] + activity_maps() -%}
+    select user_key, '{{ name }}' as kind, entry.key as key, entry.value as value
+    from (select user_key, {{ elements(map_entries_of(name)) }} as entry from {{ pieces }}) as spread
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+summed as (
+    select user_key, kind, key, cast(sum(value) as bigint) as value from entries group by user_key, kind, key
+),
+
+merged_counts as (
+    select
+        user_key,
+        {% for name in ['counts'] + activity_maps() -%}
+        {{ value_map('key', "case when kind = '" ~ name ~ "' then value end", 'bigint') }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from summed
+    group by user_key
+),
+
+moments as (
+    {% for name in ['first_at', 'last_at'] -%}
+    select user_key, entry.key as key, entry.value as value
+    from (select user_key, {{ elements(map_entries_of(name)) }} as entry from {{ pieces }}) as spread
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+bounds as (
+    select user_key, key, min(value) as first_at, max(value) as last_at from moments group by user_key, key
+),
+
+merged_moments as (
+    select
+        user_key,
+        {{ value_map('key', 'first_at', 'timestamp') }} as first_at,
+        {{ value_map('key', 'last_at', 'timestamp') }} as last_at
+    from bounds
+    group by user_key
+),
+
+members as (
     {% for name in activity_sets() -%}
-    {{ merge_sets(name) }} as {{ name }},
-    {% endfor -%}
-    {% for name in activity_maps() -%}
-    {{ merge_maps(name, 'sum', 'bigint') }} as {{ name }},
-    {% endfor -%}
-    {{ latest('push_deeplink', 'push_deeplink_at') }} as push_deeplink,
-    max(push_deeplink_at) as push_deeplink_at,
-    {{ latest('phone', 'phone_at') }} as phone,
-    max(phone_at) as phone_at,
-    cast(sum(purchase_revenue) as decimal(38, 6)) as purchase_revenue,
-    max(email) as email,
-    max(user_id) as user_id,
-    max(itbl_user_id) as itbl_user_id
+    select user_key, '{{ name }}' as kind, {{ elements(name) }} as member from {{ pieces }}
+    {{ 'union' if not loop.last }}
+    {% endfor %}
+),
+
+merged_sets as (
+    select
+        user_key,
+        {% for name in activity_sets() -%}
+        {{ set_of('member', "kind = '" ~ name ~ "'") }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from members
+    group by user_key
+),
+
+merged_values as (
+    select
+        user_key,
+        max(merged_to) as merged_to,
+        cast(sum(events) as bigint) as events,
+        {{ latest('push_deeplink', 'push_deeplink_at') }} as push_deeplink,
+        max(push_deeplink_at) as push_deeplink_at,
+        {{ latest('phone', 'phone_at') }} as phone,
+        max(phone_at) as phone_at,
+        cast(sum(purchase_revenue) as decimal(38, 6)) as purchase_revenue,
+        max(email) as email,
+        max(user_id) as user_id,
+        max(itbl_user_id) as itbl_user_id
+    from {{ pieces }}
+    group by user_key
+),
+
+merged as (
+    select
+        merged_values.user_key,
+        merged_values.merged_to,
+        merged_values.events,
+        coalesce(merged_counts.counts, {{ empty_map('bigint') }}) as counts,
+        coalesce(merged_moments.first_at, {{ empty_map('timestamp') }}) as first_at,
+        coalesce(merged_moments.last_at, {{ empty_map('timestamp') }}) as last_at,
+        {% for name in activity_sets() -%}
+        coalesce(merged_sets.{{ name }}, cast([] as varchar[])) as {{ name }},
+        {% endfor -%}
+        {% for name in activity_maps() -%}
+        coalesce(merged_counts.{{ name }}, {{ empty_map('bigint') }}) as {{ name }},
+        {% endfor -%}
+        merged_values.push_deeplink,
+        merged_values.push_deeplink_at,
+        merged_values.phone,
+        merged_values.phone_at,
+        merged_values.purchase_revenue,
+        merged_values.email,
+        merged_values.user_id,
+        merged_values.itbl_user_id
+    from merged_values
+    left join merged_counts on merged_values.user_key = merged_counts.user_key
+    left join merged_moments on merged_values.user_key = merged_moments.user_key
+    left join merged_sets on merged_values.user_key = merged_sets.user_key
+)
 {% endmacro %}
 
 {% macro activity_sets() %}
@@ -51,8 +139,8 @@
 {% endmacro %}
 
 {# The columns of a partial or base row, in the order that unions need. #}
-{% macro base_columns(row, merged_to) %}
-    {{ row }}.user_key, {{ merged_to }} as merged_to, {{ row }}.events, {{ row }}.counts, {{ row }}.first_at, {{ row }}.last_at,
+{% macro base_columns(row, merged_to, user_key=none) %}
+    {{ user_key or row ~ '.user_key' }} as user_key, {{ merged_to }} as merged_to, {{ row }}.events, {{ row }}.counts, {{ row }}.first_at, {{ row }}.last_at,
     {% for name in activity_sets() + activity_maps() -%}
     {{ row }}.{{ name }},
     {% endfor -%}

@@ -19,17 +19,9 @@
     )
 {% endmacro %}
 
-{# Maps of several rows made one: their values of a key combined by `how` (sum, min, max). #}
-{% macro merge_maps(column, how, type) %}{{ return(adapter.dispatch('merge_maps')(column, how, type)) }}{% endmacro %}
-{% macro duckdb__merge_maps(column, how, type) %}
-    coalesce(
-        map_from_entries([
-            {'k': k, 'v': cast(list_{{ how }}([e.value for e in flatten(list(map_entries({{ column }}))) if e.key = k]) as {{ type }})}
-            for k in list_sort(list_distinct(flatten(list(map_keys({{ column }})))))
-        ]),
-        {{ empty_map(type) }}
-    )
-{% endmacro %}
+{# The entries of a map, each with a key and a value, as a list. #}
+{% macro map_entries_of(column) %}{{ return(adapter.dispatch('map_entries_of')(column)) }}{% endmacro %}
+{% macro duckdb__map_entries_of(column) %}map_entries({{ column }}){% endmacro %}
 
 {% macro empty_map(type) %}{{ return(adapter.dispatch('empty_map')(type)) }}{% endmacro %}
 {% macro duckdb__empty_map(type) %}cast(map() as map(varchar, {{ type }})){% endmacro %}
@@ -37,12 +29,8 @@
 {# The different values of several rows, sorted, as text; empty rather than NULL. #}
 {% macro set_of(value, condition) %}{{ return(adapter.dispatch('set_of')(value, condition)) }}{% endmacro %}
 {% macro duckdb__set_of(value, condition) %}
-    coalesce(list_sort(list(distinct cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null)), cast([] as varchar[]))
+    coalesce(list_sort(list_distinct(list(cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null))), cast([] as varchar[]))
 {% endmacro %}
-
-{# Sets of several rows made one. #}
-{% macro merge_sets(column) %}{{ return(adapter.dispatch('merge_sets')(column)) }}{% endmacro %}
-{% macro duckdb__merge_sets(column) %}coalesce(list_sort(list_distinct(flatten(list({{ column }})))), cast([] as varchar[])){% endmacro %}
 
 {# The value with the largest (at, value): ties must not be left to chance. #}
 {% macro latest(value, at) %}{{ return(adapter.dispatch('latest')(value, at)) }}{% endmacro %}

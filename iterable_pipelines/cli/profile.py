@@ -30,7 +30,7 @@ def show_profile(settings: Settings, email: str) -> None:
     fields = {name: value for name, value in zip(names, found, strict=True) if not name.startswith("_")}
     values = {name: value for name, value in fields.items() if not _is_empty(value)}
     events = table("", "event", "it_…ct", "it_first_…_ts", "it_last_…_ts", numbers=("it_…ct",))
-    told = set()
+    told: set[str] = set()
     for stem in (data_type.profile for data_type in DATA_TYPES):
         columns = (f"it_{stem}ct", f"it_first_{stem}_ts", f"it_last_{stem}_ts")
         if columns[0] in values:

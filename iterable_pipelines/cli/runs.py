@@ -21,17 +21,13 @@ _ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
 class Outcome:
     """How a run ended. `failed` maps assets (`landing/iterable_users`) to why, `again` are worth another try.
 
-    `undone` are all assets that were asked for and not materialized, those after a failed one included.
+    `undone` are the assets that were named and not materialized, those after a failed one included.
     """
 
     run_id: str
     failed: dict[str, str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
-
-    @property
-    def succeeded(self) -> bool:
-        return not self.failed and not self.undone
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -66,6 +62,15 @@ class Runs:
             self._dg = dg
             self._definitions = defs()
             self._instance = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
+            self._bury_ghosts()
+
+    def _bury_ghosts(self) -> None:
+        """End the runs of killed processes, which would keep their place in a pool, and everybody else out of it."""
+        from iterable_pipelines.automation import ghost_runs
+
+        for run in list(ghost_runs(self._instance)):
+            self._instance.report_run_failed(run, "the run's process is gone")
+            self._instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +99,7 @@ class Runs:
         run_id = str(uuid.uuid4())
         definition = self._definitions.resolve_job_def(job)
         lineage = {_PARENT: before.run_id, _ROOT: root or before.run_id} if before else {}
-        chosen = [self._dg.AssetKey(name.split("/")) for name in assets] if assets else None
+        chosen = [self._dg.AssetKey(name.split("/")) for name in assets] if assets is not None else None
         ops = {name.replace("/", "__"): {"config": each} for name, each in (config or {}).items()}
 
         def heard(entry: object) -> None:
@@ -115,18 +120,16 @@ class Runs:
                 tags={**(tags or {}), **lineage},
                 raise_on_error=False,
             )
-        return _outcome(run_id, result.all_events)
+        return _outcome(run_id, assets or (), result.all_events)
 
 
-def _outcome(run_id: str, events: Sequence) -> Outcome:  # type: ignore[type-arg]
+def _outcome(run_id: str, assets: Sequence[str], events: Sequence) -> Outcome:  # type: ignore[type-arg]
     from iterable_pipelines.failures import NEVER, NOW
 
     outcome = Outcome(run_id)
-    planned, made = set(), set()
+    made = set()
     for event in events:
-        if event.event_type_value == "ASSET_MATERIALIZATION_PLANNED":
-            planned.add(event.asset_key.to_user_string())
-        elif event.event_type_value == "ASSET_MATERIALIZATION":
+        if event.event_type_value == "ASSET_MATERIALIZATION":
             made.add(event.asset_key.to_user_string())
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.event_specific_data
@@ -147,5 +150,5 @@ def _outcome(run_id: str, events: Sequence) -> Outcome:  # type: ignore[type-arg
             outcome.failed[name] = text
             if retry != NEVER:
                 outcome.again.add(name)
-    outcome.undone = planned - made
+    outcome.undone = set(assets) - made
     return outcome

@@ -33,18 +33,15 @@ pieces as (
     select {{ base_columns('base', 'base.merged_to') }}
     from {{ this }} as base
     where base.user_key in (select user_key from moved_on)
-)
+),
 {% else %}
 with pieces as (
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
     where partial.hour < (select tail_start from {{ ref('build_span') }})
-)
+),
 {% endif %}
 
-select
-    user_key,
-    max(merged_to) as merged_to,
-    {{ merged_activity() }}
-from pieces
-group by user_key
+{{ merge_pieces('pieces') }}
+
+select * from merged

@@ -15,23 +15,24 @@ raw_keys as (
 ),
 
 pieces as (
-    select {{ base_columns('base', 'base.merged_to') }}
+    select {{ base_columns('base', 'base.merged_to', 'raw_keys.user_key') }}
     from {{ ref('user_base') }} as base
-    where base.user_key in (select raw_key from raw_keys)
+    inner join raw_keys on base.user_key = raw_keys.raw_key
     union all
-    select {{ base_columns('tail', 'tail.hour') }}
+    select {{ base_columns('tail', 'tail.hour', 'raw_keys.user_key') }}
     from {{ ref('user_activity_hourly') }} as tail
-    where tail.hour >= (select tail_start from span) and tail.user_key in (select raw_key from raw_keys)
+    inner join raw_keys on tail.user_key = raw_keys.raw_key
+    where tail.hour >= (select tail_start from span)
 ),
 
+{{ merge_pieces('pieces') }},
+
 activity as (
-    select
-        raw_keys.user_key,
-        list_sort(list(distinct raw_keys.raw_key)) as raw_keys,
-        {{ merged_activity() }}
-    from pieces
-    inner join raw_keys on pieces.user_key = raw_keys.raw_key
-    group by raw_keys.user_key
+    select merged.*, parts.raw_keys
+    from merged
+    inner join (
+        select user_key, {{ set_of('raw_key', 'true') }} as raw_keys from raw_keys group by user_key
+    ) as parts on merged.user_key = parts.user_key
 ),
 
 users as (
