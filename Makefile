@@ -35,7 +35,8 @@ check: $(INSTALLED) ## style, types, definitions, models
 	$(BIN)/python -c '$(PARSE_MODELS)'
 
 bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floor
-	@$(BIN)/python benchmarks/import.py
+	@$(BIN)/python benchmarks/import.py --markdown benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/profiles.py --markdown benchmarks/RESULTS.md
 
 screenshots: $(INSTALLED) ## take the pictures of docs/ anew
 	@$(BIN)/python docs/screenshots.py

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import dagster as dg
 
 from iterable_pipelines.api import Iterable, Ledger
+from iterable_pipelines.hours import hour_key
 from iterable_pipelines.landing.manifest import Manifest
-from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.settings import STARTED, Settings, load_settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
 KEY_VARIABLE = "ITERABLE_API_KEY"
@@ -40,4 +41,7 @@ def open_project(log: Callable[[str], None]) -> tuple[Settings, Manifest, Wareho
     """The settings, the manifest and the warehouse of this project, made if they are not there yet."""
     settings = load_settings()
     manifest = Manifest(settings.landing_dir)
+    started = settings.data_dir / STARTED
+    if not started.exists():
+        started.write_text(hour_key(settings.start_date))
     return settings, manifest, Warehouse.of(settings, log)

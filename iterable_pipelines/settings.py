@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import DATA_TYPE, STREAM, USERS
-from iterable_pipelines.hours import now
+from iterable_pipelines.hours import now, parse_hour
 from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, SettingsWarning, read_sources
 
 __all__ = ["Description", "Settings", "SettingsError", "SettingsWarning", "describe_settings", "load_settings"]
@@ -31,6 +31,8 @@ __all__ = ["Description", "Settings", "SettingsError", "SettingsWarning", "descr
 REGIONS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
 # without these a user could not be merged, whatever else is wanted
 IDENTITY_FIELDS = ("email", "userId", "itblUserId", "profileUpdatedAt")
+# the file in the data folder that holds the start date, where none was set
+STARTED = "started"
 # where neither may stand: the one is needed to find the file, the other is a secret
 _NOT_IN_YAML = ("project_root", "api_key")
 # Iterable's keys are 32 hexadecimal digits: one pasted into the wrong line must not come back in an error
@@ -47,7 +49,11 @@ class SettingsError(Exception):
     """Settings that nothing can be done with. The text names each, what was given, and what is allowed."""
 
 
-def _thirty_days_ago() -> datetime:
+def _start(given: dict[str, Any]) -> datetime:
+    """Thirty days before the data folder was first used: a start that moved on daily would take partitions away."""
+    noted = given.get("data_dir", Path()) / STARTED
+    if noted.is_file():
+        return parse_hour(noted.read_text().strip())
     return now().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
 
 
@@ -110,9 +116,9 @@ class Settings(BaseSettings):
         json_schema_extra={"default": "`iterable.duckdb` in the data folder"},
     )
     start_date: Annotated[datetime, BeforeValidator(values.start_date)] = Field(
-        default_factory=_thirty_days_ago,
+        default_factory=_start,
         description="The first hour to import: `2026-11-01`, `2026-11-01T03` (UTC) or `2026-11-01T03:00:00Z`.",
-        json_schema_extra={"default": "30 days ago, moving on daily"},
+        json_schema_extra={"default": "30 days before the first import"},
     )
     data_types: Annotated[tuple[str, ...], BeforeValidator(_data_types)] = Field(
         (),

@@ -58,7 +58,7 @@
 
 {# The domain of an address. #}
 {% macro email_domain(email) %}{{ return(adapter.dispatch('email_domain')(email)) }}{% endmacro %}
-{% macro duckdb__email_domain(email) %}nullif(split_part({{ email }}, '@', 2), ''){% endmacro %}
+{% macro duckdb__email_domain(email) %}nullif(regexp_extract({{ email }}, '@([^@]*)$', 1), ''){% endmacro %}
 
 {# The key a user's row goes by: the same rule as in streams. #}
 {% macro normal_email(email) %}nullif(lower(trim({{ email }})), ''){% endmacro %}

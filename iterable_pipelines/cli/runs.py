@@ -140,6 +140,9 @@ def _outcome(run_id: str, assets: Sequence[str], events: Sequence) -> Outcome:  
             name = event.step_key.replace("__", "/", 1)
             failure = event.event_specific_data.user_failure_data
             error = event.event_specific_data.error
+            if error and error.cls_name == "DagsterExecutionInterruptedError":
+                # somebody pressed Ctrl-C: that is no failure of this step, and nothing else is to be started
+                raise KeyboardInterrupt
             retry = NEVER
             if failure:
                 text, given = failure.description or failure.label, failure.metadata.get("retry")

@@ -25,8 +25,6 @@ class Command:
     def __init__(self, root: Path, **settings: str) -> None:
         """`settings` become ITERABLE_ variables: api_key="sandbox"."""
         self.root = root
-        for name in ("dbt_models", "dagster.yaml", "workspace.yaml"):
-            (root / name).symlink_to(CHECKOUT / name)
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ITERABLE_", "DAGSTER_"))
         }

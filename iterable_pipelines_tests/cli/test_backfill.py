@@ -1,5 +1,10 @@
 """`backfill` and `rebuild`, from the command line to the tables, against the sandbox."""
 
+import shutil
+import signal
+import time
+from pathlib import Path
+
 import dagster as dg
 import duckdb
 import pytest
@@ -7,7 +12,7 @@ import pytest
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window, parse_hour
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import CHECKOUT, Command
 
 PUSH, RCS = "iterable_push_activity", "iterable_rcs_activity"
 ONLY = ("--stream", PUSH, "--stream", RCS)
@@ -24,6 +29,15 @@ def command(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Comma
         requests_relaxed="true",
         start_date="2026-11-01",
     )
+
+
+def prepare_home(command: Command) -> Path:
+    """Dagster's home of the project, as `backfill` makes it."""
+    home = command.root / "data" / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(CHECKOUT / "dagster.yaml", home / "dagster.yaml")
+    return home
 
 
 def span(start: str, end: str) -> tuple[str, ...]:
@@ -115,6 +129,34 @@ def test_what_is_broken_is_tried_again_and_what_stayed_behind_is_named(command: 
     assert command("backfill", *span(*hours), *ONLY).code == 0
     assert exports(sandbox) == before + 1
     assert loaded(command, "pushOpen", *hours) == records(sandbox, "pushOpen", *hours)
+
+
+def test_a_killed_backfill_does_not_stand_in_the_way(command: Command, sandbox: Sandbox) -> None:
+    hours = ("2026-11-01T15", "2026-11-01T16")
+    with dg.DagsterInstance.from_config(str(prepare_home(command))) as instance:
+        # what the daemon does as soon as the UI has run once: now a killed run keeps its place in the pool
+        instance.event_log_storage.set_concurrency_slots("iterable", 1)
+    killed = command("backfill", *span(*hours), "--stream", RCS, crash_at="downloaded")
+    assert killed.code == -signal.SIGKILL
+    assert command("backfill", *span(*hours), "--stream", RCS).code == 0
+    assert loaded(command, "rcsSend", *hours) == records(sandbox, "rcsSend", *hours)
+    done, failed = imports(command, "2026-11-01T15")
+    assert (done.status, failed.status) == (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+
+
+def test_ctrl_c_ends_it_at_once(command: Command, sandbox: Sandbox) -> None:
+    sandbox.fault("status", EXPORT, match={"dataTypeName": "rcsSendSkip"}, times=None, status=500)
+    before = exports(sandbox)
+    hours = ("2026-11-01T18", "2026-11-01T19")
+    with command.start("backfill", *span(*hours), "--stream", RCS) as process:
+        while exports(sandbox) < before + 2 and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    sandbox.faults.clear()
+    assert process.returncode == 130
+    assert "What is stored is safe" in err
+    assert "Traceback" not in err
 
 
 def test_hours_before_the_project_began(command: Command) -> None:

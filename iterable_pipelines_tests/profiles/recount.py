@@ -38,7 +38,7 @@ def text(record: Record, *fields: str) -> str | None:
     return None
 
 
-def number(record: Record, field: str) -> Decimal | None:
+def decimal(record: Record, field: str) -> Decimal | None:
     """A number, also when it came as text."""
     try:
         value = Decimal((text(record, field) or "").strip())
@@ -49,7 +49,7 @@ def number(record: Record, field: str) -> Decimal | None:
 
 def whole(record: Record, field: str) -> int | None:
     """A whole number, also when it came as text; half an id is none."""
-    value = number(record, field)
+    value = decimal(record, field)
     return int(value) if value is not None and value == int(value) and -_BIGINT <= value < _BIGINT else None
 
 
@@ -112,7 +112,7 @@ def current_users(users: Iterable[Record], project_type: str) -> dict[str, Recor
 
 
 def link(raw: Mapping[str, list[Event]], users: Mapping[str, Record], project_type: str) -> dict[str, str]:
-    """Each raw key of events to the profile it belongs to: another than itself only if exactly one user answers to it."""
+    """Each raw key of events to the profile it belongs to: itself, unless exactly one user answers to it."""
     by_name, by_itbl = defaultdict(list), defaultdict(list)
     for key, user in users.items():
         by_name[address(user) if project_type == "userid" else text(user, "userId")].append(key)
@@ -202,7 +202,9 @@ def _things(events: list[Event], names: Names) -> dict[str, Any]:
     columns["it_messages"] = _sorted(text(record, "messageId") for record in _of(events, PUSH))
     for kind in ("campaign", "template", "workflow"):
         columns[f"it_{kind}_names"] = _sorted(
-            name if (name := text(record, f"{kind}Name")) is not None else names[kind].get(whole(record, f"{kind}Id") or -1)
+            name
+            if (name := text(record, f"{kind}Name")) is not None
+            else names[kind].get(whole(record, f"{kind}Id") or -1)
             for _, record in events
         )
     columns["it_push_deeplink"] = _latest(
@@ -210,7 +212,7 @@ def _things(events: list[Event], names: Names) -> dict[str, Any]:
         ("deeplink/ios", "deeplink_ios", "deeplink/android", "deeplink_android", "deeplink_andriod"),
     )
     columns["phone"] = _latest(_of(events, SMS), ("toPhoneNumber",))
-    totals = [total for record in _of(events, PURCHASE) if (total := number(record, "total")) is not None]
+    totals = [total for record in _of(events, PURCHASE) if (total := decimal(record, "total")) is not None]
     columns["it_purchase_revenue"] = float(sum((total.quantize(Decimal("0.000001")) for total in totals), Decimal(0)))
     return columns
 

@@ -9,6 +9,7 @@ from hypothesis import given as property_of
 from hypothesis import strategies as st
 
 from iterable_pipelines.data_types import DATA_TYPE, DATA_TYPES, STREAMS
+from iterable_pipelines.hours import now, parse_hour
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean, names, trimmed
 
@@ -230,3 +231,11 @@ def test_trimming_twice_takes_no_space_that_trimming_once_left(text: str) -> Non
 @property_of(st.sampled_from(list(DATA_TYPE)), st.booleans())
 def test_the_wrong_case_is_always_understood(name: str, upper: bool) -> None:
     assert did_you_mean(name.upper() if upper else name.lower(), DATA_TYPE) == f", did you mean {name}?"
+
+
+def test_the_default_start_stays_where_the_data_folder_began(tmp_path: Path) -> None:
+    first = Settings(data_dir=tmp_path)
+    assert first.start_date <= now() - timedelta(days=30)
+    (tmp_path / "started").write_text("2026-03-04T05")
+    assert Settings(data_dir=tmp_path).start_date == parse_hour("2026-03-04T05")
+    assert Settings(data_dir=tmp_path, start_date="2026-06-01").start_date == parse_hour("2026-06-01")

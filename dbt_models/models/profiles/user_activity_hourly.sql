@@ -45,8 +45,8 @@ described as (
         {{ set_of(name ~ '_name', 'true') }} as {{ name }}_names,
         {{ set_of(name ~ '_id', name ~ '_name is null') }} as unnamed_{{ name }}s,
         {% endfor -%}
-        {{ count_map('coalesce(experience_id, cast(campaign_id as varchar))', 'data_type in (' ~ data_types_with('impression') ~ ')') }} as impressions,
-        {{ count_map('coalesce(experience_id, cast(campaign_id as varchar))', 'data_type in (' ~ data_types_with('conversion') ~ ')') }} as conversions,
+        {{ count_map("coalesce(nullif(experience_id, ''), cast(campaign_id as varchar))", 'data_type in (' ~ data_types_with('impression') ~ ')') }} as impressions,
+        {{ count_map("coalesce(nullif(experience_id, ''), cast(campaign_id as varchar))", 'data_type in (' ~ data_types_with('conversion') ~ ')') }} as conversions,
         {{ count_map(hour_of_day('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_day,
         {{ count_map(hour_of_week('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_week,
         {{ count_map(yymm('created_at'), "stream = 'iterable_push_activity'") }} as push_months,
