@@ -147,3 +147,8 @@ merged as (
     {{ row }}.push_deeplink, {{ row }}.push_deeplink_at, {{ row }}.phone, {{ row }}.phone_at, {{ row }}.purchase_revenue,
     {{ row }}.email, {{ row }}.user_id, {{ row }}.itbl_user_id
 {% endmacro %}
+
+{# A fingerprint of what the columns are made of. #}
+{% macro configuration() -%}
+    {{ local_md5(var('data_types') | string ~ var('profile_fields') | string ~ var('user_key_first')) }}
+{%- endmacro %}

@@ -49,15 +49,18 @@ _KNOWN = (
 )
 # their errors say what is wrong, and are too many to list; importing them would cost every command two seconds
 _KNOWN_LIBRARIES = ("dagster", "dbt")
+# what Typer makes of Ctrl-C
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave the process: 0 done, 1 a clear message says what is wrong, 2 the command was misspelt."""
     try:
         app(arguments)
-    except KeyboardInterrupt:
-        complain("Stopped. What is stored is safe: the same command goes on where this one was.")
-        sys.exit(130)
+    except SystemExit as left:
+        if left.code == _INTERRUPTED:
+            complain("Stopped. What is stored is safe; the same command goes on from here.")
+        raise
     except Exception as error:
         if not isinstance(error, _KNOWN) and type(error).__module__.partition(".")[0] not in _KNOWN_LIBRARIES:
             raise

@@ -98,6 +98,9 @@ def extraction_sql(columns: tuple[Column, ...], source: str, keep: str, more_pat
 def _typed(kind: str, text: str) -> str:
     if kind == "TIMESTAMP":
         return timestamp_sql(text)
+    if kind == "BIGINT":
+        # a cast alone would round 12.5 to 13 and take 0x1F for 31
+        return f"case when try_cast({text} as double) = try_cast({text} as bigint) then try_cast({text} as bigint) end"
     return text if kind == "VARCHAR" else f"try_cast({text} as {kind})"
 
 

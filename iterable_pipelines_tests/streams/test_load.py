@@ -38,6 +38,17 @@ def test_columns_are_read_from_the_record_and_the_record_stays(
 
 
 @pytest.mark.parametrize(
+    ("given", "kept"), [(7, 7), ("7", 7), (7.0, 7), ("12.5", None), ("0x1F", None), (9007199254740993, 9007199254740993)]
+)
+def test_an_id_is_a_whole_number_or_null(
+    project: Settings, manifest: Manifest, warehouse: Warehouse, given: object, kept: int | None
+) -> None:
+    land(project, manifest, "emailClick", H3, [click(1, campaignId=given)])
+    load_hours(warehouse, manifest, project, STREAM, [H3], "run")
+    assert rows(warehouse, "campaign_id") == [(kept,)]
+
+
+@pytest.mark.parametrize(
     ("record", "key"),
     [
         ({"email": " X@Y.z", "userId": "u"}, "x@y.z"),

@@ -1,5 +1,6 @@
 {# One row: the loads this build is about, from the last one that a finished build has seen up to the newest of now.
-   The finished builds are looked up by hand: a ref would make a circle. #}
+   The finished builds are looked up by hand: a ref would make a circle. One of another configuration
+   does not count: what the columns are made of has changed for everybody. #}
 {% set finished = adapter.get_relation(this.database, this.schema, 'builds') if execute else none %}
 with newest as (
     select max(load_id) as load_id from {{ source('streams', 'loads') }}
@@ -14,7 +15,7 @@ with newest as (
 span as (
     select
         {% if finished and not flags.FULL_REFRESH -%}
-        (select coalesce(max(built_to), -1) from {{ finished }})
+        (select coalesce(max(built_to), -1) from {{ finished }} where configuration = '{{ configuration() }}')
         {%- else -%}
         -1
         {%- endif %} as built_from,
