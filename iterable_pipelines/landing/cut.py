@@ -143,7 +143,7 @@ def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callab
         ).fetchone() or (0, 0, "0", 0)
         if suspects and not _all_strict(con, file):
             raise _NotStrict
-        _sync(file)
+        sync(file)
         return Cut(hour, file, rows, rows - inside, file.stat().st_size, f"{rows}:{digest}", _sha256(file))
 
     return write
@@ -205,8 +205,9 @@ def _drop_byte_order_mark(download: Path) -> None:
     rest.replace(download)
 
 
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

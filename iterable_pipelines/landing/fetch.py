@@ -13,7 +13,7 @@ from iterable_pipelines.api import Broken, Busy, Download, IterableError, Refuse
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now
-from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
+from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut, sync
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.settings import Settings
 
@@ -236,7 +236,7 @@ def _keep(
     for folder in folders:
         # the rename is durable only when each folder above it is
         for level in (folder, folder.parent, folder.parent.parent):
-            _sync_folder(level)
+            sync(level)
     return parts
 
 
@@ -264,14 +264,6 @@ def _sweep(root: Path) -> None:
         owner = left.name.partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_space(folder: Path) -> None:

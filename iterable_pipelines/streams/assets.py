@@ -60,6 +60,7 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
                 f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed yet, the first is "
                 f"{loaded.not_landed[0]}. What is landed is loaded and safe. Next: materialize landing/{stream.name} "
                 "for these hours",
+                metadata={"retry": "never"},
                 allow_retries=False,
             )
         return dg.MaterializeResult(

@@ -38,7 +38,8 @@ def test_columns_are_read_from_the_record_and_the_record_stays(
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [(7, 7), ("7", 7), (7.0, 7), ("12.5", None), ("0x1F", None), (9007199254740993, 9007199254740993)]
+    ("given", "kept"),
+    [(7, 7), ("7", 7), (7.0, 7), ("12.5", None), ("0x1F", None), (9007199254740993, 9007199254740993)],
 )
 def test_an_id_is_a_whole_number_or_null(
     project: Settings, manifest: Manifest, warehouse: Warehouse, given: object, kept: int | None
