@@ -144,10 +144,10 @@ def walk(ui: Ui, folder: Path) -> None:
     warehouse = Warehouse(folder / "demo" / "iterable.duckdb", folder / "demo" / "iterable.read.duckdb")
     warehouse.read(f"delete from streams.{STREAM} where _hour = ? and hash(event_id) % 2 = 0", [hour[:13] + ":00:00"])
     ui.launch([["streams", STREAM]], hour, ["rows_match_manifest", "inside_its_hour", "unique_event_id"])
-    ui.picture(f"{asset}?view=checks", "check-red")
+    ui.picture(f"{asset}?view=checks&checkDetail=rows_match_manifest", "check-red")
     ui.launch(both, hour)
     ui.launch([["streams", STREAM]], hour, ["rows_match_manifest", "inside_its_hour", "unique_event_id"])
-    ui.picture(f"{asset}?view=checks", "check-green")
+    ui.picture(f"{asset}?view=checks&checkDetail=rows_match_manifest", "check-green")
     ui.picture("/assets/profiles/user_profiles?view=overview", "profile")
 
 
