@@ -115,7 +115,7 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
         for outcome in check_hours(warehouse, manifest, project, stream, hours_of_run(context)):
             if outcome.check.blocking and not outcome.passed:
                 # asking once more gives the same answer: the hour has to be loaded again
-                context.instance.add_run_tags(context.run_id, {"dagster/max_retries": "0"})
+                context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
             yield dg.AssetCheckResult(
                 passed=outcome.passed,
                 check_name=outcome.check.name,
