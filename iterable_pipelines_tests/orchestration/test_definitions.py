@@ -6,7 +6,10 @@ import dagster as dg
 import pytest
 
 from iterable_pipelines.data_types import STREAMS
+from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.resources import IterableResource
+from iterable_pipelines.sandbox import World, running_sandbox
+from iterable_pipelines.streams import Warehouse
 
 
 @pytest.fixture
@@ -100,3 +103,44 @@ def test_a_literal_key_is_refused_with_the_line_to_write(monkeypatch: pytest.Mon
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="EnvVar") as refused:
         IterableResource(api_key="0123456789abcdef0123456789abcdef")
     assert "0123456789abcdef" not in str(refused.value)
+
+
+def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = "2026-11-01T10"
+    world = World(users=30, start=parse_hour("2026-10-31"), end=parse_hour("2026-11-02"))
+    with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+        for name, value in {
+            "API_KEY": sandbox.key,
+            "BASE_URL": sandbox.url,
+            "DATA_DIR": str(tmp_path),
+            "START_DATE": "2026-11-01",
+            "DATA_TYPES": "emailSend",
+            "SKIP_USERS": "true",
+            "REQUESTS_RELAXED": "true",
+        }.items():
+            monkeypatch.setenv(f"ITERABLE_{name}", value)
+        from iterable_pipelines.definitions import defs
+
+        job = defs().resolve_job_def("hourly_import")
+        checks = [
+            dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), name)
+            for name in ("rows_match_manifest", "inside_its_hour", "unique_event_id")
+        ]
+
+        def run() -> dict[str, bool]:
+            result = job.execute_in_process(partition_key=hour, instance=instance, raise_on_error=False)
+            return {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+
+        assert run() == dict.fromkeys(("rows_match_manifest", "inside_its_hour", "unique_event_id"), True)
+        Warehouse(tmp_path / "iterable.duckdb", tmp_path / "read.duckdb").read(
+            "delete from streams.iterable_activity where rowid = 0"
+        )
+        red = job.get_subset(asset_selection=set(), asset_check_selection=set(checks))
+        result = red.execute_in_process(partition_key=hour, instance=instance, raise_on_error=False)
+        failed = {each.check_name for each in result.get_asset_check_evaluations() if not each.passed}
+        assert failed == {"rows_match_manifest"}
+        assert not result.success
+        assert instance.get_run_by_id(result.run_id).tags["dagster/max_retries"] == "0"  # type: ignore[union-attr]
+        assert run()["rows_match_manifest"]
