@@ -1,6 +1,7 @@
 """What tests of several stages share: a project of its own in an empty folder."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
+
+# a runner that was started in the background ignores Ctrl-C, and so would every command that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

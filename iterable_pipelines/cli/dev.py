@@ -49,6 +49,8 @@ def _make_storage(home: str) -> None:
 
 def _run(command: list[str], folder: os.PathLike[str]) -> int:
     """Run in the foreground. A signal that ends this process ends the child first, and waits for it."""
+    # what a script starts in the background ignores Ctrl-C and would hand that on: Dagster then heeds no signal at all
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(command, cwd=folder)
 
     def end(number: int, frame: object) -> None:

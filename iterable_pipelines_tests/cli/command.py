@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +33,10 @@ class Command:
         self.environment |= {"ITERABLE_PROJECT_ROOT": str(root), "ITERABLE_MEMORY_LIMIT": "500MB"}
         self.environment |= {f"ITERABLE_{name.upper()}": value for name, value in settings.items()}
 
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """The running process; its output is one stream."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+        """The running process; it does not outlive the block, however that ends."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "iterable_pipelines.cli", *arguments],
             env=self.environment | {f"ITERABLE_{name.upper()}": value for name, value in settings.items()},
             stdin=subprocess.DEVNULL,
@@ -42,6 +45,12 @@ class Command:
             text=True,
             cwd=self.root,
         )
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
 
     def __call__(self, *arguments: str, **settings: str) -> Said:
         """Run to the end. Whatever it was, it must not end in a traceback or show the key."""

@@ -7,6 +7,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from iterable_pipelines_tests.cli.command import Command
@@ -33,6 +35,16 @@ def answer(url: str, process: subprocess.Popen[str], body: bytes | None = None) 
     raise AssertionError(f"{url} does not answer")
 
 
+@contextmanager
+def ctrl_c_ignored() -> Iterator[None]:
+    """As in what a script starts in the background; a child inherits it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     port = free_port()
     with Command(tmp_path).start("sandbox", "--port", str(port), "--users", "5") as process:
@@ -45,7 +57,7 @@ def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 def test_dev_without_a_key_shows_the_sandbox(tmp_path: Path) -> None:
     port = free_port()
-    with Command(tmp_path).start("dev", "--port", str(port)) as process:
+    with ctrl_c_ignored(), Command(tmp_path).start("dev", "--port", str(port)) as process:
         url = f"http://127.0.0.1:{port}"
         query = json.dumps({"query": "{ assetNodes { assetKey { path } groupName } }"}).encode()
         nodes = json.loads(answer(f"{url}/graphql", process, query))["data"]["assetNodes"]
