@@ -4,10 +4,13 @@ from pathlib import Path
 
 
 def landed_sql(files: list[Path]) -> str:
-    """The landed records of `files` with data type, hour and fetch time from the temporary table `batch`."""
+    """The landed records of `files`, with the data type and the hour that their folders are named after, and the path.
+
+    No join says so: behind one, DuckDB would write the rows in another order, and then rewrite them at the checkpoint.
+    """
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     return (
-        "(select batch.data_type, batch.hour, batch.fetched_at, landed.record "
-        f"from read_parquet([{listed}], filename = true, hive_partitioning = false) as landed "
-        "join batch on batch.path = landed.filename)"
+        "(select data_type, strptime(hour, '%Y-%m-%dT%H') as hour, filename as path, record "
+        f"from read_parquet([{listed}], filename = true, hive_partitioning = true, "
+        "hive_types = {'hour': varchar, 'data_type': varchar}))"
     )

@@ -22,7 +22,8 @@ def merge_users(con: duckdb.DuckDBPyConnection, settings: Settings, files: list[
     """
     if not files:
         return
-    extracted = extraction_sql(USER_COLUMNS, landed_sql(files), "record, hour as _hour, fetched_at as _fetched_at")
+    source = f"(select landed.*, batch.fetched_at from {landed_sql(files)} as landed join batch using (path))"
+    extracted = extraction_sql(USER_COLUMNS, source, "record, hour as _hour, fetched_at as _fetched_at")
     con.execute(
         f"create or replace temp table arrived as select *, {_IDENTITY} as identity from (select *, "
         f"{user_key_sql(settings.project_type)} as user_key from ({extracted})) "
