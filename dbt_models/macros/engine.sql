@@ -40,6 +40,10 @@
 {% macro elements(column) %}{{ return(adapter.dispatch('elements')(column)) }}{% endmacro %}
 {% macro duckdb__elements(column) %}unnest({{ column }}){% endmacro %}
 
+{# A number that is the same for the same text, from 0 on, to deal users out by. #}
+{% macro bucket_of(text) %}{{ return(adapter.dispatch('bucket_of')(text)) }}{% endmacro %}
+{% macro duckdb__bucket_of(text) %}hash({{ text }}){% endmacro %}
+
 {# A top-level field of a record, as text. Dots and quotes in its name are part of it. #}
 {% macro record_field(record, field) %}{{ return(adapter.dispatch('record_field')(record, field)) }}{% endmacro %}
 {% macro duckdb__record_field(record, field) %}json_extract_string({{ record }}, '/{{ field | replace("~", "~0") | replace("/", "~1") | replace("'", "''") }}'){% endmacro %}

@@ -11,6 +11,9 @@ from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
+# what is being collected into lists stays in memory: this much of it fits into the smallest memory limit
+EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
+
 
 class ModelsFailed(Exception):
     """A dbt model or one of its tests failed. Profiles are as they were, model by model."""
@@ -34,6 +37,8 @@ def dbt_vars(settings: Settings) -> str:
             "streams": streams,
             "profile_fields": dict(settings.profile_fields),
             "user_key_first": "user_id" if settings.project_type == "userid" else "email",
+            "events_per_slice": EVENTS_PER_SLICE,
+            "users_per_slice": USERS_PER_SLICE,
         },
         sort_keys=True,
     )
@@ -77,6 +82,10 @@ def run_models(
 ) -> None:
     """Build what changed since the last finished build, or everything. Raises ModelsFailed."""
     warehouse.prepare()
+    if full_refresh:
+        with warehouse.transaction() as con:
+            # a full build that breaks off must not be taken for finished by the next one
+            con.execute("drop table if exists profiles.builds")
     with warehouse.locked():
         run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
     log("profiles are built")

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from iterable_pipelines.data_types import DATA_TYPE, DATA_TYPES, STREAMS
 from iterable_pipelines.hours import HOUR, Window, iterate_hours, parse_hour
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.profiles import dbt
 from iterable_pipelines.profiles.dbt import run_dbt, run_models
 from iterable_pipelines.sandbox import World
 from iterable_pipelines.settings import Settings
@@ -71,8 +74,10 @@ def name_objects(warehouse: Warehouse, names: Names) -> None:
 
 
 def test_shuffled_repeated_late_and_broken_off_imports_equal_a_recount(
-    project: Settings, manifest: Manifest, warehouse: Warehouse
+    project: Settings, manifest: Manifest, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(dbt, "EVENTS_PER_SLICE", 300)
+    monkeypatch.setattr(dbt, "USERS_PER_SLICE", 12)
     chance = random.Random(7)
     world = World(users=40, activity=0.15, start=START, end=HOURS[-1] + HOUR)
 
@@ -131,6 +136,8 @@ def test_shuffled_repeated_late_and_broken_off_imports_equal_a_recount(
 
     incremental = profiles(warehouse)
     assert_same(incremental, recount(events_of(complete), users_of(earlier_users, complete), names))
+    monkeypatch.setattr(dbt, "EVENTS_PER_SLICE", 10**9)
+    monkeypatch.setattr(dbt, "USERS_PER_SLICE", 10**9)
     run_models(project, warehouse, full_refresh=True)
     assert_same(incremental, profiles(warehouse))
 

@@ -1,10 +1,10 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='hour', on_schema_change='append_new_columns') }}
+{{ config(materialized='sliced', unique_key='hour') }}
 {# One row per user and hour, recomputed as a whole for every changed hour. A user whose events left the hour stays with
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it. #}
 with events as (
     select * from {{ ref('activity') }}
-    where user_key is not null and {{ in_changed_hours('_hour') }}
+    where user_key is not null and {{ in_changed_hours('_hour') }} and {{ in_slice_of_hours('_hour') }}
 ),
 
 per_type as (
@@ -78,7 +78,7 @@ present as (
 
 select * from present
 
-{% if is_incremental() -%}
+{% if is_built() -%}
 union all
 
 select
@@ -94,5 +94,5 @@ select
     0 as purchase_revenue, null as email, null as user_id, null as itbl_user_id
 from {{ this }} as before
 left join present on before.user_key = present.user_key and before.hour = present.hour
-where {{ in_changed_hours('before.hour') }} and present.user_key is null
+where {{ in_changed_hours('before.hour') }} and {{ in_slice_of_hours('before.hour') }} and present.user_key is null
 {%- endif %}

@@ -1,14 +1,16 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='user_key', on_schema_change='append_new_columns') }}
+{{ config(materialized='sliced', unique_key='user_key') }}
 {# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
    of their users; an old hour that changed rebuilds the rows of its users from the partial rows. #}
-{% if is_incremental() %}
+{% if is_built() %}
 with span as (select * from {{ ref('build_span') }}),
 
 rebuilt as (
     select distinct partial.user_key
     from {{ ref('user_activity_hourly') }} as partial
-    where {{ in_changed_hours('partial.hour') }} and partial.hour < (select tail_start from span)
+    where
+        {{ in_changed_hours('partial.hour') }} and partial.hour < (select tail_start from span)
+        and {{ in_slice_of_users('partial.user_key') }}
 ),
 
 moved_on as (
@@ -16,7 +18,7 @@ moved_on as (
     from {{ ref('user_activity_hourly') }} as partial
     where
         partial.hour >= (select previous_tail_start from span) and partial.hour < (select tail_start from span)
-        and partial.user_key not in (select user_key from rebuilt)
+        and partial.user_key not in (select user_key from rebuilt) and {{ in_slice_of_users('partial.user_key') }}
 ),
 
 pieces as (
@@ -38,7 +40,7 @@ pieces as (
 with pieces as (
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
-    where partial.hour < (select tail_start from {{ ref('build_span') }})
+    where partial.hour < (select tail_start from {{ ref('build_span') }}) and {{ in_slice_of_users('partial.user_key') }}
 ),
 {% endif %}
 

@@ -1,14 +1,12 @@
 {{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
+    materialized='sliced',
     unique_key='user_key',
-    on_schema_change='append_new_columns',
     post_hook="delete from {{ this }} where _events = 0 and not _has_user"
 ) }}
 {# One row per person, with and without activity, with and without a user record. #}
 with span as (select * from {{ ref('build_span') }}),
 
-touched as (select user_key from {{ ref('touched_users') }}),
+touched as (select user_key from {{ ref('touched_users') }} where {{ in_slice_of_users('user_key') }}),
 
 raw_keys as (
     select raw_key, user_key from {{ ref('user_keys') }} where user_key in (select user_key from touched)

@@ -1,0 +1,94 @@
+{# The materialization of tables that are kept up to date: what is new is computed slice by slice, each in a transaction
+   of its own that replaces the keys it has rows for. So a first build over years needs no more memory than a day's. #}
+{% materialization sliced, adapter='duckdb' %}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set key = config.require('unique_key') -%}
+    {%- set fresh = make_temp_relation(target).include(database=false, schema=false) -%}
+    {%- set slices = context['slices_of_' ~ model['name']]() -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {% if not is_built() %}
+        {% if existing is not none %}{% do adapter.drop_relation(existing) %}{% endif %}
+        {% call statement('empty', auto_begin=true) %}
+            create table {{ target }} as select * from ({{ one_slice(sql, slices[0]) }}) limit 0
+        {% endcall %}
+    {% endif %}
+    {% for slice in slices %}
+        {% call statement('slice', auto_begin=true) %}
+            create temp table {{ fresh }} as {{ one_slice(sql, slice) }}
+        {% endcall %}
+        {% if loop.first %}
+            {% do process_schema_changes('append_new_columns', fresh, target) %}
+        {% endif %}
+        {% set columns = adapter.get_columns_in_relation(fresh) | map(attribute='quoted') | join(', ') %}
+        {% call statement('main', auto_begin=true) %}
+            delete from {{ target }} where {{ key }} in (select {{ key }} from {{ fresh }});
+            insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ fresh }};
+            drop table {{ fresh }};
+        {% endcall %}
+        {% if not loop.last %}{% do adapter.commit() %}{% endif %}
+    {% endfor %}
+    {{ run_hooks(post_hooks) }}
+    {% do persist_docs(target, model) %}
+    {% do adapter.commit() %}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{# Whether a sliced model has been built before and is to be brought up to date. #}
+{% macro is_built() %}
+    {{ return(execute and load_relation(this) is not none and not should_full_refresh()) }}
+{% endmacro %}
+
+{# The statement of a model for one slice: a slice says what stands for its marks. #}
+{% macro one_slice(statement, slice) %}
+    {%- set text = namespace(value=statement) -%}
+    {%- for mark, meaning in slice.items() -%}
+        {%- set text.value = text.value | replace(mark, meaning) -%}
+    {%- endfor -%}
+    {{ return(text.value) }}
+{% endmacro %}
+
+{# Conditions for a model's rows, by hour or by user; `one_slice` fills the marks in. #}
+{% macro in_slice_of_hours(column) %}{{ column }} between timestamp '__first_hour__' and timestamp '__last_hour__'{% endmacro %}
+{% macro in_slice_of_users(column) %}{{ bucket_of(column) }} % __slices__ = __slice__{% endmacro %}
+
+{# As many hours together as have the events of one slice. #}
+{% macro slices_of_user_activity_hourly() %}
+    {%- set hours = run_query(
+        'select loads.hour, sum(loads.rows) from ' ~ source('streams', 'loads') ~ ' as loads where loads.hour in '
+        '(select hour from ' ~ ref('changed_hours') ~ ") and loads.stream <> 'iterable_users' group by 1 order by 1"
+    ) -%}
+    {%- set slices, events = [], namespace(count=0) -%}
+    {%- for hour, rows in hours.rows -%}
+        {%- if not slices or events.count + rows > var('events_per_slice') -%}
+            {%- do slices.append({'__first_hour__': hour | string, '__last_hour__': hour | string}) -%}
+            {%- set events.count = 0 -%}
+        {%- endif -%}
+        {%- do slices[-1].update({'__last_hour__': hour | string}) -%}
+        {%- set events.count = events.count + rows -%}
+    {%- endfor -%}
+    {{ return(slices or [{'__first_hour__': '0001-01-01', '__last_hour__': '0001-01-01'}]) }}
+{% endmacro %}
+
+{% macro slices_of_user_base() %}
+    {%- set span = ref('build_span') -%}
+    {{ return(slices_by_user(
+        'select count(distinct user_key) from ' ~ ref('user_activity_hourly') ~ ' where hour < (select tail_start from ' ~ span ~ ') '
+        'and (hour >= (select previous_tail_start from ' ~ span ~ ') or hour in (select hour from ' ~ ref('changed_hours') ~ '))'
+    )) }}
+{% endmacro %}
+
+{% macro slices_of_user_profiles() %}
+    {{ return(slices_by_user('select count(*) from ' ~ ref('touched_users'))) }}
+{% endmacro %}
+
+{% macro slices_by_user(counting) %}
+    {%- set users = run_query(counting).columns[0].values()[0] -%}
+    {%- set count = 1 + users // var('users_per_slice') -%}
+    {%- set slices = [] -%}
+    {%- for number in range(count) -%}
+        {%- do slices.append({'__slices__': count | string, '__slice__': number | string}) -%}
+    {%- endfor -%}
+    {{ return(slices) }}
+{% endmacro %}
