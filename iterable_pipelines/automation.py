@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from iterable_pipelines.data_types import STREAMS
-from iterable_pipelines.hours import HOUR, contiguous, hour_key, hour_of, iterate_hours, now
+from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, iterate_hours, now, parse_hour
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.partitions import HOURS_PER_RUN
 from iterable_pipelines.settings import Settings, load_settings
@@ -69,17 +69,15 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     @dg.schedule(job=catch_up, cron_schedule="40 * * * *", default_status=schedule_status)
     def import_what_is_missing(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Twenty to: the oldest stretch of hours that are missing or unsettled, a week at most."""
+        """Twenty to: the oldest stretch of hours that are missing or unsettled; the next one if that failed."""
         busy = context.instance.get_runs(dg.RunsFilter(job_name=catch_up.name, statuses=_ALIVE), limit=1)
         if busy:
             return dg.SkipReason(f"the catch-up run {busy[0].run_id[:8]} is still at work")
         project = load_settings()
-        hours = hours_to_catch_up(project)
-        if not hours:
+        window = stretch_to_catch_up(hours_to_catch_up(project), _failed_stretch(context.instance))
+        if window is None:
             return dg.SkipReason("no hour is missing, and every hour old enough is settled")
-        window = contiguous(hours)[0]
-        last = min(window.end, window.start + HOURS_PER_RUN * HOUR) - HOUR
-        return dg.RunRequest(tags={RANGE_START: hour_key(window.start), RANGE_END: hour_key(last)})
+        return dg.RunRequest(tags={RANGE_START: hour_key(window.start), RANGE_END: hour_key(window.end - HOUR)})
 
     @dg.schedule(job=objects_refresh, cron_schedule="5 * * * *", default_status=schedule_status)
     def refresh_objects() -> dg.RunRequest:
@@ -103,14 +101,17 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     return [import_the_last_hour, import_what_is_missing, refresh_objects], [reap_ghost_runs, models]
 
 
-def hours_to_catch_up(settings: Settings) -> list:  # type: ignore[type-arg]
+def hours_to_catch_up(settings: Settings) -> list[datetime]:
     """Hours since the start date that some enabled data type lacks, or holds only as fetched before it could settle.
 
     The newest two hours are left to the hourly schedule, an unsettled hour until it is old enough to settle.
     """
     manifest = Manifest(settings.landing_dir)
+    # what is in quarantine waits for a person: asking every hour would bring the same line
+    held = {(each.data_type, each.hour): each.fetched_at for each in manifest.quarantined()}
     newest = hour_of(now()) - 2 * HOUR
-    can_settle = now() - timedelta(hours=settings.settle_after_hours) - HOUR
+    settling = timedelta(hours=settings.settle_after_hours) + HOUR
+    can_settle = now() - settling
     wanted = list(iterate_hours(settings.start_date, newest))
     behind = set()
     for stream in STREAMS:
@@ -118,9 +119,31 @@ def hours_to_catch_up(settings: Settings) -> list:  # type: ignore[type-arg]
             current = manifest.current(data_type)
             for hour in wanted:
                 part = current.get(hour)
+                fetched = held.get((data_type, hour))
+                if fetched and fetched >= hour + settling:
+                    continue
                 if part is None or (not part.settled and hour <= can_settle):
                     behind.add(hour)
     return sorted(behind)
+
+
+def stretch_to_catch_up(hours: list[datetime], failed_at: datetime | None) -> Window | None:
+    """The oldest stretch of `hours`, a week at most; after a run that failed, the next one after where that began."""
+    stretches = [
+        Window(start, min(window.end, start + HOURS_PER_RUN * HOUR))
+        for window in contiguous(hours)
+        for start in window.hours()[::HOURS_PER_RUN]
+    ]
+    # what cannot be had must not keep everything newer waiting
+    later = [each for each in stretches if failed_at is not None and each.start > failed_at]
+    return next(iter(later or stretches), None)
+
+
+def _failed_stretch(instance: dg.DagsterInstance) -> datetime | None:
+    for run in instance.get_runs(dg.RunsFilter(job_name=catch_up.name), limit=1):
+        if run.status == dg.DagsterRunStatus.FAILURE and RANGE_START in run.tags:
+            return parse_hour(run.tags[RANGE_START])
+    return None
 
 
 def ghost_runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:

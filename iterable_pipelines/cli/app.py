@@ -8,6 +8,7 @@ import duckdb
 import typer
 
 from iterable_pipelines.api import IterableError
+from iterable_pipelines.cli.accept import accept
 from iterable_pipelines.cli.backfill import backfill
 from iterable_pipelines.cli.check import check
 from iterable_pipelines.cli.console import CannotGoOn, complain
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (check, sandbox, demo, dev, plan, backfill, status, profile, rebuild):
+for command in (check, sandbox, demo, dev, plan, backfill, status, profile, accept, rebuild):
     app.command()(command)
 
 _KNOWN = (

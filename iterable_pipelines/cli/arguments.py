@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from iterable_pipelines.data_types import STREAM, STREAMS
+from iterable_pipelines.data_types import DATA_TYPE, STREAM, STREAMS
 from iterable_pipelines.hours import Window, hour_key, hour_of, now, parse_hour
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
 
 
-def _hour(text: str | datetime) -> datetime:
+def hour_named(text: str | datetime) -> datetime:
+    """The hour written as 2026-11-01T03, or a day for its midnight. Raises BadParameter."""
     # Typer hands a parsed default through again
     if isinstance(text, datetime):
         return text
@@ -30,11 +31,19 @@ def _stream(name: str) -> str:
     return name
 
 
+def data_type_named(name: str) -> str:
+    """One of Iterable's data types. Raises BadParameter, with the nearest name."""
+    if name not in DATA_TYPE:
+        raise typer.BadParameter(f"{name!r} is no data type{did_you_mean(name, DATA_TYPE)}")
+    return name
+
+
 From = Annotated[
-    datetime, typer.Option("--from", parser=_hour, metavar="HOUR", help="First hour, such as 2026-11-01T00 (UTC).")
+    datetime, typer.Option("--from", parser=hour_named, metavar="HOUR", help="First hour, such as 2026-11-01T00 (UTC).")
 ]
 To = Annotated[
-    datetime, typer.Option("--to", parser=_hour, metavar="HOUR", help="End, such as 2026-11-02T00 (UTC); not included.")
+    datetime,
+    typer.Option("--to", parser=hour_named, metavar="HOUR", help="End, such as 2026-11-02T00 (UTC); not included."),
 ]
 Streams = Annotated[
     list[str] | None,

@@ -64,6 +64,17 @@ def import_hours(settings: Settings, window: Window, streams: Sequence[str], ref
     return [*(_told(why) for why in troubles.values()), *_missing(settings, window, streams)]
 
 
+def load_landed(settings: Settings, window: Window, stream: str) -> list[str]:
+    """Load what has landed of a stream, and build the profiles. Returns a line for each thing that failed."""
+    from iterable_pipelines.automation import RANGE_END, RANGE_START, hourly_import, profiles_build
+
+    tags = {RANGE_START: hour_key(window.start), RANGE_END: hour_key(window.end - HOUR)}
+    with Runs(settings) as runs:
+        troubles = runs.run(hourly_import.name, [f"streams/{stream}"], tags).failed
+        troubles |= runs.run(profiles_build.name).failed
+    return list(troubles.values())
+
+
 def _import_span(
     runs: Runs,
     span: Window,

@@ -45,6 +45,8 @@ def status() -> None:
         )
     out().print(shown)
     _say_profiles(settings)
+    for held in manifest.quarantined():
+        say(f"In quarantine: {held}")
     if any_missing:
         say("Next: iterable-pipelines plan, then backfill, for the hours that are missing")
 

@@ -1,6 +1,7 @@
 """Landing: what Iterable sent, as it came: a Parquet file per data type and hour, and the manifest of all of them."""
 
-from iterable_pipelines.landing.fetch import Landed, LandingFailed, land_hours
-from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.accept import accept_loss
+from iterable_pipelines.landing.fetch import Landed, LandingFailed, Quarantined, land_hours
+from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
 
-__all__ = ["Landed", "LandingFailed", "Manifest", "Part", "land_hours"]
+__all__ = ["Landed", "LandingFailed", "Manifest", "Part", "Quarantine", "Quarantined", "accept_loss", "land_hours"]

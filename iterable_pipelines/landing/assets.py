@@ -5,7 +5,7 @@ import dagster as dg
 from iterable_pipelines.data_types import STREAMS, Stream
 from iterable_pipelines.failures import explained
 from iterable_pipelines.hours import hour_key
-from iterable_pipelines.landing.fetch import land_hours
+from iterable_pipelines.landing.fetch import LandingFailed, land_hours
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import IterableResource, open_project
 from iterable_pipelines.settings import Settings
@@ -46,17 +46,24 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         hours = hours_of_run(context)
         with explained(context):
             project, manifest, _ = open_project(context.log.info)
-            landed = land_hours(
-                iterable.client(context.log.info),
-                manifest,
-                project,
-                stream.name,
-                hours,
-                # a retry keeps what the run before it has landed
-                context.run.tags.get("dagster/root_run_id") or context.run_id,
-                refetch=config.refetch,
-                log=context.log.info,
-            )
+            try:
+                landed = land_hours(
+                    iterable.client(context.log.info),
+                    manifest,
+                    project,
+                    stream.name,
+                    hours,
+                    # a retry keeps what the run before it has landed
+                    context.run.tags.get("dagster/root_run_id") or context.run_id,
+                    refetch=config.refetch,
+                    log=context.log.info,
+                )
+            except LandingFailed as failure:
+                # the other data types go on to the table, where the hour is red until somebody accepts the loss
+                if not failure.only_quarantined:
+                    raise
+                context.log.error(str(failure))
+                landed = failure.landed
         rows: dict[str, int] = {}
         for data_type in data_types:
             for hour, part in manifest.current(data_type, hours).items():
@@ -73,6 +80,7 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
                 "waited_seconds": round(landed.waited, 1),
                 "parts_landed": len(landed.parts),
                 "parts_kept": landed.kept,
+                "quarantined": "; ".join(str(each) for each in landed.quarantined) or "none",
                 "not_offered": ", ".join(landed.not_offered) or "none",
             }
         )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +84,7 @@ def cut(
             if "maximum_object_size" in str(error):
                 return _cut(con, download, window, filter_field, folder, _LARGEST_RECORD, since)
             if isinstance(error, duckdb.InvalidInputException):
-                raise first_fault(download) or error from None
+                raise next(faults(download), error) from None
             raise
 
 
@@ -161,15 +161,14 @@ def _all_strict(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
     return True
 
 
-def first_fault(download: Path) -> Unreadable | None:
-    """Where the first line stands that is not a JSON object; None if every line is one."""
+def faults(download: Path) -> Iterator[Unreadable]:
+    """Each line that is not a JSON object, in order."""
     offset = 0
     with download.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip() and (reason := _fault_of(line)):
-                return Unreadable(number, offset, reason)
+                yield Unreadable(number, offset, reason)
             offset += len(line)
-    return None
 
 
 def _fault_of(line: bytes) -> str | None:

@@ -6,21 +6,33 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from iterable_pipelines.api import Broken, Busy, Download, IterableError, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now
-from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut, sync
-from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
+from iterable_pipelines.landing.keep import keep_parts
+from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
 from iterable_pipelines.settings import Settings
 
 # a line that cannot be read is most often a cut download: only a second and a third look make it a fact
 _LOOKS = 3
+# so many bad hours of one data type are no accident: asking on would only use up the budget
+_ENOUGH = 3
 _BEFORE_ITERABLE = datetime(2013, 1, 1, tzinfo=UTC)
 _SPARE_BYTES = 256 * 1024 * 1024
+
+
+class Quarantined(Unreadable):
+    """An hour's download has a line that cannot be read, three times over; the file is kept for `accept`."""
+
+    def __init__(self, held: Quarantine) -> None:
+        Exception.__init__(self, str(held))
+        self.fault = (held.line, held.byte_offset, held.reason)
+        self.held = held
 
 
 @dataclass
@@ -33,6 +45,7 @@ class Landed:
     bytes: int = 0
     waited: float = 0.0
     not_offered: list[str] = field(default_factory=list)
+    quarantined: list[Quarantine] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -58,6 +71,8 @@ class LandingFailed(Exception):
             self.kind = Refused
         elif all(issubclass(kind, Busy | Refused | Unreadable) for kind in kinds):
             self.kind = Busy
+        # what is in quarantine waits for a person, and need not hold up what is not
+        self.only_quarantined = all(isinstance(cause, Quarantined) for cause in causes.values())
         first, last = hour_key(min(hours)), hour_key(max(hours) + HOUR)
         lines = "\n".join(f"  {name}: {cause}" for name, cause in causes.items())
         super().__init__(
@@ -94,7 +109,7 @@ def land_hours(
             except (IterableError, Unreadable, OSError) as cause:
                 if _not_offered(cause):
                     landed.not_offered.append(data_type)
-                    manifest.add(_nothing(data_type, window, run_id))
+                    _note_nothing(manifest, settings, data_type, missing, run_id)
                     log(f"{data_type}: this project does not offer it ({cause}); skipped")
                     break
                 causes[data_type] = _explained(cause, settings.landing_dir)
@@ -132,16 +147,24 @@ def _land(
     with _scratch(settings.landing_dir) as scratch:
         try:
             download, cuts = _look(client, manifest, settings, data_type, window, scratch, landed, log)
-        except Broken as cause:
+        except (Broken, Unreadable) as cause:
             if window.end - window.start <= HOUR:
                 raise
-            # long answers are cut by the server now and then (api.md 3.7): ask for half
+            # long answers are cut by the server now and then (api.md 3.7), and one bad line should cost one hour only
             log(f"{data_type} {window}: {cause}; asking for the halves")
+            worst: Quarantined | None = None
             for half in window.halves():
-                _land(client, manifest, settings, stream, data_type, half, run_id, landed, log)
+                try:
+                    _land(client, manifest, settings, stream, data_type, half, run_id, landed, log)
+                except Quarantined as held:
+                    worst = worst or held
+                    if sum(each.data_type == data_type for each in landed.quarantined) >= _ENOUGH:
+                        break
+            if worst:
+                raise worst from None
             return
         crashpoint("cut")
-        parts = _keep(manifest, settings, data_type, window, cuts, download, run_id)
+        parts = keep_parts(manifest, settings, data_type, window, cuts, download.fetched_at, run_id)
     manifest.add(parts)
     crashpoint("manifest_written")
     landed.parts += parts
@@ -159,12 +182,11 @@ def _look(
     landed: Landed,
     log: Callable[[str], None],
 ) -> tuple[Download, list[Cut]]:
-    filter_field = "profileUpdatedAt" if data_type == "user" else "createdAt"
-    for look in range(1, _LOOKS + 1):
+    looks = _LOOKS if window.end - window.start <= HOUR else 1
+    for look in range(1, looks + 1):
         file = scratch / f"{data_type}.ndjson"
         only = settings.user_fields if data_type == "user" else ()
-        # the first hour of users brings everybody who was not updated since: without them profiles would have gaps
-        since = _BEFORE_ITERABLE if data_type == "user" and window.start == hour_of(settings.start_date) else None
+        since = since_of(settings, data_type, window)
         download = client.export_events(data_type, Window(since or window.start, window.end), file, only)
         landed.requests += download.requests
         landed.bytes += download.bytes
@@ -176,13 +198,11 @@ def _look(
                 "set this machine's clock right"
             )
         try:
-            cuts = cut(file, window, filter_field, scratch / "parts", settings.memory_limit, since)
+            cuts = cut(file, window, filter_field_of(data_type), scratch / "parts", settings.memory_limit, since)
         except Unreadable as fault:
             if look == _LOOKS:
-                kept = settings.landing_dir / "quarantine" / f"{data_type}-{hour_key(window.start)}.ndjson"
-                kept.parent.mkdir(exist_ok=True)
-                shutil.move(file, kept)
-                manifest.quarantine(data_type, window.start, window.end, fault.fault, kept)
+                raise _quarantine(manifest, data_type, window, download, fault, landed) from None
+            if look == looks:
                 raise
             log(f"{data_type} {window}: {fault}; downloading again")
             continue
@@ -191,61 +211,38 @@ def _look(
     raise AssertionError("unreachable: the last look returns or raises")
 
 
-def _keep(
-    manifest: Manifest,
-    settings: Settings,
-    data_type: str,
-    window: Window,
-    cuts: list[Cut],
-    download: Download,
-    run_id: str,
-) -> list[Part]:
-    before = manifest.current(data_type, [each.hour for each in cuts])
-    settle = timedelta(hours=settings.settle_after_hours)
-    parts, folders = [], set()
-    for each in cuts:
-        old = before.get(each.hour)
-        path, sha256, size = (old.path, old.sha256, old.bytes) if old else (None, None, 0)
-        if each.file is None:
-            path, sha256, size = None, None, 0
-        elif old is None or old.digest != each.digest or not path or not (settings.landing_dir / path).exists():
-            sha256, size = each.sha256, each.bytes
-            path = f"events/hour={hour_key(each.hour)}/data_type={data_type}/part-{str(sha256)[:16]}.parquet"
-            target = settings.landing_dir / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            each.file.replace(target)
-            folders.add(target.parent)
-        parts.append(
-            Part(
-                data_type=data_type,
-                hour=each.hour,
-                window_start=window.start,
-                window_end=window.end,
-                fetched_at=download.fetched_at,
-                settled=download.fetched_at >= each.hour + HOUR + settle,
-                rows=each.rows,
-                late_rows=max(0, each.rows - old.rows) if old else 0,
-                outside_rows=each.outside_rows,
-                bytes=size,
-                digest=each.digest,
-                sha256=sha256,
-                path=path,
-                run_id=run_id,
-            )
-        )
-    for folder in folders:
-        # the rename is durable only when each folder above it is
-        for level in (folder, folder.parent, folder.parent.parent):
-            sync(level)
-    return parts
+def _quarantine(
+    manifest: Manifest, data_type: str, window: Window, download: Download, fault: Unreadable, landed: Landed
+) -> Quarantined:
+    kept = manifest.root / "quarantine" / f"{data_type}-{hour_key(window.start)}.ndjson"
+    kept.parent.mkdir(exist_ok=True)
+    shutil.move(download.path, kept)
+    manifest.quarantine(data_type, window, download.fetched_at, fault.fault, kept)
+    held = next(each for each in manifest.quarantined() if (each.data_type, each.hour) == (data_type, window.start))
+    landed.quarantined.append(held)
+    return Quarantined(held)
 
 
-def _nothing(data_type: str, window: Window, run_id: str) -> list[Part]:
-    moment = now()
-    return [
-        Part(data_type, hour, window.start, window.end, moment, False, 0, 0, 0, 0, EMPTY_DIGEST, None, None, run_id)
-        for hour in window.hours()
-    ]
+def filter_field_of(data_type: str) -> str:
+    """What the export's window filters on (api.md 3.6)."""
+    return "profileUpdatedAt" if data_type == "user" else "createdAt"
+
+
+def since_of(settings: Settings, data_type: str, window: Window) -> datetime | None:
+    """From when on the records of `window` are asked for, where that is not its start.
+
+    The first hour of users brings everybody who was not updated since: without them profiles would have gaps.
+    """
+    return _BEFORE_ITERABLE if data_type == "user" and window.start == hour_of(settings.start_date) else None
+
+
+def _note_nothing(manifest: Manifest, settings: Settings, data_type: str, hours: list[datetime], run_id: str) -> None:
+    # what was landed while it was offered stays; the rest is settled like any other hour, and not asked for for ever
+    landed = manifest.current(data_type, hours)
+    empty = [Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None) for hour in hours if hour not in landed]
+    if empty:
+        window = Window(empty[0].hour, empty[-1].hour + HOUR)
+        manifest.add(keep_parts(manifest, settings, data_type, window, empty, now(), run_id))
 
 
 @contextmanager

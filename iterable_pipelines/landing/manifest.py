@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from iterable_pipelines.hours import Window
+
 _SCHEMA = """
 create table if not exists parts (
     id integer primary key autoincrement,
@@ -38,6 +40,11 @@ create table if not exists quarantine (
     reason text not null,
     path text not null
 );
+create table if not exists acceptances (
+    quarantine_id integer primary key,
+    accepted_at text not null,
+    lines_lost integer not null
+);
 create table if not exists tokens (token integer primary key autoincrement);
 """
 
@@ -66,6 +73,26 @@ class Part:
     run_id: str
 
 
+@dataclass(frozen=True)
+class Quarantine:
+    """An hour's download with a line that cannot be read: where, why, and the file's path below the landing folder."""
+
+    id: int
+    data_type: str
+    hour: datetime
+    fetched_at: datetime
+    line: int
+    byte_offset: int
+    reason: str
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.data_type} {self.hour:%Y-%m-%dT%H}, line {self.line:,}, byte {self.byte_offset:,}: {self.reason}. "
+            f"To import all its other lines: iterable-pipelines accept {self.data_type} {self.hour:%Y-%m-%dT%H}"
+        )
+
+
 class Manifest:
     """The record of every landed part. Rows are only ever added; the newest fetch of an hour is the one that counts."""
 
@@ -91,8 +118,8 @@ class Manifest:
         finally:
             con.close()
 
-    def add(self, parts: Many[Part]) -> None:
-        """Record parts whose files are already durable, all of them or none."""
+    def add(self, parts: Many[Part], accepting: Quarantine | None = None, lines_lost: int = 0) -> None:
+        """Record parts whose files are already durable, all of them or none, and with them that a loss was accepted."""
         rows = [
             (
                 each.data_type,
@@ -119,6 +146,10 @@ class Manifest:
                 "outside_rows, bytes, digest, sha256, path, run_id) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
+            if accepting:
+                con.execute(
+                    "insert into acceptances values (?, ?, ?)", (accepting.id, _text(datetime.now(UTC)), lines_lost)
+                )
             con.commit()
 
     def current(self, data_type: str, hours: Many[datetime] | None = None) -> dict[datetime, Part]:
@@ -148,7 +179,7 @@ class Manifest:
             return {_moment(hour) for (hour,) in found}
 
     def quarantine(
-        self, data_type: str, window_start: datetime, window_end: datetime, fault: tuple[int, int, str], path: Path
+        self, data_type: str, window: Window, fetched_at: datetime, fault: tuple[int, int, str], path: Path
     ) -> None:
         """Record a file with a line that cannot be read: `fault` is (line from 1, byte offset from 0, reason)."""
         with self._connection() as con:
@@ -157,13 +188,28 @@ class Manifest:
                 "path) values (?,?,?,?,?,?,?,?)",
                 (
                     data_type,
-                    _text(window_start),
-                    _text(window_end),
-                    _text(datetime.now(UTC)),
+                    _text(window.start),
+                    _text(window.end),
+                    fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
                     *fault,
                     str(path.relative_to(self.root)),
                 ),
             )
+
+    def quarantined(self) -> list[Quarantine]:
+        """What waits in quarantine: the newest of each hour that no later fetch and no acceptance has settled."""
+        with self._connection() as con:
+            found = con.execute(
+                "select id, data_type, window_start, found_at, line, byte_offset, reason, path from quarantine as held "
+                "where id = (select max(id) from quarantine where data_type = held.data_type "
+                "and window_start = held.window_start) and not exists (select * from parts where "
+                "data_type = held.data_type and hour = held.window_start and fetched_at >= held.found_at) "
+                "order by data_type, window_start"
+            ).fetchall()
+        return [
+            Quarantine(number, data_type, _moment(hour), datetime.fromisoformat(fetched_at), *fault)
+            for number, data_type, hour, fetched_at, *fault in found
+        ]
 
     def next_token(self) -> int:
         """A number larger than every one given before, to any process: a writer with an older one is stale."""

@@ -6,6 +6,7 @@ import dagster as dg
 
 from iterable_pipelines.data_types import STREAMS, USERS, Stream
 from iterable_pipelines.failures import explained
+from iterable_pipelines.hours import hour_key
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
@@ -56,9 +57,15 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
             fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
         if loaded.not_landed:
+            held = [
+                str(each)
+                for each in manifest.quarantined()
+                if f"{each.data_type} {hour_key(each.hour)}" in loaded.not_landed
+            ]
+            cause = "; ".join(held) or f"the first is {loaded.not_landed[0]}"
             raise dg.Failure(
-                f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed yet, the first is "
-                f"{loaded.not_landed[0]}. What is landed is loaded and safe. Next: materialize landing/{stream.name} "
+                f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed: {cause}. What is landed is "
+                f"loaded and safe. Next: {'accept what is lost, or ' if held else ''}materialize landing/{stream.name} "
                 "for these hours",
                 metadata={"retry": "never"},
                 allow_retries=False,

@@ -159,6 +159,27 @@ def test_ctrl_c_ends_it_at_once(command: Command, sandbox: Sandbox) -> None:
     assert "Traceback" not in err
 
 
+def test_a_line_that_cannot_be_read_holds_up_its_data_type_until_the_loss_is_accepted(
+    command: Command, sandbox: Sandbox
+) -> None:
+    hours = ("2026-11-01T06", "2026-11-01T07")
+    whole = records(sandbox, "pushSend", *hours)
+    sandbox.fault("bad_json", EXPORT, match={"dataTypeName": "pushSend"}, times=None)
+    said = command("backfill", *span(*hours), "--stream", PUSH)
+    sandbox.faults.clear()
+    assert said.code == 1
+    assert "iterable-pipelines accept pushSend 2026-11-01T06" in said.err
+    assert "In quarantine: pushSend 2026-11-01T06, line" in command("status").out
+    assert loaded(command, "pushSend", *hours) == 0
+    assert loaded(command, "pushOpen", *hours) == records(sandbox, "pushOpen", *hours) > 0
+    said = command("accept", "pushSend", "2026-11-01T06")
+    assert said.code == 0, said.err
+    assert "1 lines lost" in said.out
+    assert loaded(command, "pushSend", *hours) == whole - 1 > 0
+    said = command("accept", "pushSend", "2026-11-01T06")
+    assert said.code == 1 and "Nothing of pushSend 2026-11-01T06 waits in quarantine" in said.err
+
+
 def test_hours_before_the_project_began(command: Command) -> None:
     said = command("backfill", *span("2026-10-30T22", "2026-10-31T01"), "--stream", RCS)
     assert said.code == 0, said.err

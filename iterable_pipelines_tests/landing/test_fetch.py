@@ -3,7 +3,7 @@
 import errno
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -11,9 +11,8 @@ import pytest
 
 from iterable_pipelines.api import Busy, Iterable, Ledger, Refused
 from iterable_pipelines.api.patience import Patience
-from iterable_pipelines.hours import HOUR, Window, hour_of, iterate_hours, now, parse_hour
-from iterable_pipelines.landing import Landed, LandingFailed, Manifest, land_hours
-from iterable_pipelines.landing.cut import Unreadable
+from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, iterate_hours, now, parse_hour
+from iterable_pipelines.landing import Landed, LandingFailed, Manifest, accept_loss, land_hours
 from iterable_pipelines.sandbox import Sandbox, World, running_sandbox
 from iterable_pipelines.settings import Settings
 
@@ -148,14 +147,72 @@ def test_a_wrong_key_asks_once_and_never_shows_the_key(sandbox: Sandbox, project
     assert "0123456789abcdef" not in str(failure.value)
 
 
-def test_a_bad_line_that_stays_is_quarantined_with_its_place(sandbox: Sandbox, project: Settings) -> None:
-    sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=None)
+def test_a_bad_line_that_stays_costs_its_hour_only(sandbox: Sandbox, project: Settings, world: World) -> None:
+    bad = busiest(world)
+    # the whole day, the halves around the hour, and the hour itself three times
+    for window in (Window(DAY[0], DAY[-1] + HOUR), *_halves_towards(bad)):
+        looks = 3 if window == Window.of_hour(bad) else 1
+        sandbox.fault("bad_json", match=_asks(window), times=looks)
     with pytest.raises(LandingFailed) as failure:
         land(sandbox, project)
-    assert isinstance(failure.value.causes["emailOpen"], Unreadable)
-    assert failure.value.kind is Refused
-    assert list((project.landing_dir / "quarantine").iterdir())
-    assert landed(project, "emailOpen") == []
+    held = Manifest(project.landing_dir).quarantined()
+    assert [(each.data_type, each.hour) for each in held] == [("emailOpen", bad)]
+    assert failure.value.only_quarantined and failure.value.kind is Refused
+    assert f"iterable-pipelines accept emailOpen {hour_key(bad)}" in str(failure.value)
+    lost = set(of_hour(world, bad))
+    others = [line for line in truth(world, "emailOpen") if line not in lost]
+    assert sorted(record for _, record in landed(project, "emailOpen")) == others
+    assert land(sandbox, project, run="another").requests == 1
+    assert Manifest(project.landing_dir).quarantined() == []
+    assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
+
+
+def of_hour(world: World, hour: datetime) -> list[str]:
+    return [line.decode() for line in world.records("emailOpen", Window.of_hour(hour))]
+
+
+def busiest(world: World) -> datetime:
+    return max(DAY, key=lambda hour: len(of_hour(world, hour)))
+
+
+def _halves_towards(hour: datetime) -> Iterator[Window]:
+    window = Window(DAY[0], DAY[-1] + HOUR)
+    while window != Window.of_hour(hour):
+        first, second = window.halves()
+        window = first if hour < first.end else second
+        yield window
+
+
+def _asks(window: Window) -> dict[str, str]:
+    spelled = {name: f"{at:%Y-%m-%d %H:%M:%S}" for name, at in (("start", window.start), ("end", window.end))}
+    return {
+        "dataTypeName": "emailOpen",
+        "startDateTime": f"{spelled['start']} +00:00",
+        "endDateTime": f"{spelled['end']} +00:00",
+    }
+
+
+def test_bad_lines_everywhere_do_not_use_up_the_budget(sandbox: Sandbox, project: Settings) -> None:
+    sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=None)
+    with pytest.raises(LandingFailed):
+        land(sandbox, project)
+    asked = [each for each in sandbox.requests("/api/export") if ("dataTypeName", "emailOpen") in each.params]
+    assert len(asked) < 24
+
+
+def test_an_accepted_loss_lands_every_other_line(sandbox: Sandbox, project: Settings, world: World) -> None:
+    sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=None)
+    with pytest.raises(LandingFailed):
+        land(sandbox, project, hours=[busiest(world)])
+    manifest = Manifest(project.landing_dir)
+    (held,) = manifest.quarantined()
+    part, lost = accept_loss(manifest, project, held)
+    whole = of_hour(world, busiest(world))
+    found = [record for _, record in landed(project, "emailOpen")]
+    assert lost == 1 and part.rows == len(found) == len(whole) - 1 > 0
+    assert not set(found) - set(whole)
+    assert manifest.quarantined() == []
+    assert (project.landing_dir / held.path).exists()
 
 
 def test_a_type_this_project_does_not_have_is_an_empty_hour_and_no_failure(sandbox: Sandbox, project: Settings) -> None:
@@ -163,7 +220,9 @@ def test_a_type_this_project_does_not_have_is_an_empty_hour_and_no_failure(sandb
     sandbox.fault("status", match={"dataTypeName": "rcsSend"}, times=None, status=400, body=body)
     result = land(sandbox, project, stream="iterable_rcs_activity")
     assert result.not_offered == ["rcsSend"]
-    assert len(Manifest(project.landing_dir).current("rcsSend")) == 24
+    parts = Manifest(project.landing_dir).current("rcsSend").values()
+    # settled, so that nobody goes on asking for it
+    assert len(parts) == 24 and all(part.settled for part in parts)
 
 
 def test_an_hour_that_is_not_over_is_refused(sandbox: Sandbox, project: Settings, world: World) -> None:

@@ -8,9 +8,10 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from iterable_pipelines.automation import ghost_runs, hours_to_catch_up
-from iterable_pipelines.hours import HOUR, hour_of, now
+from iterable_pipelines.automation import ghost_runs, hours_to_catch_up, stretch_to_catch_up
+from iterable_pipelines.hours import HOUR, Window, hour_of, now
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.partitions import HOURS_PER_RUN
 from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.landing_by_hand import land
 
@@ -39,6 +40,31 @@ def test_nothing_is_wanted_once_all_is_settled(recent: Settings) -> None:
     for number in range(10):
         land(recent, manifest, "rcsSend", recent.start_date + number * HOUR, [], minutes_after=200)
     assert hours_to_catch_up(recent) == []
+
+
+def test_what_waits_in_quarantine_is_not_asked_for_again_and_again(recent: Settings) -> None:
+    manifest = Manifest(recent.landing_dir)
+    bad, young = recent.start_date + 2 * HOUR, recent.start_date + 3 * HOUR
+    for number in range(10):
+        if (hour := recent.start_date + number * HOUR) not in (bad, young):
+            land(recent, manifest, "rcsSend", hour, [], minutes_after=200)
+    file = recent.landing_dir / "quarantine" / "download.ndjson"
+    manifest.quarantine("rcsSend", Window.of_hour(bad), bad + 5 * HOUR, (1, 0, "not JSON"), file)
+    # what was fetched too early to be settled may be mended by then
+    manifest.quarantine("rcsSend", Window.of_hour(young), young + 2 * HOUR, (1, 0, "not JSON"), file)
+    assert hours_to_catch_up(recent) == [young]
+
+
+def test_a_stretch_that_fails_does_not_keep_the_newer_ones_waiting(recent: Settings) -> None:
+    start = recent.start_date
+    hours = [start, start + HOUR, *(start + n * HOUR for n in range(5, 5 + HOURS_PER_RUN + 1))]
+    oldest = Window(start, start + 2 * HOUR)
+    week = Window(start + 5 * HOUR, start + (5 + HOURS_PER_RUN) * HOUR)
+    rest = Window(week.end, week.end + HOUR)
+    assert stretch_to_catch_up(hours, None) == oldest
+    tried = [stretch_to_catch_up(hours, failed.start) for failed in (oldest, week, rest)]
+    assert tried == [week, rest, oldest]
+    assert stretch_to_catch_up([], start) is None
 
 
 def _run(instance: dg.DagsterInstance, pid: int) -> dg.DagsterRun:

@@ -1,0 +1,40 @@
+"""Accepting a loss: every line of a quarantined download that can be read lands, the others are counted and kept."""
+
+import tempfile
+from pathlib import Path
+
+from iterable_pipelines.hours import Window
+from iterable_pipelines.landing.cut import cut, faults
+from iterable_pipelines.landing.fetch import filter_field_of, since_of
+from iterable_pipelines.landing.keep import keep_parts
+from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
+from iterable_pipelines.settings import Settings
+
+
+def accept_loss(manifest: Manifest, settings: Settings, held: Quarantine) -> tuple[Part, int]:
+    """Land the readable lines of `held`; the manifest notes how many were not. Returns the part and that number.
+
+    The download stays in quarantine as it came. Raises FileNotFoundError when it is gone.
+    """
+    download, window = settings.landing_dir / held.path, Window.of_hour(held.hour)
+    scratch = settings.landing_dir / "scratch"
+    scratch.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="accept-") as folder:
+        readable = Path(folder) / "readable.ndjson"
+        lost = _copy_readable(download, readable)
+        since = since_of(settings, held.data_type, window)
+        cuts = cut(
+            readable, window, filter_field_of(held.data_type), Path(folder) / "parts", settings.memory_limit, since
+        )
+        (part,) = keep_parts(manifest, settings, held.data_type, window, cuts, held.fetched_at, f"accepted {held.id}")
+        manifest.add([part], accepting=held, lines_lost=lost)
+    return part, lost
+
+
+def _copy_readable(download: Path, to: Path) -> int:
+    bad = {fault.fault[0] for fault in faults(download)}
+    with download.open("rb") as source, to.open("wb") as target:
+        for number, line in enumerate(source, 1):
+            if number not in bad:
+                target.write(line if line.endswith(b"\n") else line + b"\n")
+    return len(bad)

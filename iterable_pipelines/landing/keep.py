@@ -1,0 +1,58 @@
+"""Where cut files come to stay: beside the manifest, named after what is in them."""
+
+from datetime import datetime, timedelta
+
+from iterable_pipelines.hours import HOUR, Window, hour_key
+from iterable_pipelines.landing.cut import Cut, sync
+from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.settings import Settings
+
+
+def keep_parts(
+    manifest: Manifest,
+    settings: Settings,
+    data_type: str,
+    window: Window,
+    cuts: list[Cut],
+    fetched_at: datetime,
+    run_id: str,
+) -> list[Part]:
+    """Move the files of `cuts` to their place and make them durable. An hour that has not changed keeps its file."""
+    before = manifest.current(data_type, [each.hour for each in cuts])
+    settle = timedelta(hours=settings.settle_after_hours)
+    parts, folders = [], set()
+    for each in cuts:
+        old = before.get(each.hour)
+        path, sha256, size = (old.path, old.sha256, old.bytes) if old else (None, None, 0)
+        if each.file is None:
+            path, sha256, size = None, None, 0
+        elif old is None or old.digest != each.digest or not path or not (settings.landing_dir / path).exists():
+            sha256, size = each.sha256, each.bytes
+            path = f"events/hour={hour_key(each.hour)}/data_type={data_type}/part-{str(sha256)[:16]}.parquet"
+            target = settings.landing_dir / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            each.file.replace(target)
+            folders.add(target.parent)
+        parts.append(
+            Part(
+                data_type=data_type,
+                hour=each.hour,
+                window_start=window.start,
+                window_end=window.end,
+                fetched_at=fetched_at,
+                settled=fetched_at >= each.hour + HOUR + settle,
+                rows=each.rows,
+                late_rows=max(0, each.rows - old.rows) if old else 0,
+                outside_rows=each.outside_rows,
+                bytes=size,
+                digest=each.digest,
+                sha256=sha256,
+                path=path,
+                run_id=run_id,
+            )
+        )
+    for folder in folders:
+        # the rename is durable only when each folder above it is
+        for level in (folder, folder.parent, folder.parent.parent):
+            sync(level)
+    return parts
