@@ -1,8 +1,8 @@
 """Takes the pictures of docs/ from a real UI in headless Chromium, so that they stay true: `make screenshots`.
 
 Imports the demo into a folder of its own, starts the UI on it, and walks through what a person does: look at the
-lineage, materialize an hour, backfill a day as one run, plant a fault and see the check turn red, and green after the
-retry. Runs are launched through the UI's own GraphQL; each picture is of the page that a person would look at then.
+lineage, materialize an hour of a stream, backfill a day as one run, wait for the hourly schedule, plant a fault and see
+the check turn red, and green after the retry. Runs are launched by clicking, all but those of the checks alone.
 """
 
 import json
@@ -29,8 +29,9 @@ STREAM = "iterable_activity"
 _PATIENCE_SECONDS = 240
 _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
-_BACKFILL = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
-  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+_TICKS = """{ scheduleOrError(scheduleSelector: {repositoryLocationName: "iterable_pipelines",
+  repositoryName: "__repository__", scheduleName: "import_the_last_hour"}) {
+  ... on Schedule { scheduleState { ticks { status } } } } }"""
 _RUNS = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
 
 
@@ -61,14 +62,51 @@ class Ui:
     def runs(self) -> list[dict[str, Any]]:
         return list(self.ask(_RUNS)["runsOrError"]["results"])
 
-    def launch(self, keys: list[list[str]], hour: str, checks: list[str] = ()) -> str:
-        """Start a run of these assets, or of these checks of the first of them, for one hour; wait for its end."""
+    def materialize(self, path: str, hour: str | None, picture: str | None = None) -> list[dict[str, Any]]:
+        """Click through the page's dialog for one hour, or for all; wait for the end. Returns the runs that came of it.
+
+        `picture` is taken of the dialog.
+        """
+        before = {run["runId"] for run in self.runs()}
+        self.page.goto(self.url + path)
+        self.page.get_by_role("button", name="Materialize").first.click(timeout=30_000)
+        if hour:
+            self.page.get_by_placeholder("No matching partitions").fill(hour)
+            self.page.keyboard.press("Enter")
+        else:
+            self.page.get_by_role("button", name="All", exact=True).click()
+        self.page.wait_for_timeout(2000)
+        if picture:
+            self.page.screenshot(path=DOCS / f"{picture}.png")
+            print(f"docs/{picture}.png", flush=True)
+        self.page.locator("button", has_text="Launch").last.click()
+
+        def made() -> list[dict[str, Any]]:
+            # the schedules and the profiles go on meanwhile
+            mine = (
+                ("dagster/backfill",) if hour is None else ("dagster/partition", "dagster/asset_partition_range_start")
+            )
+            fresh = [run for run in self.runs() if run["runId"] not in before]
+            return [
+                run
+                for run in fresh
+                if any(tag["key"] in mine for tag in run["tags"])
+                and not any(tag["key"] == "dagster/schedule_name" for tag in run["tags"])
+            ]
+
+        self.wait(lambda: bool(made()) and all(run["status"] in ("SUCCESS", "FAILURE") for run in made()))
+        if any(run["status"] == "FAILURE" for run in made()):
+            raise SystemExit(f"a run of {path} failed: {made()}")
+        return made()
+
+    def check(self, asset: list[str], hour: str, checks: list[str]) -> None:
+        """Ask these checks of an asset for one hour, without loading it again; wait for the end."""
         selector = {
             "repositoryLocationName": "iterable_pipelines",
             "repositoryName": "__repository__",
             "pipelineName": "__ASSET_JOB",
-            "assetSelection": [] if checks else [{"path": key} for key in keys],
-            "assetCheckSelection": [{"assetKey": {"path": keys[0]}, "name": name} for name in checks],
+            "assetSelection": [],
+            "assetCheckSelection": [{"assetKey": {"path": asset}, "name": name} for name in checks],
         }
         tags = [{"key": "dagster/partition", "value": hour}]
         given = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": "{}"}
@@ -79,7 +117,11 @@ class Ui:
         self.wait(
             lambda: next(run["status"] for run in self.runs() if run["runId"] == run_id) in ("SUCCESS", "FAILURE")
         )
-        return run_id
+
+    def ticked(self) -> bool:
+        """Whether the hourly schedule has ticked since the UI was started."""
+        ticks = self.ask(_TICKS)["scheduleOrError"]["scheduleState"]["ticks"]
+        return any(tick["status"] == "SUCCESS" for tick in ticks)
 
     def wait(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -96,6 +138,8 @@ def served(folder: Path) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ITERABLE_")}
     environment |= {"ITERABLE_DATA_DIR": str(folder), "ITERABLE_PROJECT_ROOT": str(folder)}
     subprocess.run([*command, "demo"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    # the hourly schedule is to tick while we look on
+    environment["ITERABLE_FRESH_AFTER_MINUTES"] = str((now() + timedelta(minutes=2)).minute)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with (folder / "dev.log").open("w") as log:
@@ -118,36 +162,30 @@ def served(folder: Path) -> Iterator[str]:
 
 def walk(ui: Ui, folder: Path) -> None:
     """Every picture, in the order in which a person would meet it."""
-    last = hour_of(now()) - timedelta(hours=1)
-    hour, asset = hour_key(last - timedelta(hours=5)), f"/assets/streams/{STREAM}"
-    both = [["landing", STREAM], ["streams", STREAM]]
+    hour = hour_key(hour_of(now()) - timedelta(hours=6))
+    checks = ["rows_match_manifest", "inside_its_hour", "unique_event_id"]
+    shown = f"/assets/streams/{STREAM}?view=checks&checkDetail={checks[0]}"
     ui.picture("/asset-groups", "lineage")
     ui.picture("/automation", "automation")
 
-    run = ui.launch(both, hour)
-    ui.picture(f"/runs/{run}", "materialize")
+    ui.materialize(f"/assets/landing/{STREAM}", hour, "launch")
+    (run,) = ui.materialize(f"/assets/streams/{STREAM}", hour)
+    ui.picture(f"/runs/{run['runId']}", "materialize")
 
-    before = {each["runId"] for each in ui.runs()}
-    hours = [hour_key(last - timedelta(hours=n)) for n in range(23, -1, -1)]
-    params = {"assetSelection": [{"path": key} for key in both], "partitionNames": hours, "title": "a day"}
-    ui.ask(_BACKFILL, p=params)
-
-    def of_the_day() -> list[dict[str, Any]]:
-        tagged = [run for run in ui.runs() if run["runId"] not in before]
-        return [run for run in tagged if any(tag["key"] == "dagster/backfill" for tag in run["tags"])]
-
-    ui.wait(lambda: any(run["status"] == "SUCCESS" for run in of_the_day()))
-    if len(of_the_day()) != 1:
-        raise SystemExit(f"a day took {len(of_the_day())} runs, not one")
+    day = ui.materialize("/locations/iterable_pipelines/jobs/hourly_import", None)
+    if len(day) != 1:
+        raise SystemExit(f"a day took {len(day)} runs, not one")
     ui.picture("/runs", "backfill")
 
+    ui.wait(ui.ticked)
+    ui.picture("/locations/iterable_pipelines/schedules/import_the_last_hour", "schedule")
+
     warehouse = Warehouse(folder / "demo" / "iterable.duckdb", folder / "demo" / "iterable.read.duckdb")
-    warehouse.read(f"delete from streams.{STREAM} where _hour = ? and hash(event_id) % 2 = 0", [hour[:13] + ":00:00"])
-    ui.launch([["streams", STREAM]], hour, ["rows_match_manifest", "inside_its_hour", "unique_event_id"])
-    ui.picture(f"{asset}?view=checks&checkDetail=rows_match_manifest", "check-red")
-    ui.launch(both, hour)
-    ui.launch([["streams", STREAM]], hour, ["rows_match_manifest", "inside_its_hour", "unique_event_id"])
-    ui.picture(f"{asset}?view=checks&checkDetail=rows_match_manifest", "check-green")
+    warehouse.read(f"delete from streams.{STREAM} where _hour = ? and hash(event_id) % 2 = 0", [hour + ":00:00"])
+    ui.check(["streams", STREAM], hour, checks)
+    ui.picture(shown, "check-red")
+    ui.materialize(f"/assets/streams/{STREAM}", hour)
+    ui.picture(shown, "check-green")
     ui.picture("/assets/profiles/user_profiles?view=overview", "profile")
 
 

@@ -34,5 +34,5 @@ def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
     except (IterableError, LandingFailed, SettingsError, StaleWriter, WarehouseFailed, FileNotFoundError) as error:
         when = when_to_retry(error)
         if when == NEVER:
-            context.instance.add_run_tags(context.run_id, {"dagster/max_retries": "0"})
+            context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
         raise dg.Failure(description=str(error), metadata={"retry": when}, allow_retries=when != NEVER) from None

@@ -36,13 +36,13 @@ def sandbox_project() -> Iterator[Settings]:
             "ITERABLE_DATA_TYPES": ",".join(DATA_TYPE),
             "ITERABLE_SKIP_USERS": "false",
             "ITERABLE_SKIP_ACTIVITY": "false",
-            "ITERABLE_START_DATE": hour_key(_first_hour(Manifest(folder / "landing"))),
+            "ITERABLE_START_DATE": hour_key(first_hour(Manifest(folder / "landing"))),
         }
         say(f"Sandbox of Iterable at {sandbox.url}, its export limit relaxed (Iterable allows 4 a minute).")
         yield load_settings()
 
 
-def _first_hour(manifest: Manifest) -> datetime:
-    """Where the project begins: at its oldest landed hour, else a day ago, so that little is missing."""
+def first_hour(manifest: Manifest) -> datetime:
+    """Where the project begins: a day ago, or at its oldest landed hour, so that little is missing."""
     hours = [hour for name in DATA_TYPE for hour in manifest.current(name)]
-    return min(hours, default=hour_of(now()) - timedelta(hours=24))
+    return min([hour_of(now()) - timedelta(hours=24), *hours])

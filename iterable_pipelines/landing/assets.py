@@ -54,7 +54,7 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
                     stream.name,
                     hours,
                     # a retry keeps what the run before it has landed
-                    context.run.tags.get("dagster/root_run_id") or context.run_id,
+                    context.run.tags.get("dagster/root_run_id") or context.run.run_id,
                     refetch=config.refetch,
                     log=context.log.info,
                 )

@@ -34,7 +34,7 @@ def _object_asset(kind: ObjectType) -> dg.AssetsDefinition:
             project, _, warehouse = open_project(context.log.info)
             warehouse.prepare()
             client = iterable.client(context.log.info)
-            refreshed = refresh_object(client, warehouse, project, kind.name, context.run_id, context.log.info)
+            refreshed = refresh_object(client, warehouse, project, kind.name, context.run.run_id, context.log.info)
         return dg.MaterializeResult(
             metadata={
                 "rows": refreshed.rows,

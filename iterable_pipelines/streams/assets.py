@@ -10,7 +10,7 @@ from iterable_pipelines.hours import hour_key
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.checks import CHECKS, check_hours
+from iterable_pipelines.streams.checks import CHECKS, Outcome, check_hours
 from iterable_pipelines.streams.load import load_hours
 from iterable_pipelines.streams.tables import columns_of
 from iterable_pipelines.streams.unmapped import unmapped_fields
@@ -53,7 +53,9 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         with explained(context):
             project, manifest, warehouse = open_project(context.log.info)
             warehouse.prepare()
-            loaded = load_hours(warehouse, manifest, project, stream.name, hours, context.run_id, log=context.log.info)
+            loaded = load_hours(
+                warehouse, manifest, project, stream.name, hours, context.run.run_id, log=context.log.info
+            )
             fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
         if loaded.not_landed:
@@ -119,17 +121,38 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
     @dg.multi_asset_check(name=f"check_{stream.name}", specs=specs, pool="warehouse")
     def check(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
         project, manifest, warehouse = open_project(context.log.info)
-        for outcome in check_hours(warehouse, manifest, project, stream, hours_of_run(context)):
-            if outcome.check.blocking and not outcome.passed:
+        found = check_hours(warehouse, manifest, project, stream, hours_of_run(context))
+        # a blocking check that fails ends the step, so the ones that hold speak first
+        for asked, outcomes in sorted(found.items(), key=lambda each: any(not one.passed for one in each[1])):
+            severity = dg.AssetCheckSeverity.ERROR if asked.blocking else dg.AssetCheckSeverity.WARN
+            failed = [outcome for outcome in outcomes if not outcome.passed]
+            if failed and asked.blocking:
                 # asking once more gives the same answer: the hour has to be loaded again
                 context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
+            if len(outcomes) > 1:
+                # the result below speaks for the whole run; without these the UI would call each hour skipped
+                for outcome in outcomes:
+                    yield dg.AssetCheckEvaluation(
+                        asset_key=dg.AssetKey(["streams", stream.name]),
+                        check_name=asked.name,
+                        passed=outcome.passed,
+                        metadata=outcome.numbers,
+                        severity=severity,
+                        description=outcome.text,
+                        blocking=asked.blocking,
+                        partition=hour_key(outcome.hour),
+                    )
             yield dg.AssetCheckResult(
-                passed=outcome.passed,
-                check_name=outcome.check.name,
+                passed=not failed,
+                check_name=asked.name,
                 asset_key=["streams", stream.name],
-                severity=dg.AssetCheckSeverity.ERROR if outcome.check.blocking else dg.AssetCheckSeverity.WARN,
-                metadata=outcome.numbers,
-                description=outcome.text,
+                severity=severity,
+                metadata=_summed(outcomes),
+                description=(failed or outcomes)[0].text,
             )
 
     return check
+
+
+def _summed(outcomes: list[Outcome]) -> dict[str, int]:
+    return {name: sum(outcome.numbers[name] for outcome in outcomes) for name in outcomes[0].numbers}

@@ -1,12 +1,12 @@
 """What must hold for every hour of a stream, as questions to the warehouse and the manifest."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
 from iterable_pipelines.data_types import USERS, Stream
+from iterable_pipelines.hours import hour_key
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.load import naive
@@ -28,9 +28,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to one check, with the numbers behind it."""
+    """The answer to one check for one hour, with the numbers behind it."""
 
     check: Check
+    hour: datetime
     passed: bool
     text: str
     numbers: dict[str, int]
@@ -44,72 +45,100 @@ CHECKS = (ROWS_MATCH, INSIDE_HOUR, UNIQUE_ID)
 
 def check_hours(
     warehouse: Warehouse, manifest: Manifest, settings: Settings, stream: Stream, hours: list[datetime]
-) -> Iterator[Outcome]:
-    """Ask every check of a stream for `hours`; one short transaction in all."""
+) -> dict[Check, list[Outcome]]:
+    """Ask every check of a stream for each of `hours`; one short transaction in all."""
+    landed: dict[datetime, dict[str, int]] = {hour: {} for hour in hours}
+    for data_type in settings.enabled_data_types(stream.name):
+        for hour, part in manifest.current(data_type, hours).items():
+            landed[hour][data_type] = part.rows
     span = [naive(min(hours)), naive(max(hours))]
-    landed = {
-        (data_type, naive(hour)): part.rows
-        for data_type in settings.enabled_data_types(stream.name)
-        for hour, part in manifest.current(data_type, hours).items()
-    }
     with warehouse.transaction() as con:
         if stream.name == USERS:
-            yield _users_match(con, span, sum(landed.values()))
-            return
-        yield _rows_match(con, stream, span, landed)
-        outside, total = _one(
-            con,
-            "select count_if(created_at is null or created_at < _hour or created_at >= _hour + interval 1 hour), "
-            f"count(*) from streams.{stream.name} where _hour between ? and ?",
-            span,
-        )
-        text = f"{outside} of {total} events lie outside the hour they came in, or have no readable time"
-        yield Outcome(INSIDE_HOUR, outside == 0, text, {"outside": outside, "rows": total})
-        (twice,) = _one(
-            con,
-            f"select count(*) - count(distinct (_hour, event_id)) from streams.{stream.name} "
-            "where _hour between ? and ?",
-            span,
-        )
-        yield Outcome(UNIQUE_ID, twice == 0, f"{twice} events share an id with another", {"repeated": twice})
+            return {ROWS_MATCH: _users_match(con, span, landed)}
+        return {
+            ROWS_MATCH: _rows_match(con, stream, span, landed),
+            INSIDE_HOUR: _inside_hour(con, stream, span, hours),
+            UNIQUE_ID: _unique_id(con, stream, span, hours),
+        }
 
 
 def _rows_match(
-    con: duckdb.DuckDBPyConnection, stream: Stream, span: list[datetime], landed: dict[tuple[str, datetime], int]
-) -> Outcome:
-    stored = {
-        (data_type, hour): rows
-        for data_type, hour, rows in con.execute(
-            f"select data_type, _hour, count(*) from streams.{stream.name} where _hour between ? and ? "
-            "and _source = 'export' group by all",
-            span,
-        ).fetchall()
-    }
-    wrong = [key for key in landed.keys() | stored.keys() if landed.get(key, 0) != stored.get(key, 0)]
-    text = "every part has the rows its manifest row counts"
-    if wrong:
-        data_type, hour = min(wrong, key=lambda key: (key[1], key[0]))
-        text = (
-            f"{len(wrong)} parts differ from the manifest, the first is {data_type} {hour:%Y-%m-%dT%H}: "
-            f"{stored.get((data_type, hour), 0)} rows stored, {landed.get((data_type, hour), 0)} landed. "
-            f"Next: materialize streams/{stream.name} for these hours"
-        )
-    numbers = {"landed": sum(landed.values()), "stored": sum(stored.values()), "parts_wrong": len(wrong)}
-    return Outcome(ROWS_MATCH, not wrong, text, numbers)
-
-
-def _users_match(con: duckdb.DuckDBPyConnection, span: list[datetime], landed: int) -> Outcome:
-    loaded, twice = _one(
-        con,
-        "select coalesce(sum(rows), 0)::bigint, (select count(*) - count(distinct user_key) from "
-        f"streams.{USERS} where _current and user_key is not null) from streams.loads where stream = '{USERS}' "
-        "and hour between ? and ?",
+    con: duckdb.DuckDBPyConnection, stream: Stream, span: list[datetime], landed: dict[datetime, dict[str, int]]
+) -> list[Outcome]:
+    stored: dict[datetime, dict[str, int]] = {}
+    for data_type, at, rows in con.execute(
+        f"select data_type, _hour, count(*) from streams.{stream.name} where _hour between ? and ? "
+        "and _source = 'export' group by all",
         span,
+    ).fetchall():
+        stored.setdefault(at, {})[data_type] = rows
+    outcomes = []
+    for hour, parts in landed.items():
+        there = stored.get(naive(hour), {})
+        wrong = [name for name in sorted(parts.keys() | there.keys()) if parts.get(name, 0) != there.get(name, 0)]
+        text = "every part has the rows its manifest row counts"
+        if wrong:
+            text = (
+                f"{len(wrong)} parts differ from the manifest, the first is {wrong[0]} {hour_key(hour)}: "
+                f"{there.get(wrong[0], 0)} rows stored, {parts.get(wrong[0], 0)} landed. "
+                f"Next: materialize streams/{stream.name} for this hour"
+            )
+        numbers = {"landed": sum(parts.values()), "stored": sum(there.values()), "parts_wrong": len(wrong)}
+        outcomes.append(Outcome(ROWS_MATCH, hour, not wrong, text, numbers))
+    return outcomes
+
+
+def _inside_hour(
+    con: duckdb.DuckDBPyConnection, stream: Stream, span: list[datetime], hours: list[datetime]
+) -> list[Outcome]:
+    found = con.execute(
+        "select _hour, count_if(created_at is null or created_at < _hour or created_at >= _hour + interval 1 hour), "
+        f"count(*) from streams.{stream.name} where _hour between ? and ? group by _hour",
+        span,
+    ).fetchall()
+    counted = {at: (outside, rows) for at, outside, rows in found}
+    outcomes = []
+    for hour in hours:
+        outside, rows = counted.get(naive(hour), (0, 0))
+        text = f"{outside} of {rows} events lie outside the hour they came in, or have no readable time"
+        outcomes.append(Outcome(INSIDE_HOUR, hour, outside == 0, text, {"outside": outside, "rows": rows}))
+    return outcomes
+
+
+def _unique_id(
+    con: duckdb.DuckDBPyConnection, stream: Stream, span: list[datetime], hours: list[datetime]
+) -> list[Outcome]:
+    found = con.execute(
+        f"select _hour, count(*) - count(distinct event_id) from streams.{stream.name} where _hour between ? and ? "
+        "group by _hour",
+        span,
+    ).fetchall()
+    counted = dict(found)
+    outcomes = []
+    for hour in hours:
+        twice = counted.get(naive(hour), 0)
+        outcomes.append(
+            Outcome(UNIQUE_ID, hour, twice == 0, f"{twice} events share an id with another", {"repeated": twice})
+        )
+    return outcomes
+
+
+def _users_match(
+    con: duckdb.DuckDBPyConnection, span: list[datetime], landed: dict[datetime, dict[str, int]]
+) -> list[Outcome]:
+    (twice,) = con.execute(
+        f"select count(*) - count(distinct user_key) from streams.{USERS} where _current and user_key is not null"
+    ).fetchone() or (0,)
+    loaded = dict(
+        con.execute(
+            "select hour, sum(rows)::bigint from streams.loads where stream = ? and hour between ? and ? group by hour",
+            [USERS, *span],
+        ).fetchall()
     )
-    text = f"{landed} user versions landed, {loaded} merged, {twice} users stand twice"
-    numbers = {"landed": landed, "merged": loaded, "repeated": twice}
-    return Outcome(ROWS_MATCH, landed == loaded and twice == 0, text, numbers)
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str, values: list[datetime]) -> tuple:  # type: ignore[type-arg]
-    return con.execute(sql, values).fetchone() or ()
+    outcomes = []
+    for hour, parts in landed.items():
+        came, merged = sum(parts.values()), loaded.get(naive(hour), 0)
+        text = f"{came} user versions landed, {merged} merged, {twice} users stand twice"
+        numbers = {"landed": came, "merged": merged, "repeated": twice}
+        outcomes.append(Outcome(ROWS_MATCH, hour, came == merged and twice == 0, text, numbers))
+    return outcomes

@@ -4,8 +4,23 @@ from pathlib import Path
 
 import duckdb
 
+from iterable_pipelines.cli.sandbox_project import first_hour
 from iterable_pipelines.data_types import STREAMS
+from iterable_pipelines.hours import HOUR, hour_of, now
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.landing_by_hand import land
+
+
+def test_the_demo_begins_a_day_ago_even_where_the_ui_has_landed_a_later_hour(
+    project: Settings, manifest: Manifest
+) -> None:
+    a_day_ago = hour_of(now()) - 24 * HOUR
+    land(project, manifest, "rcsSend", a_day_ago + 20 * HOUR, [])
+    assert first_hour(manifest) == a_day_ago
+    land(project, manifest, "rcsSend", a_day_ago - 20 * HOUR, [])
+    assert first_hour(manifest) == a_day_ago - 20 * HOUR
 
 
 def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:

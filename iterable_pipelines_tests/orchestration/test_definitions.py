@@ -139,8 +139,17 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         )
         red = job.get_subset(asset_selection=set(), asset_check_selection=set(checks))
         result = red.execute_in_process(partition_key=hour, instance=instance, raise_on_error=False)
-        failed = {each.check_name for each in result.get_asset_check_evaluations() if not each.passed}
-        assert failed == {"rows_match_manifest"}
+        answers = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
+        assert answers == {"rows_match_manifest": False, "inside_its_hour": True, "unique_event_id": True}
         assert not result.success
         assert instance.get_run_by_id(result.run_id).tags["dagster/max_retries"] == "0"  # type: ignore[union-attr]
+        # over a span of hours, each hour is told apart
+        span = {"dagster/asset_partition_range_start": "2026-11-01T09", "dagster/asset_partition_range_end": hour}
+        result = red.execute_in_process(tags=span, instance=instance, raise_on_error=False)
+        found = {
+            each.partition: each.passed
+            for each in result.get_asset_check_evaluations()
+            if each.check_name == "rows_match_manifest"
+        }
+        assert found == {"2026-11-01T09": True, hour: False, None: False}
         assert run()["rows_match_manifest"]
