@@ -38,7 +38,8 @@ bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floo
 	@$(BIN)/python benchmarks/import.py --markdown benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/profiles.py --markdown benchmarks/RESULTS.md
 
-screenshots: $(INSTALLED) ## take the pictures of docs/ anew
+screenshots: $(INSTALLED) ## take the pictures of docs/ anew, with Debian's chromium
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pictures]'
 	@$(BIN)/python docs/screenshots.py
 
 install: $(INSTALLED) ## the environment, in .venv

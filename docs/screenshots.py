@@ -190,16 +190,12 @@ def walk(ui: Ui, folder: Path) -> None:
 
 
 def main() -> None:
-    """Take every picture. Needs Debian's chromium and PyPI's playwright, and says so."""
+    """Take every picture. Needs Debian's chromium, and says so."""
+    from playwright.sync_api import sync_playwright
+
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         raise SystemExit("no browser found. Next: apt install chromium, then make screenshots")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise SystemExit(
-            "playwright is missing. Next: .venv/bin/pip install playwright, then make screenshots"
-        ) from None
     # as root a browser has no sandbox of its own; the others keep it from calling home
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with tempfile.TemporaryDirectory(prefix="screenshots-") as temporary, sync_playwright() as playwright:
