@@ -4,10 +4,7 @@ from pathlib import Path
 
 
 def landed_sql(files: list[Path]) -> str:
-    """The landed records of `files`, with the data type and the hour that their folders are named after, and the path.
-
-    No join says so: behind one, DuckDB would write the rows in another order, and then rewrite them at the checkpoint.
-    """
+    """The landed records of `files`, with the data type and hour that their folders are named after, and the path."""
     listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     return (
         "(select data_type, strptime(hour, '%Y-%m-%dT%H') as hour, filename as path, record "

@@ -174,12 +174,13 @@ def _replace_events(
             f"{user_key_sql(settings.project_type)} as user_key, record, hour as _hour, 'export' as _source, "
             f"now() at time zone 'UTC' as _loaded_at, {load_id} as _load_id from ({extracted})"
         )
-    # two clicks of one second are two events: the second of them says so in its id
+    # two clicks of one second are two events: the second of them says so in its id. Numbers find the few that may be
+    # twins, because grouping millions of texts takes memory
     con.execute(
         f"update {table} set event_id = md5(event_id || '#' || twins.ordinal) from (select rowid as twin, "
         f"row_number() over (partition by data_type, _hour, event_id order by rowid) as ordinal from {table} "
-        f"where _load_id = {load_id} and event_id in (select event_id from {table} where _load_id = {load_id} "
-        f"group by data_type, _hour, event_id having count(*) > 1)) as twins "
+        f"where _load_id = {load_id} and hash(event_id) in (select hash(event_id) from {table} "
+        f"where _load_id = {load_id} group by hash(event_id) having count(*) > 1)) as twins "
         f"where {table}.rowid = twins.twin and twins.ordinal > 1"
     )
 

@@ -130,6 +130,7 @@ class Warehouse:
             except duckdb.Error as error:
                 raise self._explained(error) from error
         os.chmod(self.path, 0o600)
+        con.execute("set preserve_insertion_order = false")
         con.execute("set timezone = 'UTC'")
         return con
 
