@@ -314,6 +314,9 @@ def _root(asked: Path | None) -> Path:
 def _explained(error: ValidationError, given: dict[str, Any], places: dict[str, str]) -> list[str]:
     lines = []
     for each in error.errors(include_input=False, include_url=False):
+        if each["type"] == "default_factory_not_called":
+            # a default that waits for another setting to be right
+            continue
         message = _PLAIN.get(each["type"], each["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
         name = str(each["loc"][0]) if each["loc"] else ""
         if name not in places:

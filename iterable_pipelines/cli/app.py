@@ -1,5 +1,6 @@
 """The table of contents of the command line, and the one place where an error becomes a message and an exit code."""
 
+import errno
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ _KNOWN = (
 )
 # their errors say what is wrong, and are too many to list; importing them would cost every command two seconds
 _KNOWN_LIBRARIES = ("dagster", "dbt")
+_DISK_MARKS = ("disk I/O error", "disk is full", "readonly database", "unable to open database file")
 # what Typer makes of Ctrl-C
 _INTERRUPTED = 130
 
@@ -63,7 +65,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             complain("Stopped. What is stored is safe; the same command goes on from here.")
         raise
     except Exception as error:
+        if disk := trouble_of_the_disk(error):
+            complain(
+                f"The disk is full or cannot be written: {disk}. What is stored before is safe.\n"
+                "Next: free space, or set ITERABLE_DATA_DIR elsewhere; then iterable-pipelines check"
+            )
+            sys.exit(1)
         if not isinstance(error, _KNOWN) and type(error).__module__.partition(".")[0] not in _KNOWN_LIBRARIES:
             raise
         complain(str(error) or type(error).__name__)
         sys.exit(1)
+
+
+def trouble_of_the_disk(error: BaseException | None) -> str | None:
+    """What the system or SQLite said of the disk, however many libraries have wrapped it since."""
+    while error is not None:
+        text = str(error).splitlines()[0] if str(error) else ""
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            return text
+        if isinstance(error, sqlite3.OperationalError) and any(mark in text for mark in _DISK_MARKS):
+            return f"SQLite says {text}"
+        error = error.__cause__ or error.__context__
+    return None

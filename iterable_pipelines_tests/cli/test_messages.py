@@ -1,11 +1,14 @@
 """Whatever is wrong: one clear message, the right exit code, nothing started."""
 
+import errno
 import socket
+import sqlite3
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from iterable_pipelines.cli.app import trouble_of_the_disk
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines_tests.cli.command import Command
 
@@ -58,6 +61,8 @@ def test_a_setting_that_is_wrong(
     assert said.code == 1
     assert message in said.err
     assert "Next: " in said.err
+    # a wrong setting is one line, not a second one about a default that could not be made
+    assert "A setting is wrong" in said.err
     assert not (command.root / "data").exists()
 
 
@@ -148,3 +153,19 @@ def test_the_disk_is_not_ours(command: Command, tmp_path: Path) -> None:
     said = command("status", data_dir=str(blocked / "data"))
     assert said.code == 1
     assert "cannot be a folder" in said.err
+
+
+def test_a_full_disk_is_told_whichever_library_met_it_first() -> None:
+    def wrapped(cause: Exception) -> Exception:
+        try:
+            try:
+                raise cause
+            except Exception as first:
+                raise RuntimeError("a library's own words") from first
+        except RuntimeError as error:
+            return error
+
+    assert trouble_of_the_disk(wrapped(sqlite3.OperationalError("database or disk is full")))
+    assert trouble_of_the_disk(wrapped(OSError(errno.ENOSPC, "No space left on device")))
+    assert trouble_of_the_disk(wrapped(sqlite3.OperationalError("no such table: parts"))) is None
+    assert trouble_of_the_disk(wrapped(FileNotFoundError(errno.ENOENT, "No such file"))) is None
