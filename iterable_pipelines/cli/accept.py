@@ -28,7 +28,8 @@ def accept(
             "Next: iterable-pipelines status"
         )
     part, lost = accept_loss(manifest, settings, held[0])
-    say(f"{data_type} {hour_key(hour)}: {part.rows:,} records landed, {lost:,} lines lost and noted in the manifest.")
+    say(f"{data_type} {hour_key(hour)}: {part.rows:,} records have landed.")
+    say(f"{lost:,} lines are lost, as the manifest notes.")
     say(f"The download stays as it came: {settings.landing_dir / held[0].path}")
     troubles = load_landed(settings, Window.of_hour(hour), DATA_TYPE[data_type].stream)
     if troubles:

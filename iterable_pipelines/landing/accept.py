@@ -1,6 +1,8 @@
 """Accepting a loss: every line of a quarantined download that can be read lands, the others are counted and kept."""
 
+import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from iterable_pipelines.hours import Window
@@ -14,19 +16,23 @@ from iterable_pipelines.settings import Settings
 def accept_loss(manifest: Manifest, settings: Settings, held: Quarantine) -> tuple[Part, int]:
     """Land the readable lines of `held`; the manifest notes how many were not. Returns the part and that number.
 
+    Where an earlier fetch of the hour has more records than that, it stays the one that counts.
     The download stays in quarantine as it came. Raises FileNotFoundError when it is gone.
     """
     download, window = settings.landing_dir / held.path, Window.of_hour(held.hour)
     scratch = settings.landing_dir / "scratch"
     scratch.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="accept-") as folder:
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{os.getpid()}-accept-") as folder:
         readable = Path(folder) / "readable.ndjson"
         lost = _copy_readable(download, readable)
         since = since_of(settings, held.data_type, window)
         cuts = cut(
             readable, window, filter_field_of(held.data_type), Path(folder) / "parts", settings.memory_limit, since
         )
+        before = manifest.current(held.data_type, [held.hour]).get(held.hour)
         (part,) = keep_parts(manifest, settings, held.data_type, window, cuts, held.fetched_at, f"accepted {held.id}")
+        if before and before.rows > part.rows:
+            part = replace(before, fetched_at=part.fetched_at, settled=part.settled, late_rows=0, run_id=part.run_id)
         manifest.add([part], accepting=held, lines_lost=lost)
     return part, lost
 

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now
 from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
-from iterable_pipelines.landing.keep import keep_parts
+from iterable_pipelines.landing.keep import is_settled, keep_parts
 from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
 from iterable_pipelines.settings import Settings
 
@@ -114,6 +114,9 @@ def land_hours(
                     break
                 causes[data_type] = _explained(cause, settings.landing_dir)
                 log(f"{data_type} {window}: {causes[data_type]}")
+                if isinstance(cause, Quarantined):
+                    # the other hours of the type are none the worse for it
+                    continue
                 if isinstance(cause, Refused) and cause.status == 401:
                     # a wrong key is wrong for all: asking on earns 429s for everybody (api.md 1.5)
                     raise LandingFailed(stream, wanted, causes, landed) from cause
@@ -144,32 +147,44 @@ def _land(
     if window.end > now():
         raise Refused(f"the window {window} is not over yet: only past hours are complete enough to land")
     _check_space(settings.landing_dir)
-    with _scratch(settings.landing_dir) as scratch:
+    try:
+        parts = _fetch(client, manifest, settings, data_type, window, run_id, landed, log)
+    except (Broken, Unreadable) as cause:
+        if window.end - window.start <= HOUR:
+            raise
+        # long answers are cut by the server now and then (api.md 3.7), and one bad line should cost one hour only
+        log(f"{data_type} {window}: {cause}; asking for the halves")
+    else:
+        manifest.add(parts)
+        crashpoint("manifest_written")
+        landed.parts += parts
+        rows, late = sum(part.rows for part in parts), sum(part.late_rows for part in parts)
+        log(f"{data_type} {window}: {rows:,} rows, {late:,} of them late")
+        return
+    worst: Quarantined | None = None
+    for half in window.halves():
         try:
-            download, cuts = _look(client, manifest, settings, data_type, window, scratch, landed, log)
-        except (Broken, Unreadable) as cause:
-            if window.end - window.start <= HOUR:
-                raise
-            # long answers are cut by the server now and then (api.md 3.7), and one bad line should cost one hour only
-            log(f"{data_type} {window}: {cause}; asking for the halves")
-            worst: Quarantined | None = None
-            for half in window.halves():
-                try:
-                    _land(client, manifest, settings, stream, data_type, half, run_id, landed, log)
-                except Quarantined as held:
-                    worst = worst or held
-                    if sum(each.data_type == data_type for each in landed.quarantined) >= _ENOUGH:
-                        break
-            if worst:
-                raise worst from None
-            return
+            _land(client, manifest, settings, stream, data_type, half, run_id, landed, log)
+        except Quarantined as held:
+            worst = worst or held
+    if worst:
+        raise worst
+
+
+def _fetch(
+    client: Client,
+    manifest: Manifest,
+    settings: Settings,
+    data_type: str,
+    window: Window,
+    run_id: str,
+    landed: Landed,
+    log: Callable[[str], None],
+) -> list[Part]:
+    with _scratch(settings.landing_dir) as scratch:
+        download, cuts = _look(client, manifest, settings, data_type, window, scratch, landed, log)
         crashpoint("cut")
-        parts = keep_parts(manifest, settings, data_type, window, cuts, download.fetched_at, run_id)
-    manifest.add(parts)
-    crashpoint("manifest_written")
-    landed.parts += parts
-    rows, late = sum(part.rows for part in parts), sum(part.late_rows for part in parts)
-    log(f"{data_type} {window}: {rows:,} rows, {late:,} of them late, {download.bytes:,} bytes")
+        return keep_parts(manifest, settings, data_type, window, cuts, download.fetched_at, run_id)
 
 
 def _look(
@@ -220,6 +235,8 @@ def _quarantine(
     manifest.quarantine(data_type, window, download.fetched_at, fault.fault, kept)
     held = next(each for each in manifest.quarantined() if (each.data_type, each.hour) == (data_type, window.start))
     landed.quarantined.append(held)
+    if sum(each.data_type == data_type for each in landed.quarantined) >= _ENOUGH:
+        raise Refused(f"{_ENOUGH} of its hours cannot be read, so the rest was not asked for: {held}")
     return Quarantined(held)
 
 
@@ -237,12 +254,16 @@ def since_of(settings: Settings, data_type: str, window: Window) -> datetime | N
 
 
 def _note_nothing(manifest: Manifest, settings: Settings, data_type: str, hours: list[datetime], run_id: str) -> None:
-    # what was landed while it was offered stays; the rest is settled like any other hour, and not asked for for ever
-    landed = manifest.current(data_type, hours)
+    # what was landed while it was offered stays; all is settled like any other hour, and not asked for for ever
+    moment, landed = now(), manifest.current(data_type, hours)
     empty = [Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None) for hour in hours if hour not in landed]
     if empty:
         window = Window(empty[0].hour, empty[-1].hour + HOUR)
-        manifest.add(keep_parts(manifest, settings, data_type, window, empty, now(), run_id))
+        manifest.add(keep_parts(manifest, settings, data_type, window, empty, moment, run_id))
+    manifest.add(
+        replace(part, fetched_at=moment, settled=is_settled(settings, part.hour, moment), late_rows=0, run_id=run_id)
+        for part in landed.values()
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from iterable_pipelines.hours import Window
+from iterable_pipelines.hours import HOUR, Window
 
 _SCHEMA = """
 create table if not exists parts (
@@ -200,15 +200,16 @@ class Manifest:
         """What waits in quarantine: the newest of each hour that no later fetch and no acceptance has settled."""
         with self._connection() as con:
             found = con.execute(
-                "select id, data_type, window_start, found_at, line, byte_offset, reason, path from quarantine as held "
-                "where id = (select max(id) from quarantine where data_type = held.data_type "
+                "select id, data_type, window_start, window_end, found_at, line, byte_offset, reason, path "
+                "from quarantine as held where id = (select max(id) from quarantine where data_type = held.data_type "
                 "and window_start = held.window_start) and not exists (select * from parts where "
                 "data_type = held.data_type and hour = held.window_start and fetched_at >= held.found_at) "
                 "order by data_type, window_start"
             ).fetchall()
         return [
-            Quarantine(number, data_type, _moment(hour), datetime.fromisoformat(fetched_at), *fault)
-            for number, data_type, hour, fetched_at, *fault in found
+            Quarantine(number, data_type, _moment(hour), datetime.fromisoformat(fetched_at).astimezone(UTC), *fault)
+            for number, data_type, hour, end, fetched_at, *fault in found
+            if _moment(end) - _moment(hour) == HOUR
         ]
 
     def next_token(self) -> int:

@@ -84,8 +84,9 @@ def run_models(
     warehouse.prepare()
     if full_refresh:
         with warehouse.transaction() as con:
-            # a full build that breaks off must not be taken for finished by the next one
-            con.execute("drop table if exists profiles.builds")
+            # a full build that breaks off must leave nothing that the next one would take for its own
+            for table in ("builds", "user_profiles", "user_base", "user_activity_hourly"):
+                con.execute(f"drop table if exists profiles.{table}")
     with warehouse.locked():
         run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
     log("profiles are built")

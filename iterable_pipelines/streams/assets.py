@@ -58,17 +58,14 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
             )
             fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
-        if loaded.not_landed:
-            held = [
-                str(each)
-                for each in manifest.quarantined()
-                if f"{each.data_type} {hour_key(each.hour)}" in loaded.not_landed
-            ]
-            cause = "; ".join(held) or f"the first is {loaded.not_landed[0]}"
+        types = project.enabled_data_types(stream.name)
+        held = [each for each in manifest.quarantined() if each.data_type in types and each.hour in hours]
+        if held or loaded.not_landed:
+            missing = f"{len(loaded.not_landed)} parts are not landed, the first is {loaded.not_landed[0]}. "
             raise dg.Failure(
-                f"streams/{stream.name}: {len(loaded.not_landed)} parts are not landed: {cause}. What is landed is "
-                f"loaded and safe. Next: {'accept what is lost, or ' if held else ''}materialize landing/{stream.name} "
-                "for these hours",
+                f"streams/{stream.name}: {missing if loaded.not_landed else ''}"
+                f"{''.join(f'In quarantine: {each}. ' for each in held)}What is landed is loaded and safe. "
+                f"Next: {'accept what is lost, or ' if held else ''}materialize landing/{stream.name} for these hours",
                 metadata={"retry": "never"},
                 allow_retries=False,
             )

@@ -174,7 +174,7 @@ def test_a_line_that_cannot_be_read_holds_up_its_data_type_until_the_loss_is_acc
     assert loaded(command, "pushOpen", *hours) == records(sandbox, "pushOpen", *hours) > 0
     said = command("accept", "pushSend", "2026-11-01T06")
     assert said.code == 0, said.err
-    assert "1 lines lost" in said.out
+    assert "1 lines are lost" in said.out
     assert loaded(command, "pushSend", *hours) == whole - 1 > 0
     said = command("accept", "pushSend", "2026-11-01T06")
     assert said.code == 1 and "Nothing of pushSend 2026-11-01T06 waits in quarantine" in said.err

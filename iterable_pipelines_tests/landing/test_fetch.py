@@ -194,8 +194,9 @@ def _asks(window: Window) -> dict[str, str]:
 
 def test_bad_lines_everywhere_do_not_use_up_the_budget(sandbox: Sandbox, project: Settings) -> None:
     sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=None)
-    with pytest.raises(LandingFailed):
+    with pytest.raises(LandingFailed, match="the rest was not asked for") as failure:
         land(sandbox, project)
+    assert not failure.value.only_quarantined
     asked = [each for each in sandbox.requests("/api/export") if ("dataTypeName", "emailOpen") in each.params]
     assert len(asked) < 24
 
@@ -223,6 +224,33 @@ def test_a_type_this_project_does_not_have_is_an_empty_hour_and_no_failure(sandb
     parts = Manifest(project.landing_dir).current("rcsSend").values()
     # settled, so that nobody goes on asking for it
     assert len(parts) == 24 and all(part.settled for part in parts)
+
+
+def test_what_was_landed_before_a_type_was_withdrawn_stays_and_settles(
+    sandbox: Sandbox, project: Settings, world: World
+) -> None:
+    slow = project.model_copy(update={"settle_after_hours": 24 * 30})
+    land(sandbox, slow, stream="iterable_rcs_activity")
+    body = {"msg": "[/api/export/data.json] Invalid dataTypeName rcsSend", "code": "BadParams", "params": None}
+    sandbox.fault("status", match={"dataTypeName": "rcsSend"}, times=None, status=400, body=body)
+    land(sandbox, project, run="later", stream="iterable_rcs_activity")
+    assert sorted(record for _, record in landed(project, "rcsSend")) == truth(world, "rcsSend")
+    assert all(part.settled for part in Manifest(project.landing_dir).current("rcsSend").values())
+
+
+def test_an_accepted_download_does_not_take_the_place_of_a_richer_one(
+    sandbox: Sandbox, project: Settings, world: World
+) -> None:
+    hour = busiest(world)
+    land(sandbox, project, hours=[hour])
+    sandbox.fault("bad_json", match={"dataTypeName": "emailOpen"}, times=3)
+    with pytest.raises(LandingFailed):
+        land(sandbox, project, run="again", hours=[hour], refetch=True)
+    manifest = Manifest(project.landing_dir)
+    part, lost = accept_loss(manifest, project, manifest.quarantined()[0])
+    assert (part.rows, lost) == (len(of_hour(world, hour)), 1)
+    assert sorted(record for _, record in landed(project, "emailOpen")) == sorted(of_hour(world, hour))
+    assert manifest.quarantined() == []
 
 
 def test_an_hour_that_is_not_over_is_refused(sandbox: Sandbox, project: Settings, world: World) -> None:
