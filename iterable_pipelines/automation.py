@@ -1,18 +1,21 @@
 """Every job, schedule, sensor and condition of the project, on one page."""
 
-import os
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 import dagster as dg
 
-from iterable_pipelines.data_types import STREAMS
-from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, iterate_hours, now, parse_hour
+from iterable_pipelines.ghosts import ghost_runs
+from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now, parse_hour
+from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
+from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.landing.manifest import Manifest
-from iterable_pipelines.partitions import HOURS_PER_RUN
+from iterable_pipelines.landing.passes import Pass
+from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
+from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _ALIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -32,8 +35,8 @@ hourly_import = dg.define_asset_job(
 catch_up = dg.define_asset_job(
     "catch_up",
     selection=imported,
-    tags={"dagster/max_runtime": _CATCH_UP_SECONDS, "dagster/priority": "-1"},
-    description="Hours that are missing, or were fetched too early to hold what came late, as one ranged run.",
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Hours that are missing, were fetched too early to hold what came late, or are due for an audit.",
 )
 objects_refresh = dg.define_asset_job(
     "objects_refresh",
@@ -68,21 +71,39 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         return dg.RunRequest(run_key=key, partition_key=key)
 
     @dg.schedule(job=catch_up, cron_schedule="40 * * * *", default_status=schedule_status)
-    def import_what_is_missing(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Twenty to: the oldest stretch of hours that are missing or unsettled; the next one if that failed."""
-        busy = context.instance.get_runs(dg.RunsFilter(job_name=catch_up.name, statuses=_ALIVE), limit=1)
-        if busy:
-            return dg.SkipReason(f"the catch-up run {busy[0].run_id[:8]} is still at work")
+    def import_what_is_behind(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        """Twenty to: the oldest stretch due for each pass; the next one if that failed."""
         project = load_settings()
-        window = stretch_to_catch_up(hours_to_catch_up(project), _failed_stretch(context.instance))
-        if window is None:
-            return dg.SkipReason("no hour is missing, and every hour old enough is settled")
-        return dg.RunRequest(tags={RANGE_START: hour_key(window.start), RANGE_END: hour_key(window.end - HOUR)})
+        requests, reasons = [], []
+        for kind, hours in hours_behind(project, Manifest(project.landing_dir), now()).items():
+            busy = _runs_of(context.instance, kind, _ALIVE)
+            window = stretch_to_catch_up(hours, HOURS_PER_RUN, _failed_stretch(context.instance, kind))
+            if busy:
+                reasons.append(f"{kind}: run {busy[0].run_id[:8]} is still at work")
+            elif window is None:
+                reasons.append(f"{kind}: no hour is due")
+            else:
+                whole = next(each for each in contiguous(hours) if each.start <= window.start < each.end)
+                requests.append(dg.RunRequest(tags=_catch_up_tags(kind, window, whole)))
+        return requests or dg.SkipReason("; ".join(reasons))
 
     @dg.schedule(job=objects_refresh, cron_schedule="5 * * * *", default_status=schedule_status)
     def refresh_objects() -> dg.RunRequest:
         """Five past: the names of this hour's campaigns, before their events arrive."""
         return dg.RunRequest()
+
+    @dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
+    def follow_export_jobs(context: dg.SensorEvaluationContext, iterable: IterableResource) -> dg.SkipReason:
+        """Start and look after export jobs, and let the runs go on whose jobs are ready."""
+        project = load_settings()
+        exports = Exports(Manifest(project.landing_dir))
+        if exports.live():
+            client = iterable.client(context.log.info)
+            exports.advance(client, project, context.log.info)
+            exports.forget_abandoned(client, context.log.info)
+        released = release_runs(context.instance, exports)
+        waited_for = [each for each in exports.live() if each.state != "ready"]
+        return dg.SkipReason(f"{len(waited_for)} export jobs are waited for, {released} runs go on")
 
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -98,76 +119,30 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )
-    return [import_the_last_hour, import_what_is_missing, refresh_objects], [reap_ghost_runs, models]
+    schedules = [import_the_last_hour, import_what_is_behind, refresh_objects]
+    return schedules, [follow_export_jobs, reap_ghost_runs, models]
 
 
-def hours_to_catch_up(settings: Settings) -> list[datetime]:
-    """Hours since the start date that some enabled data type lacks, or holds only as fetched before it could settle.
-
-    The newest two hours are left to the hourly schedule, an unsettled hour until it is old enough to settle.
-    """
-    manifest = Manifest(settings.landing_dir)
-    # what is in quarantine waits for a person: asking every hour would bring the same line
-    held = {(each.data_type, each.hour): each.fetched_at for each in manifest.quarantined()}
-    newest = hour_of(now()) - 2 * HOUR
-    settling = timedelta(hours=settings.settle_after_hours) + HOUR
-    can_settle = now() - settling
-    wanted = list(iterate_hours(settings.start_date, newest))
-    behind = set()
-    for stream in STREAMS:
-        for data_type in settings.enabled_data_types(stream.name):
-            current = manifest.current(data_type)
-            for hour in wanted:
-                part = current.get(hour)
-                fetched = held.get((data_type, hour))
-                if fetched and fetched >= hour + settling:
-                    continue
-                if part is None or (not part.settled and hour <= can_settle):
-                    behind.add(hour)
-    return sorted(behind)
+def _catch_up_tags(kind: Pass, window: Window, whole: Window) -> dict[str, str]:
+    return {
+        RANGE_START: hour_key(window.start),
+        RANGE_END: hour_key(window.end - HOUR),
+        WHOLE_START: hour_key(whole.start),
+        WHOLE_END: hour_key(whole.end),
+        PASS: kind,
+        # what settled first, then what is missing, then what is only looked at again
+        "dagster/priority": {Pass.SETTLED: "-1", Pass.FRESH: "-2", Pass.AUDITED: "-3"}[kind],
+    }
 
 
-def stretch_to_catch_up(hours: list[datetime], failed_at: datetime | None) -> Window | None:
-    """The oldest stretch of `hours`, a week at most; after a run that failed, the next one after where that began."""
-    stretches = [
-        Window(start, min(window.end, start + HOURS_PER_RUN * HOUR))
-        for window in contiguous(hours)
-        for start in window.hours()[::HOURS_PER_RUN]
-    ]
-    # what cannot be had must not keep everything newer waiting
-    later = [each for each in stretches if failed_at is not None and each.start > failed_at]
-    return next(iter(later or stretches), None)
+def _runs_of(
+    instance: dg.DagsterInstance, kind: Pass, statuses: list[dg.DagsterRunStatus] | None = None
+) -> Sequence[dg.DagsterRun]:
+    return instance.get_runs(dg.RunsFilter(job_name=catch_up.name, tags={PASS: kind}, statuses=statuses), limit=1)
 
 
-def _failed_stretch(instance: dg.DagsterInstance) -> datetime | None:
-    for run in instance.get_runs(dg.RunsFilter(job_name=catch_up.name), limit=1):
+def _failed_stretch(instance: dg.DagsterInstance, kind: Pass) -> datetime | None:
+    for run in _runs_of(instance, kind):
         if run.status == dg.DagsterRunStatus.FAILURE and RANGE_START in run.tags:
             return parse_hour(run.tags[RANGE_START])
     return None
-
-
-def ghost_runs(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
-    """Runs that are marked as started although the process that Dagster started for them is not there any more."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
-        pid = _process_of(instance, run)
-        if pid is not None and not _is_alive(pid):
-            yield run
-
-
-def _process_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        event = entry.dagster_event
-        pid = event.engine_event_data.metadata.get("pid") if event else None
-        if pid is not None:
-            return int(str(pid.value))
-    return None
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -5,8 +5,9 @@ import dagster as dg
 from iterable_pipelines.hours import HOUR_FORMAT, iterate_hours
 from iterable_pipelines.settings import Settings
 
-# a week in one run: long enough for a backfill, short enough that a failed one costs little
-HOURS_PER_RUN = 168
+# a month in one run: what has landed is kept when it fails, and each run costs seconds to start
+HOURS_PER_RUN = 744
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def hourly(settings: Settings) -> dg.HourlyPartitionsDefinition:

@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     fresh_after_minutes: int = Field(
         10, ge=0, le=59, description="Minutes to wait after an hour closes before it is fetched for the first time."
     )
+    job_from_hours: int = Field(
+        48, ge=1, description="Stretches of this many hours or more are asked for as export jobs, shorter ones at once."
+    )
     requests_relaxed: bool = Field(
         False, description="Ask faster than Iterable's limits allow. For the sandbox on this machine only."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing.cut import cut
 from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.settings import Settings
 
 
@@ -27,15 +28,16 @@ def land(
     with tempfile.TemporaryDirectory() as folder:
         download = Path(folder) / "download.ndjson"
         download.write_text("".join(f"{line}\n" for line in lines))
-        (each,) = cut(download, Window.of_hour(hour), filter_field, Path(folder) / "parts")
+        (each,) = cut([download], Window.of_hour(hour), filter_field, Path(folder) / "parts")
         path = None
         if each.file:
             path = f"events/hour={hour_key(hour)}/data_type={data_type}/part-{str(each.sha256)[:16]}.parquet"
             target = settings.landing_dir / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(each.file.read_bytes())
+    passed = Pass.SETTLED if minutes_after >= 180 else Pass.FRESH
     part = Part(
-        data_type, hour, hour, hour + HOUR, fetched, minutes_after >= 180, each.rows, 0, each.outside_rows,
+        data_type, hour, hour, hour + HOUR, fetched, passed, each.rows, 0, each.outside_rows,
         each.bytes, each.digest, each.sha256, path, f"by hand {minutes_after}",
     )  # fmt: skip
     manifest.add([part])

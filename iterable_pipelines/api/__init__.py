@@ -9,9 +9,9 @@ from iterable_pipelines.api.address import REGIONS
 from iterable_pipelines.api.client import Iterable
 from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
-from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge
+from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge, TooMuch, Truncated
 from iterable_pipelines.api.ledger import Ledger
-from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
+from iterable_pipelines.api.limits import LIMITS, Limit, Priority, scope_of
 from iterable_pipelines.api.patience import Patience
 
 __all__ = [
@@ -26,8 +26,11 @@ __all__ = [
     "Ledger",
     "Limit",
     "Patience",
+    "Priority",
     "Refused",
     "TooLarge",
+    "TooMuch",
+    "Truncated",
     "check_connection",
     "scope_of",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import requests
 import urllib3
 
-from iterable_pipelines.api.errors import Broken, TooLarge
+from iterable_pipelines.api.errors import Broken, TooLarge, TooMuch
 from iterable_pipelines.api.patience import Patience
 
 PIECE = 1024 * 1024
@@ -69,23 +69,23 @@ def _raw_parts(response: requests.Response, what: str, started: float, patience:
         try:
             part = raw.read1(PIECE if left is None else min(PIECE, left), decode_content=False)
         except (urllib3.exceptions.TimeoutError, TimeoutError):
-            raise Broken(f"{what}: silence after {received:,} bytes") from None
+            raise TooMuch(f"{what}: silence after {received:,} bytes") from None
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as cause:
-            raise Broken(f"{what}: cut off after {received:,} bytes ({type(cause).__name__})") from None
+            raise TooMuch(f"{what}: cut off after {received:,} bytes ({type(cause).__name__})") from None
         if not part:
             break
         received += len(part)
         left = None if left is None else left - len(part)
         moment = time.monotonic()
         if moment - started > patience.deadline:
-            raise Broken(f"{what}: not complete after {patience.deadline:,.0f} s, {received:,} bytes came")
+            raise TooMuch(f"{what}: not complete after {patience.deadline:,.0f} s, {received:,} bytes came")
         if moment - mark > patience.measured_over:
             if (received - received_at_mark) / (moment - mark) < patience.minimum_bytes_per_second:
-                raise Broken(f"{what}: too slow, {received - received_at_mark:,} bytes in {moment - mark:.0f} s")
+                raise TooMuch(f"{what}: too slow, {received - received_at_mark:,} bytes in {moment - mark:.0f} s")
             mark, received_at_mark = moment, received
         yield part
     if left:
-        raise Broken(f"{what}: cut off after {received:,} bytes, {left:,} are missing")
+        raise TooMuch(f"{what}: cut off after {received:,} bytes, {left:,} are missing")
 
 
 def _declared_length(headers: Mapping[str, str], what: str) -> int | None:
@@ -125,4 +125,4 @@ def _unzipped(parts: Iterator[bytes], what: str) -> Iterator[bytes]:
     except zlib.error:
         raise Broken(f"{what}: the compressed answer is damaged") from None
     if begun and not unzip.eof:
-        raise Broken(f"{what}: the compressed answer ends before its trailer")
+        raise TooMuch(f"{what}: the compressed answer ends before its trailer")

@@ -20,7 +20,7 @@ from iterable_pipelines.api.download import Download, save_export
 from iterable_pipelines.api.error_body import error_object, error_of_object, error_of_status, plain_text
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused
 from iterable_pipelines.api.ledger import Ledger
-from iterable_pipelines.api.limits import LIMITS, Limit, limits_of, scope_of
+from iterable_pipelines.api.limits import LIMITS, Limit, Priority, limits_of, scope_of
 from iterable_pipelines.api.network import cause_of, host_of
 from iterable_pipelines.api.operations import check_operation
 from iterable_pipelines.api.patience import Patience, retrying
@@ -88,6 +88,7 @@ class Iterable:
         log: Callable[[str], None] | None = None,
         patience: Patience | None = None,
         trust_environment: bool = False,
+        priority: Priority = Priority.HOURLY,
     ) -> None:
         """`trust_environment` lets HTTP(S)_PROXY and REQUESTS_CA_BUNDLE count, which are otherwise ignored (H40)."""
         if not re.fullmatch(r"[\x21-\x7e]+", api_key):
@@ -95,6 +96,7 @@ class Iterable:
         self.base_url = checked_address(base_url)
         self._key, self._ledger, self._log = api_key, ledger, log or (lambda text: None)
         self._patience = patience or Patience()
+        self._priority = priority
         self._relaxed = ledger.relaxed and is_loopback(self.base_url)
         self._session = requests.Session()
         self._session.trust_env = trust_environment

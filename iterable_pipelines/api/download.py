@@ -12,7 +12,7 @@ import requests
 
 from iterable_pipelines.api.body import PIECE, read_body
 from iterable_pipelines.api.error_body import error_object, error_of_object, plain_text
-from iterable_pipelines.api.errors import Broken
+from iterable_pipelines.api.errors import Broken, TooMuch
 from iterable_pipelines.api.patience import Patience
 
 _LONGEST_ERROR_LINE = 65536
@@ -95,7 +95,7 @@ def _check_end(file: Path, what: str, patience: Patience, key: str) -> None:
         raise error_of_object(what, *error, patience, key)
     # whether Iterable ends its last line is not known: a whole record says as much (faults.md D17)
     if not ended and not _is_record(last):
-        raise Broken(f"{what}: the last of {size:,} bytes is not the end of a line: the answer stops inside a record")
+        raise TooMuch(f"{what}: the last of {size:,} bytes is not the end of a line: the answer stops inside a record")
 
 
 def _is_record(line: bytes) -> bool:

@@ -28,5 +28,13 @@ class Broken(IterableError):
     """Network, server or transfer failed, and nothing of the answer was kept. Asking again is right."""
 
 
-class TooLarge(Broken):
+class TooMuch(Broken):
+    """The answer broke off, came too slowly, or stopped inside a record: asking for less at once may help."""
+
+
+class TooLarge(TooMuch):
     """The answer outgrew what is accepted. Only asking for less helps, so it is not asked for again as it was."""
+
+
+class Truncated(Broken):
+    """An export job's answer outgrew what Iterable gives for one (api.md 3.5). Only a shorter window helps."""

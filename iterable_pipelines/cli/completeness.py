@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from iterable_pipelines.hours import HOUR, contiguous, hour_key
+from iterable_pipelines.hours import HOUR, contiguous, hour_key, now
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.lateness import settle_delay
+from iterable_pipelines.landing.passes import due_pass
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, WarehouseLocked
 
@@ -72,7 +74,7 @@ def completeness(
                 continue
             if loads.get((data_type, hour)) != part.digest:
                 found.not_loaded.setdefault(data_type, []).append(hour)
-            if not part.settled:
+            if due_pass(hour, part.fetched_at, now(), settle_delay(manifest, settings, data_type)):
                 found.not_settled.setdefault(data_type, []).append(hour)
     return found
 

@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable, Sequence
 
-from iterable_pipelines.api import Iterable, Ledger, Refused, check_connection
+from iterable_pipelines.api import Iterable, Ledger, Priority, Refused, check_connection
 from iterable_pipelines.cli.completeness import completeness, loads_of
 from iterable_pipelines.cli.console import CannotGoOn, plain, progress
 from iterable_pipelines.cli.runs import Outcome, Runs
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import HOUR, Window, hour_key
-from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing import Exports, Manifest
 from iterable_pipelines.settings import Settings
 
 _RETRIES = 3
 _PAUSE_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
 
 
 def check_key(settings: Settings) -> None:
@@ -33,7 +34,7 @@ def check_key(settings: Settings) -> None:
 
 
 def import_hours(settings: Settings, window: Window, streams: Sequence[str], refetch: bool = False) -> list[str]:
-    """Run landing and streams, a week at a time, then objects and profiles.
+    """Run landing and streams, a month at a time, then objects and profiles.
 
     Returns a line for each thing that failed or is missing in the end; none means that all is there.
     """
@@ -54,7 +55,7 @@ def import_hours(settings: Settings, window: Window, streams: Sequence[str], ref
             shown.advance(bar)
 
         for number, span in enumerate(spans, start=1):
-            troubles |= _import_span(runs, span, streams, refetch, said, done)
+            troubles |= _import_span(runs, settings, span, window, streams, refetch, said, done)
             shown.update(bar, completed=number * len(streams) * 3)
         for job, what in ((objects_refresh, "objects"), (profiles_build, "profiles")):
             said(f"{what} …")
@@ -66,7 +67,8 @@ def import_hours(settings: Settings, window: Window, streams: Sequence[str], ref
 
 def load_landed(settings: Settings, window: Window, stream: str) -> list[str]:
     """Load what has landed of a stream, and build the profiles. Returns a line for each thing that failed."""
-    from iterable_pipelines.automation import RANGE_END, RANGE_START, hourly_import, profiles_build
+    from iterable_pipelines.automation import hourly_import, profiles_build
+    from iterable_pipelines.partitions import RANGE_END, RANGE_START
 
     tags = {RANGE_START: hour_key(window.start), RANGE_END: hour_key(window.end - HOUR)}
     with Runs(settings) as runs:
@@ -77,16 +79,25 @@ def load_landed(settings: Settings, window: Window, stream: str) -> list[str]:
 
 def _import_span(
     runs: Runs,
+    settings: Settings,
     span: Window,
+    whole: Window,
     streams: Sequence[str],
     refetch: bool,
     said: Callable[[str], None],
     done: Callable[[], None],
 ) -> dict[str, str]:
     """One run, and up to three more of what is worth another try. Returns what failed for good, with the cause."""
-    from iterable_pipelines.automation import RANGE_END, RANGE_START, hourly_import
+    from iterable_pipelines.automation import hourly_import
+    from iterable_pipelines.partitions import RANGE_END, RANGE_START
+    from iterable_pipelines.waiting import WHOLE_END, WHOLE_START
 
-    tags = {RANGE_START: hour_key(span.start), RANGE_END: hour_key(span.end - HOUR)}
+    tags = {
+        RANGE_START: hour_key(span.start),
+        RANGE_END: hour_key(span.end - HOUR),
+        WHOLE_START: hour_key(whole.start),
+        WHOLE_END: hour_key(whole.end),
+    }
     assets = [f"{stage}/{name}" for stage in ("landing", "streams") for name in streams]
     troubles: dict[str, str] = {}
     outcome: Outcome | None = None
@@ -100,10 +111,26 @@ def _import_span(
         config = {name: {"refetch": True} for name in assets if refetch and name.startswith("landing/")}
         outcome = runs.run(hourly_import.name, assets, tags, config, outcome, root, said, done)
         root = root or outcome.run_id
+        while outcome.waits_for:
+            _wait_for(settings, outcome.waits_for, said)
+            assets = [name for name in assets if name in outcome.undone]
+            config = {name: each for name, each in config.items() if name in assets}
+            outcome = runs.run(hourly_import.name, assets, tags, config, outcome, root, said, done)
         troubles |= {name: why for name, why in outcome.failed.items() if name not in outcome.again}
         if not outcome.again:
             return troubles
     return troubles | outcome.failed if outcome else troubles
+
+
+def _wait_for(settings: Settings, jobs: list[int], said: Callable[[str], None]) -> None:
+    """Look after export jobs until none of `jobs` is pending any more: what the sensor does where a daemon runs."""
+    exports = Exports(Manifest(settings.landing_dir))
+    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    client = Iterable(settings.required_api_key(), settings.url, ledger, log=said, priority=Priority.BACKFILL)
+    while pending := exports.pending(jobs):
+        if not exports.advance(client, settings, said):
+            said(f"waiting for {len(pending)} export jobs of Iterable …")
+            time.sleep(_LOOK_SECONDS)
 
 
 def _told(why: str) -> str:

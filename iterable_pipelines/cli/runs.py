@@ -21,13 +21,15 @@ _ROOT, _PARENT = "dagster/root_run_id", "dagster/parent_run_id"
 class Outcome:
     """How a run ended. `failed` maps assets (`landing/iterable_users`) to why, `again` are worth another try.
 
-    `undone` are the assets that were named and not materialized, those after a failed one included.
+    `undone` are the assets that were named and not materialized, those after a failed one included. `waits_for` are
+    the export jobs, ids of our own rows, that must be ready before the run can be done again and go on.
     """
 
     run_id: str
     failed: dict[str, str] = field(default_factory=dict)
     again: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
+    waits_for: list[int] = field(default_factory=list)
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -66,7 +68,7 @@ class Runs:
 
     def _bury_ghosts(self) -> None:
         """End the runs of killed processes, which would keep their place in a pool, and everybody else out of it."""
-        from iterable_pipelines.automation import ghost_runs
+        from iterable_pipelines.ghosts import ghost_runs
 
         for run in list(ghost_runs(self._instance)):
             self._instance.report_run_failed(run, "the run's process is gone")
@@ -96,6 +98,8 @@ class Runs:
         `config` is by asset. `before` is the run that this one retries, `root` the id of the first in the row.
         `said` hears what the assets log, `done` each asset that ends, well or not.
         """
+        from iterable_pipelines.waiting import WAITS_FOR
+
         run_id = str(uuid.uuid4())
         definition = self._definitions.resolve_job_def(job)
         lineage = {_PARENT: before.run_id, _ROOT: root or before.run_id} if before else {}
@@ -120,7 +124,11 @@ class Runs:
                 tags={**(tags or {}), **lineage},
                 raise_on_error=False,
             )
-        return _outcome(run_id, assets or (), result.all_events)
+        outcome = _outcome(run_id, assets or (), result.all_events)
+        stored = self._instance.get_run_by_id(run_id)
+        listed = stored.tags.get(WAITS_FOR, "") if stored else ""
+        outcome.waits_for = [int(each) for each in listed.split(",") if each]
+        return outcome
 
 
 def _outcome(run_id: str, assets: Sequence[str], events: Sequence) -> Outcome:  # type: ignore[type-arg]

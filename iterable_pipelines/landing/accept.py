@@ -1,15 +1,14 @@
 """Accepting a loss: every line of a quarantined download that can be read lands, the others are counted and kept."""
 
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from iterable_pipelines.hours import Window
 from iterable_pipelines.landing.cut import cut, faults
-from iterable_pipelines.landing.fetch import filter_field_of, since_of
 from iterable_pipelines.landing.keep import keep_parts
 from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
+from iterable_pipelines.landing.question import filter_field_of, since_of
+from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.settings import Settings
 
 
@@ -20,25 +19,22 @@ def accept_loss(manifest: Manifest, settings: Settings, held: Quarantine) -> tup
     The download stays in quarantine as it came. Raises FileNotFoundError when it is gone.
     """
     download, window = settings.landing_dir / held.path, Window.of_hour(held.hour)
-    scratch = settings.landing_dir / "scratch"
-    scratch.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{os.getpid()}-accept-") as folder:
-        readable = Path(folder) / "readable.ndjson"
+    with scratch_folder(settings.landing_dir, "accept-") as folder:
+        readable = folder / "readable.ndjson"
         lost = _copy_readable(download, readable)
         since = since_of(settings, held.data_type, window)
-        cuts = cut(
-            readable, window, filter_field_of(held.data_type), Path(folder) / "parts", settings.memory_limit, since
-        )
+        field = filter_field_of(held.data_type)
+        cuts = cut([readable], window, field, folder / "parts", settings.memory_limit, since)
         before = manifest.current(held.data_type, [held.hour]).get(held.hour)
         (part,) = keep_parts(manifest, settings, held.data_type, window, cuts, held.fetched_at, f"accepted {held.id}")
         if before and before.rows > part.rows:
-            part = replace(before, fetched_at=part.fetched_at, settled=part.settled, late_rows=0, run_id=part.run_id)
+            part = replace(before, fetched_at=part.fetched_at, passed=part.passed, late_rows=0, run_id=part.run_id)
         manifest.add([part], accepting=held, lines_lost=lost)
     return part, lost
 
 
 def _copy_readable(download: Path, to: Path) -> int:
-    bad = {fault.fault[0] for fault in faults(download)}
+    bad = {fault.fault[0] for fault in faults([download])}
     with download.open("rb") as source, to.open("wb") as target:
         for number, line in enumerate(source, 1):
             if number not in bad:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,41 +56,66 @@ EMPTY_DIGEST = "0:0"
 
 
 def cut(
-    download: Path,
+    downloads: Sequence[Path],
     window: Window,
     filter_field: str,
     folder: Path,
     memory_limit: str = "512MB",
     since: datetime | None = None,
 ) -> list[Cut]:
-    """Cut a verified download into one Parquet file per hour of `window`, written below `folder` and fsynced.
+    """Cut verified downloads into one Parquet file per hour of `window`, written below `folder` and fsynced.
 
     `filter_field` is what the export's window filters on: createdAt for events, profileUpdatedAt for users (api.md
     3.6). A record whose own time lies outside the window, or cannot be read, stays with the window's first hour and is
     counted; `since` says that the download was asked for from then on, so that what is older than the window belongs to
-    its first hour. Raises Unreadable when a line is not a JSON object.
+    its first hour. Raises Unreadable when a line is not a JSON object, counted through all the downloads.
     """
-    if download.stat().st_size == 0:
+    downloads = [each for each in downloads if each.stat().st_size]
+    if not downloads:
         return [Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None) for hour in window.hours()]
-    _drop_byte_order_mark(download)
+    for download in downloads:
+        _drop_byte_order_mark(download)
     folder.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(folder / "cut.duckdb") as con:
         con.execute(f"set memory_limit = '{memory_limit}'")
         con.execute("set preserve_insertion_order = false")
         con.execute("set timezone = 'UTC'")
         try:
-            return _cut(con, download, window, filter_field, folder, 16 * 1024 * 1024, since)
+            cuts = _cut(con, downloads, window, filter_field, folder, 16 * 1024 * 1024, since)
         except duckdb.Error as error:
             if "maximum_object_size" in str(error):
-                return _cut(con, download, window, filter_field, folder, _LARGEST_RECORD, since)
-            if isinstance(error, duckdb.InvalidInputException):
-                raise next(faults(download), error) from None
-            raise
+                cuts = _cut(con, downloads, window, filter_field, folder, _LARGEST_RECORD, since)
+            elif isinstance(error, duckdb.InvalidInputException):
+                raise next(faults(downloads), error) from None
+            else:
+                raise
+    rows = sum(each.rows for each in cuts)
+    if (lines := _lines(downloads, rows)) != rows:
+        raise Unreadable(lines, 0, f"{lines:,} lines came and {rows:,} records were read")
+    return cuts
+
+
+def _lines(downloads: Sequence[Path], rows: int) -> int:
+    """How many lines came, counted without the reader that cuts them; `rows` if that is all there are."""
+    ends = 0
+    for download in downloads:
+        with download.open("rb") as file:
+            while block := file.read(1024 * 1024):
+                ends += block.count(b"\n")
+                last = block[-1:]
+            ends += last != b"\n"
+    if ends == rows:
+        return rows
+    count = 0
+    for download in downloads:
+        with download.open("rb") as file:
+            count += sum(bool(line.strip()) for line in file)
+    return count
 
 
 def _cut(
     con: duckdb.DuckDBPyConnection,
-    download: Path,
+    downloads: Sequence[Path],
     window: Window,
     filter_field: str,
     folder: Path,
@@ -100,12 +125,12 @@ def _cut(
     paths = ", ".join(f"'{path}'" for path in CORE.values())
     columns = ", ".join(f"x[{position}] as {name}" for position, name in enumerate(CORE, 1))
     own_time = timestamp_sql(f"x[{len(CORE) + 1}]")
-    quoted = str(download).replace("'", "''")
+    quoted = ", ".join("'" + str(each).replace("'", "''") + "'" for each in downloads)
     first, end = (since or window.start).replace(tzinfo=None), window.end.replace(tzinfo=None)
     lines = (
         f"select {columns}, record, {own_time} as own_time from (select json::varchar as record, "
         f"json_extract_string(json, [{paths}, '$.{filter_field}']) as x "
-        f"from read_ndjson_objects('{quoted}', maximum_object_size = {largest}))"
+        f"from read_ndjson_objects([{quoted}], maximum_object_size = {largest}))"
     )
     inside = f"own_time >= timestamp '{first}' and own_time < timestamp '{end}'"
     names = ", ".join(CORE)
@@ -118,7 +143,8 @@ def _cut(
     con.execute(
         "create or replace temp table cut as select * replace (case when coalesce("
         f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end "
-        f"as own_time), coalesce({inside}, false) as inside from ({lines})"
+        # sorted, so that each hour below reads its own blocks and not all of them
+        f"as own_time), coalesce({inside}, false) as inside from ({lines}) order by own_time"
     )
     filled = {hour for (hour,) in con.execute("select distinct own_time from cut").fetchall()}
     write = _writer(con, folder, "cut")
@@ -161,14 +187,16 @@ def _all_strict(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
     return True
 
 
-def faults(download: Path) -> Iterator[Unreadable]:
-    """Each line that is not a JSON object, in order."""
-    offset = 0
-    with download.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip() and (reason := _fault_of(line)):
-                yield Unreadable(number, offset, reason)
-            offset += len(line)
+def faults(downloads: Sequence[Path]) -> Iterator[Unreadable]:
+    """Each line that is not a JSON object, in order; lines and bytes are counted through all the downloads."""
+    offset, number = 0, 0
+    for download in downloads:
+        with download.open("rb") as lines:
+            for line in lines:
+                number += 1
+                if line.strip() and (reason := _fault_of(line)):
+                    yield Unreadable(number, offset, reason)
+                offset += len(line)
 
 
 def _fault_of(line: bytes) -> str | None:

@@ -2,15 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from iterable_pipelines.hours import HOUR, Window, hour_key
+from iterable_pipelines.hours import Window, hour_key
 from iterable_pipelines.landing.cut import Cut, sync
 from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.settings import Settings
-
-
-def is_settled(settings: Settings, hour: datetime, fetched_at: datetime) -> bool:
-    """Whether an hour was so old when it was fetched that nothing more is expected to arrive."""
-    return fetched_at >= hour + HOUR + timedelta(hours=settings.settle_after_hours)
 
 
 def keep_parts(
@@ -24,6 +20,7 @@ def keep_parts(
 ) -> list[Part]:
     """Move the files of `cuts` to their place and make them durable. An hour that has not changed keeps its file."""
     before = manifest.current(data_type, [each.hour for each in cuts])
+    settle = timedelta(hours=settings.settle_after_hours)
     parts, folders = [], set()
     for each in cuts:
         old = before.get(each.hour)
@@ -44,7 +41,7 @@ def keep_parts(
                 window_start=window.start,
                 window_end=window.end,
                 fetched_at=fetched_at,
-                settled=is_settled(settings, each.hour, fetched_at),
+                passed=pass_of(each.hour, fetched_at, settle),
                 rows=each.rows,
                 late_rows=max(0, each.rows - old.rows) if old else 0,
                 outside_rows=each.outside_rows,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from iterable_pipelines.hours import HOUR, Window
+from iterable_pipelines.landing.passes import Pass
 
 _SCHEMA = """
 create table if not exists parts (
@@ -18,7 +19,7 @@ create table if not exists parts (
     window_start text not null,
     window_end text not null,
     fetched_at text not null,
-    pass text not null check (pass in ('fresh', 'settled')),
+    pass text not null,
     rows integer not null,
     late_rows integer not null,
     outside_rows integer not null,
@@ -46,6 +47,21 @@ create table if not exists acceptances (
     lines_lost integer not null
 );
 create table if not exists tokens (token integer primary key autoincrement);
+create table if not exists fetches (
+    id integer primary key autoincrement,
+    data_type text not null,
+    window_start text not null,
+    window_end text not null,
+    door text not null,
+    fetched_at text not null,
+    lines integer not null,
+    bytes integer not null,
+    requests integer not null,
+    seconds real not null,
+    waited real not null,
+    run_id text not null
+);
+create index if not exists fetches_by_type on fetches (data_type, fetched_at);
 """
 
 
@@ -62,7 +78,7 @@ class Part:
     window_start: datetime
     window_end: datetime
     fetched_at: datetime
-    settled: bool
+    passed: Pass
     rows: int
     late_rows: int
     outside_rows: int
@@ -70,6 +86,22 @@ class Part:
     digest: str
     sha256: str | None
     path: str | None
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One window asked of Iterable through one door. `bytes` and `lines` are what came, times are in seconds."""
+
+    data_type: str
+    window: Window
+    door: str
+    fetched_at: datetime
+    lines: int
+    bytes: int
+    requests: int
+    seconds: float
+    waited: float
     run_id: str
 
 
@@ -100,15 +132,17 @@ class Manifest:
         """Open, or make, the manifest of the landing folder `root`."""
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
-        with self._connection() as con:
+        with self.connection() as con:
             # two processes may make the file at once: one of them waits here
             con.execute("begin immediate")
             for statement in _SCHEMA.split(";\n"):
                 con.execute(statement)
+            _accept_audits(con)
             con.commit()
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection without a transaction of its own; closed at the end."""
         con = sqlite3.connect(self.root / "manifest.db", timeout=60, isolation_level=None)
         try:
             con.execute("pragma busy_timeout = 60000")
@@ -118,8 +152,14 @@ class Manifest:
         finally:
             con.close()
 
-    def add(self, parts: Many[Part], accepting: Quarantine | None = None, lines_lost: int = 0) -> None:
-        """Record parts whose files are already durable, all of them or none, and with them that a loss was accepted."""
+    def add(
+        self,
+        parts: Many[Part],
+        fetch: Fetch | None = None,
+        accepting: Quarantine | None = None,
+        lines_lost: int = 0,
+    ) -> None:
+        """Record parts whose files are already durable, all or none, with the fetch or acceptance they are of."""
         rows = [
             (
                 each.data_type,
@@ -127,7 +167,7 @@ class Manifest:
                 _text(each.window_start),
                 _text(each.window_end),
                 each.fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
-                "settled" if each.settled else "fresh",
+                each.passed,
                 each.rows,
                 each.late_rows,
                 each.outside_rows,
@@ -139,13 +179,31 @@ class Manifest:
             )
             for each in parts
         ]
-        with self._connection() as con:
+        with self.connection() as con:
             con.execute("begin immediate")
             con.executemany(
                 "insert into parts (data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, "
                 "outside_rows, bytes, digest, sha256, path, run_id) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
+            if fetch:
+                con.execute(
+                    "insert into fetches (data_type, window_start, window_end, door, fetched_at, lines, bytes, "
+                    "requests, seconds, waited, run_id) values (?,?,?,?,?,?,?,?,?,?,?)",
+                    (
+                        fetch.data_type,
+                        _text(fetch.window.start),
+                        _text(fetch.window.end),
+                        fetch.door,
+                        fetch.fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
+                        fetch.lines,
+                        fetch.bytes,
+                        fetch.requests,
+                        fetch.seconds,
+                        fetch.waited,
+                        fetch.run_id,
+                    ),
+                )
             if accepting:
                 con.execute(
                     "insert into acceptances values (?, ?, ?)", (accepting.id, _text(datetime.now(UTC)), lines_lost)
@@ -161,7 +219,7 @@ class Manifest:
             if not wanted:
                 return {}
             clause, span = "and hour between ? and ?", (_text(min(wanted)), _text(max(wanted)))
-        with self._connection() as con:
+        with self.connection() as con:
             found = con.execute(
                 "select data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, "
                 "bytes, digest, sha256, path, run_id from (select *, row_number() over (partition by hour "
@@ -174,15 +232,26 @@ class Manifest:
 
     def landed_by(self, run_id: str, data_type: str) -> set[datetime]:
         """The hours of a data type that a run, or the run it retries, has landed already."""
-        with self._connection() as con:
+        with self.connection() as con:
             found = con.execute("select hour from parts where run_id = ? and data_type = ?", (run_id, data_type))
             return {_moment(hour) for (hour,) in found}
+
+    def seen(self, data_type: str) -> tuple[float | None, float | None]:
+        """Rows and bytes an hour of a data type, on average of its newest fetches; None before there were any."""
+        with self.connection() as con:
+            lines, size, hours = con.execute(
+                "select sum(lines), sum(bytes), sum(hours) from (select lines, bytes, (julianday(window_end) - "
+                "julianday(window_start)) * 24 as hours from fetches where data_type = ? and hours between 1 and 2400 "
+                "order by id desc limit 50)",
+                (data_type,),
+            ).fetchone()
+        return (lines / hours, size / hours) if hours else (None, None)
 
     def quarantine(
         self, data_type: str, window: Window, fetched_at: datetime, fault: tuple[int, int, str], path: Path
     ) -> None:
         """Record a file with a line that cannot be read: `fault` is (line from 1, byte offset from 0, reason)."""
-        with self._connection() as con:
+        with self.connection() as con:
             con.execute(
                 "insert into quarantine (data_type, window_start, window_end, found_at, line, byte_offset, reason, "
                 "path) values (?,?,?,?,?,?,?,?)",
@@ -198,7 +267,7 @@ class Manifest:
 
     def quarantined(self) -> list[Quarantine]:
         """What waits in quarantine: the newest of each hour that no later fetch and no acceptance has settled."""
-        with self._connection() as con:
+        with self.connection() as con:
             found = con.execute(
                 "select id, data_type, window_start, window_end, found_at, line, byte_offset, reason, path "
                 "from quarantine as held where id = (select max(id) from quarantine where data_type = held.data_type "
@@ -214,8 +283,20 @@ class Manifest:
 
     def next_token(self) -> int:
         """A number larger than every one given before, to any process: a writer with an older one is stale."""
-        with self._connection() as con:
+        with self.connection() as con:
             return int(con.execute("insert into tokens default values").lastrowid or 0)
+
+
+def _accept_audits(con: sqlite3.Connection) -> None:
+    # manifests of before there were audits allow two passes only
+    (made,) = con.execute("select sql from sqlite_master where name = 'parts'").fetchone()
+    if "check" in made:
+        con.execute("alter table parts rename to parts_before")
+        con.execute("drop index parts_by_hour")
+        for statement in _SCHEMA.split(";\n")[:2]:
+            con.execute(statement)
+        con.execute("insert into parts select * from parts_before")
+        con.execute("drop table parts_before")
 
 
 def _text(moment: datetime) -> str:
@@ -229,4 +310,4 @@ def _moment(text: str) -> datetime:
 def _part(row: tuple) -> Part:  # type: ignore[type-arg]
     data_type, hour, start, end, fetched_at, kind, *rest = row
     moments = (_moment(hour), _moment(start), _moment(end), datetime.fromisoformat(fetched_at))
-    return Part(data_type, *moments, kind == "settled", *rest)
+    return Part(data_type, *moments, Pass(kind), *rest)

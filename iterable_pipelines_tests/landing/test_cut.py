@@ -20,7 +20,7 @@ def event(minute: int = 0, hour: int = 3, **fields: object) -> str:
 def cut_text(tmp_path: Path, text: str | bytes, hours: int = 1) -> list[Cut]:
     download = tmp_path / "download.ndjson"
     download.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return cut(download, Window(START, START + hours * HOUR), "createdAt", tmp_path / "parts")
+    return cut([download], Window(START, START + hours * HOUR), "createdAt", tmp_path / "parts")
 
 
 def records(part: Cut) -> list[str]:

@@ -13,6 +13,7 @@ from iterable_pipelines.api import Busy, Iterable, Ledger, Refused
 from iterable_pipelines.api.patience import Patience
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, iterate_hours, now, parse_hour
 from iterable_pipelines.landing import Landed, LandingFailed, Manifest, accept_loss, land_hours
+from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.sandbox import Sandbox, World, running_sandbox
 from iterable_pipelines.settings import Settings
 
@@ -116,11 +117,10 @@ def test_a_long_window_that_is_always_cut_is_asked_for_in_halves(
 def test_a_late_record_arrives_with_the_settled_pass_and_is_counted(
     sandbox: Sandbox, project: Settings, world: World
 ) -> None:
-    project = project.model_copy(update={"settle_after_hours": 24 * 30})
     sandbox.fault("drop_tail", match={"dataTypeName": "emailOpen"}, share=0.2)
     land(sandbox, project)
     behind = len(truth(world, "emailOpen")) - len(landed(project, "emailOpen"))
-    result = land(sandbox, project, run="the settled pass")
+    result = land(sandbox, project, run="the settled pass", refetch=True)
     assert behind > 0
     assert result.late_rows == behind
     assert sorted(record for _, record in landed(project, "emailOpen")) == truth(world, "emailOpen")
@@ -223,19 +223,18 @@ def test_a_type_this_project_does_not_have_is_an_empty_hour_and_no_failure(sandb
     assert result.not_offered == ["rcsSend"]
     parts = Manifest(project.landing_dir).current("rcsSend").values()
     # settled, so that nobody goes on asking for it
-    assert len(parts) == 24 and all(part.settled for part in parts)
+    assert len(parts) == 24 and all(part.passed is not Pass.FRESH for part in parts)
 
 
 def test_what_was_landed_before_a_type_was_withdrawn_stays_and_settles(
     sandbox: Sandbox, project: Settings, world: World
 ) -> None:
-    slow = project.model_copy(update={"settle_after_hours": 24 * 30})
-    land(sandbox, slow, stream="iterable_rcs_activity")
+    land(sandbox, project, stream="iterable_rcs_activity")
     body = {"msg": "[/api/export/data.json] Invalid dataTypeName rcsSend", "code": "BadParams", "params": None}
     sandbox.fault("status", match={"dataTypeName": "rcsSend"}, times=None, status=400, body=body)
-    land(sandbox, project, run="later", stream="iterable_rcs_activity")
+    land(sandbox, project, run="later", stream="iterable_rcs_activity", refetch=True)
     assert sorted(record for _, record in landed(project, "rcsSend")) == truth(world, "rcsSend")
-    assert all(part.settled for part in Manifest(project.landing_dir).current("rcsSend").values())
+    assert {part.passed for part in Manifest(project.landing_dir).current("rcsSend").values()} == {Pass.AUDITED}
 
 
 def test_an_accepted_download_does_not_take_the_place_of_a_richer_one(

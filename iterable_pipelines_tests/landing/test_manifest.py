@@ -6,6 +6,7 @@ from pathlib import Path
 
 from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.passes import Pass
 
 HOUR_3 = parse_hour("2026-11-01T03")
 
@@ -13,7 +14,9 @@ HOUR_3 = parse_hour("2026-11-01T03")
 def part(rows: int, fetched_after: int, hour: int = 0, run: str = "run") -> Part:
     start = HOUR_3 + hour * HOUR
     fetched = start + HOUR + timedelta(minutes=fetched_after)
-    return Part("emailOpen", start, start, start + HOUR, fetched, False, rows, 0, 0, 9, f"{rows}:0", "ab", "p", run)
+    return Part(
+        "emailOpen", start, start, start + HOUR, fetched, Pass.FRESH, rows, 0, 0, 9, f"{rows}:0", "ab", "p", run
+    )
 
 
 def test_the_newest_fetch_counts_even_if_it_is_written_first(tmp_path: Path) -> None:

@@ -63,10 +63,11 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",
-        "import_what_is_missing": "40 * * * *",
+        "import_what_is_behind": "40 * * * *",
         "refresh_objects": "5 * * * *",
     }
     assert {each.name for each in repository.sensor_defs} == {
+        "follow_export_jobs",
         "reap_ghost_runs",
         "build_profiles_when_something_arrived",
     }

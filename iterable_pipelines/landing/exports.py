@@ -1,0 +1,292 @@
+"""Export jobs that are planned, started, ready to be fetched, or landed: one row each, in SQLite beside the manifest.
+
+Nobody has to wait for a job: whoever comes by lets `advance` do what is due, a crash forgets nothing, and only jobs
+that are noted here are ever asked about or cancelled (faults.md H26 to H31).
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from iterable_pipelines.api import Broken, Busy, IterableError, Refused
+from iterable_pipelines.api import Iterable as Client
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.hours import HOUR, Window, hour_of
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.question import asked_window, fields_of
+from iterable_pipelines.settings import Settings
+
+# Iterable runs four at a time for the whole organization and queues the rest (api.md 2.1): more of ours at once would
+# only stand in the way of other people's
+SLOTS = 4
+_ATTEMPTS = 3
+_FIRST_LOOK, _LONGEST_LOOK = 1.0, 60.0
+# a process that claimed a row and was killed gives it back after this long
+_CLAIM_SECONDS = 300.0
+_FORGOTTEN_AFTER = 7 * 86400.0
+
+_SCHEMA = """
+create table if not exists exports (
+    id integer primary key autoincrement,
+    parent integer,
+    data_type text not null,
+    window_start text not null,
+    window_end text not null,
+    state text not null,
+    job_id integer,
+    attempts integer not null default 0,
+    looks integer not null default 0,
+    asked_by text not null,
+    asked_at real not null,
+    started_at real,
+    look_at real not null default 0,
+    claimed_until real not null default 0,
+    note text,
+    status integer
+)
+"""
+_LIVE = "('planned', 'started', 'ready')"
+
+
+@dataclass(frozen=True)
+class Export:
+    """One export job, or the plan of one.
+
+    state: planned, started, ready, landed; failed or refused, of which `note` and the HTTP `status` say why; halved;
+    reported, once somebody was told of the failure; forgotten. `started_at` is when Iterable was asked for it.
+    """
+
+    id: int
+    parent: int | None
+    data_type: str
+    window: Window
+    state: str
+    job_id: int | None
+    asked_by: str
+    started_at: datetime | None
+    note: str | None
+    status: int | None
+
+    @property
+    def lands(self) -> Window:
+        """The hours that its records belong to: pieces of an hour land together, or not at all."""
+        return Window(hour_of(self.window.start), max(self.window.end, hour_of(self.window.start) + HOUR))
+
+
+class Exports:
+    """Every export job of this project."""
+
+    def __init__(self, manifest: Manifest, clock: Callable[[], float] = time.time) -> None:
+        """Open, or make, the table beside the manifest's own. `clock` tells seconds since 1970."""
+        self._manifest, self._clock = manifest, clock
+        with self._transaction() as con:
+            con.execute(_SCHEMA)
+
+    def plan(self, data_type: str, window: Window, asked_by: str) -> int:
+        """Note that a window is wanted; the job starts when a slot is free. Returns the id of its row."""
+        with self._transaction() as con:
+            return _insert(con, data_type, window, asked_by, None, self._clock())
+
+    def live(self, data_type: str | None = None) -> list[Export]:
+        """Every job that is planned, started or ready, oldest first."""
+        where = "and data_type = ?" if data_type else ""
+        return self._select(f"state in {_LIVE} {where}", (data_type,) if data_type else ())
+
+    def of(self, ids: Iterable[int]) -> list[Export]:
+        """The jobs with these ids; one that was halved is followed by its halves."""
+        listed = ", ".join(str(int(each)) for each in ids)
+        return self._select(
+            "id in (with recursive family(id) as (select id from exports where id in "
+            f"({listed}) union select exports.id from exports join family on exports.parent = family.id) "
+            "select id from family)",
+            (),
+        )
+
+    def pending(self, ids: Iterable[int]) -> list[Export]:
+        """Those of these jobs that Iterable has not finished yet."""
+        return [each for each in self.of(ids) if each.state in ("planned", "started")]
+
+    def failed(self, data_type: str, asked_by: str) -> list[Export]:
+        """The jobs that a run asked for, of which nothing will come, and which nobody was told of yet."""
+        return self._select("state in ('failed', 'refused') and data_type = ? and asked_by = ?", (data_type, asked_by))
+
+    def close(self, exports: Iterable[Export], state: str = "landed") -> None:
+        """Note that these need no more attention."""
+        with self._transaction() as con:
+            con.executemany("update exports set state = ? where id = ?", [(state, each.id) for each in exports])
+
+    def again(self, export: Export, why: str) -> None:
+        """Have a job that turned out to be useless started anew, three times at most; then it is failed."""
+        with self._transaction() as con:
+            _retry(con, export.id, why, self._clock())
+
+    def halve(self, export: Export) -> None:
+        """Replace a job whose answer is too large by two of half its window; failed when that is one second long."""
+        with self._transaction() as con:
+            _halve(con, export, self._clock())
+
+    def advance(self, client: Client, settings: Settings, log: Callable[[str], None]) -> int:
+        """Start what is planned while a slot is free, and look after what is started and due. Returns what it did.
+
+        One request per job at most; processes that do this at once never take the same job. Refused answers fail the
+        job, everything else is tried again later.
+        """
+        done = 0
+        for export in self._due():
+            if export.state == "planned" and len(self._started()) >= SLOTS:
+                continue
+            if not self._claim(export):
+                continue
+            done += 1
+            try:
+                if export.state == "planned":
+                    self._start(client, settings, export, log)
+                else:
+                    self._look(client, export, log)
+            except (Busy, Broken) as error:
+                log(f"export job of {export.data_type} {export.window}: {error}; tried again later")
+                self._put_off(export, str(error))
+            except Refused as error:
+                self._fail(export, error)
+                log(f"export job of {export.data_type} {export.window}: {error}")
+        return done
+
+    def forget_abandoned(self, client: Client, log: Callable[[str], None]) -> None:
+        """Close jobs that nobody has come for within a week; one that still runs is cancelled, for its slot."""
+        for export in self._select(f"state in {_LIVE} and asked_at < ?", (self._clock() - _FORGOTTEN_AFTER,)):
+            if export.state == "started" and export.job_id:
+                try:
+                    client.cancel_export(export.job_id)
+                except IterableError as error:
+                    log(f"export job {export.job_id} could not be cancelled: {error}")
+            self.close([export], "forgotten")
+            log(f"export job of {export.data_type} {export.window}: nobody came for it within a week")
+
+    def _start(self, client: Client, settings: Settings, export: Export, log: Callable[[str], None]) -> None:
+        begun = self._clock()
+        asked = asked_window(settings, export.data_type, export.window)
+        job_id = client.start_export(export.data_type, asked, fields_of(settings, export.data_type))
+        crashpoint("job_started")
+        self._set(export, state="started", job_id=job_id, started_at=begun, look_at=begun + _FIRST_LOOK, looks=0)
+        log(f"export job {job_id} of {export.data_type} {export.window} is asked for")
+
+    def _look(self, client: Client, export: Export, log: Callable[[str], None]) -> None:
+        assert export.job_id is not None
+        page = client.export_page(export.job_id)
+        if page.truncated:
+            log(f"export job {page.job_id} of {export.data_type} {export.window} is too large: halved")
+            self.halve(export)
+        elif page.state == "completed":
+            log(f"export job {page.job_id} of {export.data_type} {export.window} is ready")
+            self._set(export, state="ready")
+        elif page.state in ("failed", "cancelled", "cancelling"):
+            log(f"export job {page.job_id} of {export.data_type} {export.window} {page.state}")
+            self.again(export, f"export job {page.job_id} {page.state}")
+        else:
+            # running may become enqueued again, and new states may come: all of them mean waiting
+            self._put_off(export, None)
+
+    def _put_off(self, export: Export, note: str | None) -> None:
+        with self._transaction() as con:
+            (looks,) = con.execute("select looks from exports where id = ?", (export.id,)).fetchone()
+            wait = min(_FIRST_LOOK * 2**looks, _LONGEST_LOOK)
+            con.execute(
+                "update exports set looks = looks + 1, look_at = ?, claimed_until = 0, note = coalesce(?, note) "
+                "where id = ?",
+                (self._clock() + wait, note, export.id),
+            )
+
+    def _fail(self, export: Export, error: Refused) -> None:
+        if error.status == 404 and export.job_id:
+            # Iterable knows the job no more: its files are gone, the records are not
+            self.again(export, str(error))
+        else:
+            self._set(export, state="refused", note=str(error), status=error.status)
+
+    def _set(self, export: Export, **values: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in values)
+        with self._transaction() as con:
+            con.execute(f"update exports set {names}, claimed_until = 0 where id = ?", (*values.values(), export.id))
+
+    def _due(self) -> list[Export]:
+        now = self._clock()
+        return self._select(
+            "state in ('planned', 'started') and look_at <= ? and claimed_until <= ?", (now, now), "state desc, id"
+        )
+
+    def _started(self) -> list[Export]:
+        return self._select("state = 'started' or (state = 'planned' and claimed_until > ?)", (self._clock(),))
+
+    def _claim(self, export: Export) -> bool:
+        now = self._clock()
+        with self._transaction() as con:
+            changed = con.execute(
+                "update exports set claimed_until = ? where id = ? and state = ? and claimed_until <= ?",
+                (now + _CLAIM_SECONDS, export.id, export.state, now),
+            )
+            return changed.rowcount == 1
+
+    def _select(self, where: str, values: tuple[object, ...], order: str = "id") -> list[Export]:
+        with self._manifest.connection() as con:
+            found = con.execute(
+                "select id, parent, data_type, window_start, window_end, state, job_id, asked_by, started_at, note, "
+                f"status from exports where {where} order by {order}",
+                values,
+            ).fetchall()
+        return [_export(row) for row in found]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._manifest.connection() as con:
+            con.execute("begin immediate")
+            yield con
+            con.execute("commit")
+
+
+def _insert(
+    con: sqlite3.Connection, data_type: str, window: Window, asked_by: str, parent: int | None, now: float
+) -> int:
+    cursor = con.execute(
+        "insert into exports (parent, data_type, window_start, window_end, state, asked_by, asked_at) "
+        "values (?, ?, ?, ?, 'planned', ?, ?)",
+        (parent, data_type, _text(window.start), _text(window.end), asked_by, now),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _retry(con: sqlite3.Connection, export: int, why: str, now: float) -> None:
+    con.execute(
+        "update exports set state = case when attempts + 1 < ? then 'planned' else 'failed' end, job_id = null, "
+        "attempts = attempts + 1, looks = 0, look_at = ?, claimed_until = 0, note = ? where id = ?",
+        (_ATTEMPTS, now, why, export),
+    )
+
+
+def _halve(con: sqlite3.Connection, export: Export, now: float) -> None:
+    if (export.window.end - export.window.start).total_seconds() <= 1:
+        con.execute(
+            "update exports set state = 'failed', claimed_until = 0, note = ? where id = ?",
+            (f"export job {export.job_id} is truncated even for one second", export.id),
+        )
+        return
+    con.execute("update exports set state = 'halved', claimed_until = 0 where id = ?", (export.id,))
+    for half in export.window.halves():
+        _insert(con, export.data_type, half, export.asked_by, export.id, now)
+
+
+def _export(row: tuple) -> Export:  # type: ignore[type-arg]
+    number, parent, data_type, start, end, state, job_id, asked_by, started, *failure = row
+    window = Window(_moment(start), _moment(end))
+    began = datetime.fromtimestamp(started, UTC) if started else None
+    return Export(number, parent, data_type, window, state, job_id, asked_by, began, *failure)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -1,0 +1,36 @@
+"""Folders for downloads on their way: beside the landed files, and tidied up after processes that were killed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_SPARE_BYTES = 256 * 1024 * 1024
+
+
+@contextmanager
+def scratch_folder(landing_dir: Path, purpose: str = "") -> Iterator[Path]:
+    """An empty folder that is gone at the end. Raises OSError when the disk is nearly full."""
+    # beside the files, so that a rename never crosses file systems
+    root = landing_dir / "scratch"
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
+    _check_space(landing_dir)
+    with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-{purpose}") as folder:
+        yield Path(folder)
+
+
+def _sweep(root: Path) -> None:
+    # a killed process cannot tidy up after itself, so the next one does
+    for left in root.iterdir():
+        owner = left.name.partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _SPARE_BYTES:
+        raise OSError(28, f"only {free // 2**20} MiB are free, {_SPARE_BYTES // 2**20} MiB are needed", str(folder))
