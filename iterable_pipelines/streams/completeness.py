@@ -1,4 +1,4 @@
-"""What is complete: `streams.completeness`, a row per data type and hour since the start, with its state and its counts.
+"""What is complete: `streams.completeness`, a row per data type and hour since the start, with state and counts.
 
 Rows exported = rows landed = rows loaded is proven in three places. `cut` counts the lines of a download and refuses a
 window whose records do not add up to them; the manifest notes that number with the fetch, in one transaction with the
@@ -161,10 +161,10 @@ def troubles(
     kinds: Sequence[str] = (),
 ) -> list[Trouble]:
     """What is wrong as of the last refresh, oldest first; empty `streams` and `kinds` mean all."""
-    first, last = (_naive(window.start), _naive(window.end - HOUR)) if window else (datetime.min, datetime.max)
+    first, last = (_naive(window.start), _naive(window.end - HOUR)) if window else (None, None)
     found = con.execute(
         "select stream, hour, trouble, list(data_type order by data_type) from streams.completeness "
-        "where trouble is not null and hour between $1 and $2 and (len($3) = 0 or list_contains($3, stream)) "
+        "where trouble is not null and ($1 is null or hour between $1 and $2) and (len($3) = 0 or list_contains($3, stream)) "
         "and (len($4) = 0 or list_contains($4, trouble)) group by all order by hour, stream, trouble",
         [first, last, list(streams), list(kinds)],
     ).fetchall()
