@@ -9,7 +9,8 @@ from iterable_pipelines.api.address import REGIONS
 from iterable_pipelines.api.client import Iterable
 from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
-from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge
+from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge, Truncated
+from iterable_pipelines.api.jobs import JobFile, JobFiles, JobPage
 from iterable_pipelines.api.ledger import Ledger
 from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
 from iterable_pipelines.api.patience import Patience
@@ -23,11 +24,15 @@ __all__ = [
     "Download",
     "Iterable",
     "IterableError",
+    "JobFile",
+    "JobFiles",
+    "JobPage",
     "Ledger",
     "Limit",
     "Patience",
     "Refused",
     "TooLarge",
+    "Truncated",
     "check_connection",
     "scope_of",
 ]

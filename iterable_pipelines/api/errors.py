@@ -30,3 +30,7 @@ class Broken(IterableError):
 
 class TooLarge(Broken):
     """The answer outgrew what is accepted. Only asking for less helps, so it is not asked for again as it was."""
+
+
+class Truncated(TooLarge):
+    """An export job that gave up at 100 GB. Nothing of it is kept; only shorter windows bring what it would hold."""
