@@ -44,12 +44,22 @@ class Job:
     ended: datetime | None = None
     files: list[str] = field(default_factory=list)
     listed: int = 0
+    turned: int = 0
 
     def visible_files(self) -> list[str]:
         """The files ready to be fetched: half of them while the job runs, all when it is done."""
         if self.state == "completed":
             return self.files
         return self.files[: len(self.files) // 2] if self.state == "running" else []
+
+    def turn(self, after: str) -> str:
+        """Where the list begins when the page behind `after` is asked for: faults lead back to the first page."""
+        self.turned += bool(after)
+        once = self.turned == 1 and self.fault in ("job_repeat_page", "job_change_file")
+        if once and self.fault == "job_change_file":
+            changed = self.folder / self.files[0]
+            changed.write_bytes(changed.read_bytes().swapcase())
+        return "" if once or self.fault == "job_endless_pages" else after
 
 
 class JobBoard:
@@ -140,8 +150,8 @@ def job_routes(board: JobBoard) -> list[Route]:
         job = board.jobs.get(request.path_params["id"])
         if job is None:
             return not_found(f"Export job not found: {request.path_params['id']}")
+        after = job.turn(request.query_params.get("startAfter", ""))
         job.listed += 1
-        after = "" if job.fault == "job_repeat_page" and job.listed == 2 else request.query_params.get("startAfter", "")
         page = [name for name in job.visible_files() if name > after][:FILES_PER_PAGE]
         life = -1 if job.fault == "job_expire" and job.listed == 1 else board.url_seconds
         expires = f"{time.time() + life:.3f}"
