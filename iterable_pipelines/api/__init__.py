@@ -10,7 +10,7 @@ from iterable_pipelines.api.client import Iterable
 from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge
-from iterable_pipelines.api.ledger import Ledger
+from iterable_pipelines.api.ledger import Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
 from iterable_pipelines.api.patience import Patience
 
@@ -26,6 +26,7 @@ __all__ = [
     "Ledger",
     "Limit",
     "Patience",
+    "Priority",
     "Refused",
     "TooLarge",
     "check_connection",

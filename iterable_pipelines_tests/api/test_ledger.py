@@ -102,7 +102,7 @@ def test_the_budget_is_free_until_it_is_used(tmp_path: Path) -> None:
 
 
 def test_a_wait_is_said_once_with_its_reason(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db", limits={"export": replace(LIMITS["export"], calls=1, seconds=1.1)})
+    ledger = Ledger(tmp_path / "ledger.db", limits={"export": replace(LIMITS["export"], calls=1, seconds=1.4)})
     said: list[str] = []
     ledger.book("export", SCOPE, said.append)
     assert ledger.book("export", SCOPE, said.append) > 1
