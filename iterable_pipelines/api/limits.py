@@ -19,6 +19,11 @@ class Limit:
     method: str
     path: str
 
+    @property
+    def margin(self) -> float:
+        """Seconds added to every span: requests do not all travel equally long, and no two clocks agree."""
+        return min(0.25, self.seconds / 20)
+
 
 _ONE = r"[^/]+"
 _ALL = (
