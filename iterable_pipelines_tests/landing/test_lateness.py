@@ -1,5 +1,6 @@
 """Late records: all arrive, the curve of how late they come is the sandbox's, and the settled pass follows it."""
 
+import base64
 import random
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from iterable_pipelines.api import Download, Iterable, Ledger
 from iterable_pipelines.hours import HOUR, Window, iterate_hours, parse_hour
 from iterable_pipelines.landing import Manifest, fetch, land_hours, window
+from iterable_pipelines.landing.late_picture import how_late
 from iterable_pipelines.landing.lateness import curve, learn, settle_delay
 from iterable_pipelines.landing.manifest import Part
 from iterable_pipelines.landing.passes import Pass
@@ -177,6 +179,16 @@ def test_hours_too_young_for_their_audit_do_not_hide_what_it_finds(manifest: Man
     add(manifest, 0, 24, 1000, 1000, 1000, 2000)
     add(manifest, 24, 480, 1000, 1000)
     assert [share for _, share in curve(manifest, "emailOpen")] == [0.5, 0.5, 0.5, 1]
+
+
+def test_the_landing_asset_shows_curves_and_the_delay_in_use(project: Settings, manifest: Manifest) -> None:
+    assert "| emailOpen | – | – | – | 3 h |" in how_late(manifest, project, ["emailOpen"])
+    add(manifest, 0, 48, 1000, 1500, 2000, 2000)
+    shown = how_late(manifest, project, ["emailOpen", "emailClick"])
+    assert "| emailOpen | 50.0% | 75.0% | 100.0% | 6 h |" in shown
+    assert "| emailClick | – | – | – | 3 h |" in shown
+    svg = base64.b64decode(shown.partition("base64,")[2].partition(")")[0]).decode()
+    assert svg.count("<polyline") == 1 and svg.count("<circle") == 4 and "emailOpen" in svg
 
 
 HISTORY = st.lists(
