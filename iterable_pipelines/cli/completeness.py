@@ -66,7 +66,7 @@ def completeness(
     """The state of `hours` of a stream."""
     found, wanted = Completeness(stream), list(hours)
     for data_type in settings.enabled_data_types(stream):
-        parts = manifest.current(data_type, wanted)
+        parts, settle = manifest.current(data_type, wanted), settle_delay(manifest, settings, data_type)
         for hour in wanted:
             part = parts.get(hour)
             if part is None:
@@ -74,7 +74,7 @@ def completeness(
                 continue
             if loads.get((data_type, hour)) != part.digest:
                 found.not_loaded.setdefault(data_type, []).append(hour)
-            if due_pass(hour, part.fetched_at, now(), settle_delay(manifest, settings, data_type)):
+            if due_pass(hour, part.fetched_at, now(), settle):
                 found.not_settled.setdefault(data_type, []).append(hour)
     return found
 

@@ -62,6 +62,16 @@ create table if not exists fetches (
     run_id text not null
 );
 create index if not exists fetches_by_type on fetches (data_type, fetched_at);
+create table if not exists lateness (
+    data_type text not null,
+    from_age integer not null,
+    to_age integer not null,
+    rows integer not null,
+    rows_before integer not null,
+    hours integer not null,
+    primary key (data_type, from_age, to_age)
+);
+create table if not exists settling (data_type text primary key, hours integer not null);
 """
 
 

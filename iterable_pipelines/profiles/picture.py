@@ -1,6 +1,5 @@
 """A picture of what arrived: events per hour and data type, as an SVG that Dagster shows inside a materialization."""
 
-import base64
 import math
 from datetime import datetime
 from xml.sax.saxutils import escape
@@ -8,6 +7,7 @@ from xml.sax.saxutils import escape
 from iterable_pipelines.data_types import DATA_TYPES, USERS
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.svg import svg_of
 
 _HOURS = 48
 _CELL_WIDTH, _CELL_HEIGHT, _LEFT, _TOP = 14, 12, 190, 34
@@ -52,12 +52,4 @@ def heat_map(hours: list[datetime], counts: dict[str, dict[datetime, int]]) -> s
                 f'<rect x="{x}" y="{y}" width="{_CELL_WIDTH - 1}" height="{_CELL_HEIGHT - 1}" {colour}>'
                 f"<title>{escape(name)} {hour:%Y-%m-%dT%H}: {rows:,}</title></rect>"
             )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="9"><rect width="100%" height="100%" fill="white"/>{"".join(shapes)}</svg>'
-    )
-
-
-def as_markdown(svg: str, title: str) -> str:
-    """The SVG as a markdown image, self-contained."""
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return svg_of(width, height, shapes)
