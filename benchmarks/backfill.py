@@ -3,9 +3,9 @@
     python benchmarks/backfill.py [--days 365] [--events 10000000] [--markdown FILE]
 
 A sandbox in a process of its own serves every data type of the email stream, within the real limits; its records are
-made by arithmetic, so that serving costs little. One command backfills the year. Meanwhile the hour that has just closed
-is imported again and again by another process, and a third one opens the readers' copy of the warehouse all the time.
-Then streams and profiles are rebuilt from landing with the sandbox gone.
+made by arithmetic, so that serving costs little. One command backfills the year. Meanwhile the hour that has just
+closed is imported again and again by another process, and a third one opens the readers' copy of the warehouse all the
+time. Then streams and profiles are rebuilt from landing with the sandbox gone.
 """
 
 import argparse
