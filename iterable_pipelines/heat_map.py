@@ -1,9 +1,10 @@
 """A heat map: a row per name, a column per hour, as an SVG that Dagster shows inside a materialization."""
 
-import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from xml.sax.saxutils import escape
+
+from iterable_pipelines.svg import svg_of
 
 _CELL_WIDTH, _CELL_HEIGHT, _LEFT, _TOP = 14, 12, 190, 34
 
@@ -32,12 +33,4 @@ def heat_map(
                 f'<rect x="{x}" y="{y}" width="{_CELL_WIDTH - 1}" height="{_CELL_HEIGHT - 1}" {attributes}>'
                 f"<title>{escape(name)} {hour:%Y-%m-%dT%H}: {escape(title)}</title></rect>"
             )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="9"><rect width="100%" height="100%" fill="white"/>{"".join(shapes)}</svg>'
-    )
-
-
-def as_markdown(svg: str, title: str) -> str:
-    """The SVG as a markdown image, self-contained."""
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return svg_of(width, height, shapes)

@@ -138,6 +138,17 @@ merged as (
     {%- else -%}true{%- endif -%}
 {% endmacro %}
 
+{# The partial rows that are not what the last finished build saw, as a condition. #}
+{% macro changed_since_the_last_build(hour, load_id) -%}
+    {{ in_changed_hours(hour) }} and {{ load_id }} > (select built_from from {{ ref('build_span') }})
+{%- endmacro %}
+
+{# Everything that a partial row says of its user and hour. #}
+{% macro partial_columns() %}
+    {{ return(['events', 'counts', 'first_at', 'last_at'] + activity_sets() + activity_maps()
+              + ['push_deeplink', 'push_deeplink_at', 'phone', 'phone_at', 'purchase_revenue', 'email', 'user_id', 'itbl_user_id']) }}
+{% endmacro %}
+
 {# The columns of a partial or base row, in the order that unions need. #}
 {% macro base_columns(row, merged_to, user_key=none) %}
     {{ user_key or row ~ '.user_key' }} as user_key, {{ merged_to }} as merged_to, {{ row }}.events, {{ row }}.counts, {{ row }}.first_at, {{ row }}.last_at,

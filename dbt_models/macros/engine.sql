@@ -36,6 +36,12 @@
 {% macro latest(value, at) %}{{ return(adapter.dispatch('latest')(value, at)) }}{% endmacro %}
 {% macro duckdb__latest(value, at) %}arg_max({{ value }}, ({{ at }}, {{ value }})) filter (where {{ value }} is not null and {{ at }} is not null){% endmacro %}
 
+{# Whether two rows say the same in these columns, maps and lists among them; NULL is the same as NULL. #}
+{% macro same_row(one, other, columns) %}{{ return(adapter.dispatch('same_row')(one, other, columns)) }}{% endmacro %}
+{% macro duckdb__same_row(one, other, columns) %}
+    {%- for name in columns %}{{ one }}.{{ name }} is not distinct from {{ other }}.{{ name }}{{ ' and ' if not loop.last }}{% endfor -%}
+{% endmacro %}
+
 {# A row per element of a list column. #}
 {% macro elements(column) %}{{ return(adapter.dispatch('elements')(column)) }}{% endmacro %}
 {% macro duckdb__elements(column) %}unnest({{ column }}){% endmacro %}

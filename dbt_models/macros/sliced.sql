@@ -40,6 +40,12 @@
     {{ return(execute and load_relation(this) is not none and not should_full_refresh()) }}
 {% endmacro %}
 
+{# Whether a table that is there has a column: one of an earlier version may lack it. #}
+{% macro has_column(relation, name) %}
+    {%- set there = load_relation(relation) if execute else none -%}
+    {{ return(there is not none and name in (adapter.get_columns_in_relation(there) | map(attribute='name') | list)) }}
+{% endmacro %}
+
 {# The statement of a model for one slice: a slice says what stands for its marks. #}
 {% macro one_slice(statement, slice) %}
     {%- set text = namespace(value=statement) -%}

@@ -5,34 +5,32 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
-from requests.utils import get_environ_proxies, select_proxy
 
 from iterable_pipelines.api.address import checked_address, is_loopback
 from iterable_pipelines.api.body import read_body, read_error_body
 from iterable_pipelines.api.download import Download, save_export
 from iterable_pipelines.api.error_body import error_object, error_of_object, error_of_status, plain_text
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused
-from iterable_pipelines.api.ledger import Ledger
-from iterable_pipelines.api.limits import LIMITS, Limit, Priority, limits_of, scope_of
-from iterable_pipelines.api.network import cause_of, host_of
+from iterable_pipelines.api.jobs import JobFetch, JobFiles, JobPage, page_of
+from iterable_pipelines.api.ledger import Ledger, Priority
+from iterable_pipelines.api.limits import LIMITS, Limit, limits_of, scope_of
+from iterable_pipelines.api.network import host_of, send
 from iterable_pipelines.api.operations import check_operation
 from iterable_pipelines.api.patience import Patience, retrying
 from iterable_pipelines.api.redaction import shown
 from iterable_pipelines.api.retry_after import parse_http_date
+from iterable_pipelines.api.selection import JSON_STREAM, Selection
 from iterable_pipelines.hours import Window
 
 # Iterable answers 414 from 2,048 characters on (api.md 1.1)
 _LONGEST_URL = 2000
-_JSON_STREAM = "application/x-json-stream"
-_MOMENT = "%Y-%m-%d %H:%M:%S +00:00"
-
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
@@ -90,13 +88,15 @@ class Iterable:
         trust_environment: bool = False,
         priority: Priority = Priority.HOURLY,
     ) -> None:
-        """`trust_environment` lets HTTP(S)_PROXY and REQUESTS_CA_BUNDLE count, which are otherwise ignored (H40)."""
+        """`trust_environment` lets HTTP(S)_PROXY and REQUESTS_CA_BUNDLE count, which are otherwise ignored (H40).
+
+        `priority` says who goes first when several clients wait for the same limit.
+        """
         if not re.fullmatch(r"[\x21-\x7e]+", api_key):
             raise Refused("ITERABLE_API_KEY is empty or holds blanks or line breaks, which no key has")
         self.base_url = checked_address(base_url)
         self._key, self._ledger, self._log = api_key, ledger, log or (lambda text: None)
-        self._patience = patience or Patience()
-        self._priority = priority
+        self._patience, self._priority = patience or Patience(), priority
         self._relaxed = ledger.relaxed and is_loopback(self.base_url)
         self._session = requests.Session()
         self._session.trust_env = trust_environment
@@ -105,17 +105,23 @@ class Iterable:
     def __repr__(self) -> str:
         return f"<Iterable {self.base_url}>"
 
-    def export_events(self, data_type: str, window: Window, to: Path, only_fields: Sequence[str] = ()) -> Download:
+    def export_events(
+        self,
+        data_type: str,
+        window: Window,
+        to: Path,
+        only_fields: Sequence[str] = (),
+        omit_fields: Sequence[str] = (),
+        campaign_id: int | None = None,
+    ) -> Download:
         """Export the records of `window` (by createdAt, users by profileUpdatedAt, api.md 3.6) as NDJSON into `to`.
 
         The file is whole, decoded, synced to disk, and empty or ends with a whole record; after an error there is none.
-        `only_fields` empty means all fields. Every attempt takes one of the four exports a minute.
+        No fields named means all of them. Every attempt takes one of the four exports a minute.
         """
-        params: dict[str, Any] = {"dataTypeName": data_type, **_bounds(window)}
-        if only_fields:
-            params["onlyFields"] = list(only_fields)  # an array here: the name is repeated (api.md 3.2)
-        what = f"export of {data_type} {window}"
-        question = self._question("GET", "/api/export/data.json", params, what=what, accept=_JSON_STREAM)
+        asked = Selection(data_type, window, only_fields, omit_fields, campaign_id)
+        what = f"export of {asked}"
+        question = self._question("GET", "/api/export/data.json", asked.as_query(), what=what, accept=JSON_STREAM)
 
         def save(response: requests.Response, started: float) -> int:
             return save_export(response, to, what, started, self._patience, self._key)
@@ -171,15 +177,20 @@ class Iterable:
 
         return self._ask(question, read)[0]
 
-    def start_export(self, data_type: str, window: Window, only_fields: Sequence[str] = ()) -> int:
+    def start_export(
+        self,
+        data_type: str,
+        window: Window,
+        only_fields: Sequence[str] = (),
+        omit_fields: Sequence[str] = (),
+        campaign_id: int | None = None,
+    ) -> int:
         """Start an export job (api.md 3.5) and return its id, which is noted in the ledger as ours.
 
         Not repeated after Broken: the job may have started, and a second one would take one more of the four slots.
         """
-        body = {"dataTypeName": data_type, "outputFormat": _JSON_STREAM, **_bounds(window)}
-        if only_fields:
-            body["onlyFields"] = ",".join(only_fields)  # one text here, unlike data.json
-        what = f"start of an export job for {data_type} {window}"
+        asked = Selection(data_type, window, only_fields, omit_fields, campaign_id)
+        what, body = f"start of an export job for {asked}", asked.as_body()
         question = self._question("POST", "/api/export/start", None, what=what, body=body)
 
         def read(response: requests.Response, started: float) -> int:
@@ -191,10 +202,41 @@ class Iterable:
 
         return self._ask(question, read)[0]
 
+    def export_page(self, job_id: int, start_after: str | None = None) -> JobPage:
+        """The state of an export job, and the first of its files, or the first after the one named."""
+        return self._export_page(job_id, start_after, _Effort())
+
+    def fetch_job(self, job_id: int, folder: Path, parallel: int = 4) -> JobFiles:
+        """Fetch all files of a completed export job into `folder`, each proved whole like an export, or none of them.
+
+        The folder is made if need be; nothing else should lie in it. Raises Truncated, beside the others, if the job
+        gave up at 100 GB; Refused unless it is completed.
+        """
+        effort = _Effort()
+        fetch = JobFetch(
+            job_id,
+            folder,
+            lambda after: self._export_page(job_id, after, effort),
+            self._patience,
+            self._log,
+            self._session.trust_env,
+        )
+        fetched = fetch.run(parallel)
+        return replace(fetched, requests=fetched.requests + effort.requests, waited=effort.waited)
+
     def cancel_export(self, job_id: int) -> None:
         """Cancel an export job that was started from here. Refused, without asking, for anybody else's."""
         question = self._question("DELETE", f"/api/export/{job_id}", None, job_id=job_id)
         self._ask(question, lambda response, started: self._small_body(response, question, started))
+
+    def _export_page(self, job_id: int, start_after: str | None, effort: _Effort) -> JobPage:
+        params = {"startAfter": start_after} if start_after else {}
+        question = self._question("GET", f"/api/export/{job_id}/files", params)
+
+        def read(response: requests.Response, started: float) -> JobPage:
+            return page_of(job_id, self._parse(question, self._small_body(response, question, started)))
+
+        return self._ask(question, read, effort)[0]
 
     def _question(
         self,
@@ -212,9 +254,11 @@ class Iterable:
         limits = [LIMITS[limit]] if limit else limits_of(method, path)
         return _Question(what or shown(method, path, params), method, path, params or {}, limits, body, accept)
 
-    def _ask(self, question: _Question, read: Callable[[requests.Response, float], T]) -> tuple[T, _Effort]:
+    def _ask(
+        self, question: _Question, read: Callable[[requests.Response, float], T], effort: _Effort | None = None
+    ) -> tuple[T, _Effort]:
         """Ask until `read` accepts an answer or patience ends. `read` gets the answer and the time of asking."""
-        effort = _Effort()
+        effort = effort or _Effort()
         repeatable = question.method != "POST"
         tries = retrying(self._patience, self._log, repeatable)
         return tries(self._ask_once, question, read, effort), effort
@@ -224,12 +268,13 @@ class Iterable:
         try:
             with ExitStack() as turns:
                 for limit in question.limits:
-                    free = self._relaxed and limit.name == "export"
+                    free = self._relaxed and limit.name.startswith("export")
                     scope = scope_of(limit, self._key)
-                    effort.waited += turns.enter_context(self._ledger.turn(limit.name, scope, self._log, free))
+                    turn = self._ledger.turn(limit.name, scope, self._log, free, self._priority)
+                    effort.waited += turns.enter_context(turn)
                 effort.requests += 1
                 effort.started_at, started = datetime.now(UTC), time.monotonic()
-                response = self._send(question, prepared)
+                response = send(self._session, prepared, question.what, self._patience)
             with closing(response):
                 effort.server_date = parse_http_date(response.headers.get("Date"))
                 if response.status_code not in (200, 201, 202, 204):
@@ -255,28 +300,6 @@ class Iterable:
                 f"{question.what[:200]}: the address is longer than {_LONGEST_URL:,} characters: ask for less at once"
             )
         return prepared
-
-    def _send(self, question: _Question, prepared: requests.PreparedRequest) -> requests.Response:
-        patience, url = self._patience, prepared.url or ""
-        settings = self._session.merge_environment_settings(url, {}, True, None, None)
-        try:
-            # the adapter itself knows no redirects: a session would carry the key to wherever one points (faults.md M4)
-            adapter = self._session.get_adapter(url)
-            return adapter.send(
-                prepared,
-                stream=True,
-                timeout=(patience.connect, patience.first_byte),
-                verify=settings["verify"] or True,
-                proxies=settings["proxies"],
-            )
-        except (requests.RequestException, OSError) as error:
-            proxy = select_proxy(url, get_environ_proxies(url)) if self._session.trust_env else None
-            through = f" through the proxy {host_of(proxy)}" if proxy else ""
-            failure = (
-                f"{question.what}: network failure on the way to {host_of(self.base_url)}{through}: {cause_of(error)}"
-            )
-        # raised out here, so that the original, which holds the request and its headers, is not chained to it
-        raise Broken(failure)
 
     def _error(self, question: _Question, response: requests.Response) -> IterableError:
         status = response.status_code
@@ -309,8 +332,3 @@ class Iterable:
         if not isinstance(answer, dict):
             raise Broken(f"{question.what}: the answer is not a JSON object ({len(body):,} bytes)")
         return answer
-
-
-def _bounds(window: Window) -> dict[str, str]:
-    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
-    return {"startDateTime": start.strftime(_MOMENT), "endDateTime": end.strftime(_MOMENT)}

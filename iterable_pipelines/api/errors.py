@@ -36,5 +36,5 @@ class TooLarge(TooMuch):
     """The answer outgrew what is accepted. Only asking for less helps, so it is not asked for again as it was."""
 
 
-class Truncated(Broken):
-    """An export job's answer outgrew what Iterable gives for one (api.md 3.5). Only a shorter window helps."""
+class Truncated(TooLarge):
+    """An export job that gave up at 100 GB. Nothing of it is kept; only shorter windows bring what it would hold."""

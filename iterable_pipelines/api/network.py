@@ -1,10 +1,37 @@
-"""Network failures in plain words: requests' own texts carry whole addresses, with whoever is named in them."""
+"""One request on its way, and its failures in plain words: requests' own texts carry whole addresses and persons."""
 
 import socket
 import ssl
 from urllib.parse import urlsplit
 
 import requests
+from requests.utils import get_environ_proxies, select_proxy
+
+from iterable_pipelines.api.errors import Broken
+from iterable_pipelines.api.patience import Patience
+
+
+def send(
+    session: requests.Session, prepared: requests.PreparedRequest, what: str, patience: Patience
+) -> requests.Response:
+    """Send one request and return the answer's beginning, whatever its status. Raises Broken if none comes in time."""
+    url = prepared.url or ""
+    settings = session.merge_environment_settings(url, {}, True, None, None)
+    try:
+        # the adapter itself knows no redirects: a session would carry the key to wherever one points (faults.md M4)
+        return session.get_adapter(url).send(
+            prepared,
+            stream=True,
+            timeout=(patience.connect, patience.first_byte),
+            verify=settings["verify"] or True,
+            proxies=settings["proxies"],
+        )
+    except (requests.RequestException, OSError) as error:
+        proxy = select_proxy(url, get_environ_proxies(url)) if session.trust_env else None
+        through = f" through the proxy {host_of(proxy)}" if proxy else ""
+        failure = f"{what}: network failure on the way to {host_of(url)}{through}: {cause_of(error)}"
+    # raised out here, so that the original, which holds the request and its headers, is not chained to it
+    raise Broken(failure)
 
 
 def host_of(url: str) -> str:

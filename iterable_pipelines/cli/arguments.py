@@ -45,6 +45,15 @@ To = Annotated[
     datetime,
     typer.Option("--to", parser=hour_named, metavar="HOUR", help="End, such as 2026-11-02T00 (UTC); not included."),
 ]
+# both or neither: `span_of` sees to it
+FromIfAny = Annotated[
+    datetime | None,
+    typer.Option("--from", parser=hour_named, metavar="HOUR", help="First hour, such as 2026-11-01T00 (UTC)."),
+]
+ToIfAny = Annotated[
+    datetime | None,
+    typer.Option("--to", parser=hour_named, metavar="HOUR", help="End, such as 2026-11-02T00 (UTC); not included."),
+]
 Streams = Annotated[
     list[str] | None,
     typer.Option("--stream", parser=_stream, metavar="STREAM", help="One stream only; may be given several times."),
@@ -62,6 +71,16 @@ def window_of(start: datetime, end: datetime) -> Window:
             f"--to {hour_key(end)} lies in the future: the latest end there is now is {hour_key(hour_of(now()))} (UTC)"
         )
     return Window(start, end)
+
+
+def span_of(start: datetime | None, end: datetime | None) -> Window | None:
+    """The hours of a command that works on all of them unless told otherwise. Raises BadParameter for one end only."""
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        missing, given = ("--from", "--to") if start is None else ("--to", "--from")
+        raise typer.BadParameter(f"{given} needs {missing}: a span of hours has two ends")
+    return window_of(start, end)
 
 
 def chosen_streams(settings: Settings, names: list[str] | None) -> list[str]:

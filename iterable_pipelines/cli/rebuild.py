@@ -1,73 +1,115 @@
 """`rebuild`: streams and profiles from the landing files alone, with the network off."""
 
-from iterable_pipelines.cli.completeness import completeness, loads_of
-from iterable_pipelines.cli.console import CannotGoOn, plain, progress, say
-from iterable_pipelines.data_types import STREAMS
-from iterable_pipelines.hours import HOUR, contiguous
+from typing import Annotated
+
+import typer
+
+from iterable_pipelines.cli.arguments import FromIfAny, Streams, ToIfAny, chosen_streams, span_of
+from iterable_pipelines.cli.completeness import lacking
+from iterable_pipelines.cli.console import CannotGoOn, out, plain, progress, say, table
+from iterable_pipelines.data_types import USERS
+from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import run_models
 from iterable_pipelines.settings import Settings, load_settings
-from iterable_pipelines.streams import Warehouse, load_hours
+from iterable_pipelines.streams import Content, Warehouse, content_of, replay, tables_of
+from iterable_pipelines.streams.completeness import NOT_LOADED
 
-_HOURS_AT_ONCE = 168
 
+def rebuild(
+    start: FromIfAny = None,
+    end: ToIfAny = None,
+    stream: Streams = None,
+    hash_only: Annotated[
+        bool, typer.Option("--hash-only", help="Rebuild nothing; print rows and content hash of each table.")
+    ] = False,
+) -> None:
+    """Load landed hours again and build the profiles; hashes prove what changed. Iterable is not asked for anything.
 
-def rebuild() -> None:
-    """Load every landed hour again and build the profiles anew. Iterable is not asked for anything."""
+    Without hours it is all of them, and the profiles from scratch if it is all streams, too. Users are made anew as a
+    whole only. What others read is replaced when all is done.
+    """
     settings = load_settings()
+    names, window = chosen_streams(settings, stream), span_of(start, end)
+    warehouse = Warehouse.of(settings, log=lambda text: None)
+    if hash_only:
+        if window:
+            raise typer.BadParameter("--hash-only is of whole tables: leave --from and --to out")
+        _print_hashes(_contents(warehouse, names))
+        return
+    if window and USERS in names:
+        if stream and USERS in stream:
+            raise typer.BadParameter(f"{USERS} is merged over all hours: rebuild it without --from and --to")
+        names.remove(USERS)
     manifest = Manifest(settings.landing_dir)
-    landed = {
-        stream.name: sorted(
-            {hour for name in settings.enabled_data_types(stream.name) for hour in manifest.current(name)}
-        )
-        for stream in STREAMS
-    }
+    landed = {name: _landed(settings, manifest, name, window) for name in names}
     if not any(landed.values()):
+        span = f" from {hour_key(window.start)} to {hour_key(window.end)}" if window else ""
         raise CannotGoOn(
-            f"Nothing has landed in {settings.landing_dir} yet: nothing to rebuild from. Nothing was changed.\n"
+            f"Nothing has landed in {settings.landing_dir}{span} yet: nothing to rebuild from. Nothing was changed.\n"
             "Next: iterable-pipelines backfill --from … --to …"
         )
-    rows = rebuild_streams(settings, manifest, landed)
-    loads = loads_of(settings)
-    behind = [
-        line
-        for name, hours in landed.items()
-        for line in completeness(settings, manifest, loads, name, hours).lines()
-        if "not loaded" in line
-    ]
+    before = _contents(warehouse, names)
+    rows = _rebuild(settings, manifest, warehouse, names, window, everything=window is None and not stream)
+    after = _contents(warehouse, names)
+    hours = [hour for those in landed.values() for hour in those]
+    behind = lacking(settings, manifest, names, Window(min(hours), max(hours) + HOUR), [NOT_LOADED])
     if behind:
         raise CannotGoOn("Not all that has landed was loaded:\n" + "\n".join(behind) + "\nNext: run it again")
+    _print_comparison(before, after)
+    if window and not stream and settings.enabled_data_types(USERS):
+        say(f"{USERS} is merged over all hours, and was left as it is: rebuild --stream {USERS}")
     say(f"Rebuilt from landing: {rows:,} rows, and the profiles.")
 
 
-def rebuild_streams(settings: Settings, manifest: Manifest, landed: dict) -> int:  # type: ignore[type-arg]
-    """Empty the stream tables, load all landed hours, build the profiles from scratch. Returns the rows loaded."""
-    warehouse = Warehouse.of(settings, log=lambda text: None)
+def _landed(settings: Settings, manifest: Manifest, stream: str, window: Window | None) -> list:  # type: ignore[type-arg]
+    hours = {hour for name in settings.enabled_data_types(stream) for hour in manifest.current(name)}
+    return sorted(hour for hour in hours if window is None or window.start <= hour < window.end)
+
+
+def _contents(warehouse: Warehouse, streams: list[str]) -> dict[str, Content]:
     warehouse.prepare()
-    spans = [
-        (name, window.hours()[at : at + _HOURS_AT_ONCE])
-        for name, hours in landed.items()
-        for window in contiguous(hours)
-        for at in range(0, int((window.end - window.start) / HOUR), _HOURS_AT_ONCE)
-    ]
+    return content_of(warehouse, tables_of(streams))
+
+
+def _rebuild(
+    settings: Settings,
+    manifest: Manifest,
+    warehouse: Warehouse,
+    names: list[str],
+    window: Window | None,
+    everything: bool,
+) -> int:
     rows = 0
     with progress() as shown:
-        bar = shown.add_task("", total=len(spans) + 1)
+        bar = shown.add_task("", total=len(names) + 1)
 
         def said(text: str) -> None:
             shown.update(bar, description=plain(text))
 
         warehouse.log = said
-        with warehouse.transaction() as con:
-            # a crash from here on is mended by running this again: the files are not touched
-            for stream in STREAMS:
-                con.execute(f"delete from streams.{stream.name} where _source = 'export'")
-            con.execute("delete from streams.loads")
-        for name, hours in spans:
-            rows += load_hours(warehouse, manifest, settings, name, hours, "rebuild", log=said).rows
+        for name in names:
+            rows += replay(warehouse, manifest, settings, name, window, log=said)
             shown.advance(bar)
         said("profiles …")
-        run_models(settings, warehouse, full_refresh=True, log=said)
+        run_models(settings, warehouse, full_refresh=everything, log=said)
         warehouse.publish()
         shown.advance(bar)
     return rows
+
+
+def _print_hashes(found: dict[str, Content]) -> None:
+    shown = table("", "table", "rows", "content", numbers=("rows",))
+    for name, content in found.items():
+        shown.add_row(name, f"{content.rows:,}", content.hash)
+    out().print(shown)
+
+
+def _print_comparison(before: dict[str, Content], after: dict[str, Content]) -> None:
+    shown = table("", "table", "rows", "content before", "content after", "equal", numbers=("rows",))
+    for name, content in after.items():
+        equal = "yes" if content == before[name] else "no"
+        shown.add_row(name, f"{content.rows:,}", before[name].hash, content.hash, equal)
+    out().print(shown)
+    if before != after:
+        say("Where they are not equal, the table held something else than what has landed. It does not any more.")

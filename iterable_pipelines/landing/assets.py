@@ -12,6 +12,7 @@ from iterable_pipelines.failures import explained
 from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.landing.fetch import LandingFailed, land_hours
+from iterable_pipelines.landing.late_picture import how_late
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.landing.plan import Door, plan_of
@@ -111,7 +112,8 @@ def _landing_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
             return
         for key, count in _rows_by_hour(manifest, data_types, hours).items():
             context.add_asset_metadata({"dagster/partition_row_count": count}, partition_key=key)
-        yield dg.MaterializeResult(metadata=_metadata(landed))
+        late = dg.MetadataValue.md(how_late(manifest, project, data_types))
+        yield dg.MaterializeResult(metadata=_metadata(landed) | {"how_late": late})
 
     return landing
 

@@ -21,6 +21,7 @@ CORE = {
     "campaign_id": "$.campaignId",
 }
 _LARGEST_RECORD = 64 * 1024 * 1024
+_FILES_AT_ONCE = 500
 # DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: what may hold them is looked at again
 _LOOSE = ("NaN", "Inf", ",}", ",]")
 # a CASE, because both sides of an AND are evaluated for every row, and the pattern costs as much as all the rest
@@ -135,11 +136,10 @@ def _cut(
     inside = f"own_time >= timestamp '{first}' and own_time < timestamp '{end}'"
     names = ", ".join(CORE)
     opening = f"timestamp '{hour_of(window.start).replace(tzinfo=None)}'"
-    cuts: list[Cut] = []
     hours = window.hours()
     if len(hours) == 1:
         write = _writer(con, folder, f"({lines})")
-        return [write(hours[0], f"select {names}, record, {inside} as inside from source")]
+        return _proved(con, {hours[0]: write(hours[0], f"select {names}, record, {inside} as inside from source")})
     con.execute(
         "create or replace temp table cut as select * replace (case when coalesce("
         f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end "
@@ -148,32 +148,49 @@ def _cut(
     )
     filled = {hour for (hour,) in con.execute("select distinct own_time from cut").fetchall()}
     write = _writer(con, folder, "cut")
+    files: dict[datetime, Path | None] = {}
     for hour in hours:
-        if hour.replace(tzinfo=None) not in filled:
-            cuts.append(Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None))
-            continue
         where = f"own_time = timestamp '{hour.replace(tzinfo=None)}'"
-        cuts.append(write(hour, f"select {names}, record, inside from source where {where}"))
-    return cuts
+        there = hour.replace(tzinfo=None) in filled
+        files[hour] = write(hour, f"select {names}, record, inside from source where {where}") if there else None
+    return _proved(con, files)
 
 
-def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callable[[datetime, str], Cut]:
-    def write(hour: datetime, select: str) -> Cut:
+def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callable[[datetime, str], Path]:
+    def write(hour: datetime, select: str) -> Path:
         file = folder / f"{hour_key(hour)}.parquet"
         con.execute(
             f"copy ({select.replace('from source', f'from {source}')}) to '{file}' "
             "(format parquet, compression zstd, compression_level 1, row_group_size 20480)"
         )
-        rows, inside, digest, suspects = con.execute(
-            f"select count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, count_if({_SUSPECT}) "
-            f"from '{file}'"
-        ).fetchone() or (0, 0, "0", 0)
+        return file
+
+    return write
+
+
+def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None]) -> list[Cut]:
+    """What the written files hold, counted from themselves, once they are durable."""
+    written = [str(file) for file in files.values() if file]
+    found: dict[str, tuple[int, int, str, int]] = {}
+    for batch in (written[at : at + _FILES_AT_ONCE] for at in range(0, len(written), _FILES_AT_ONCE)):
+        rows = con.execute(
+            "select filename, count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, "
+            f"count_if({_SUSPECT}) from read_parquet(?, filename = true) group by filename",
+            [batch],
+        ).fetchall()
+        found |= {name: (count, inside, digest, suspects) for name, count, inside, digest, suspects in rows}
+    cuts = []
+    for hour, file in files.items():
+        if file is None:
+            cuts.append(Cut(hour, None, 0, 0, 0, EMPTY_DIGEST, None))
+            continue
+        # a file without a row is a group of none
+        count, inside, digest, suspects = found.get(str(file), (0, 0, "0", 0))
         if suspects and not _all_strict(con, file):
             raise _NotStrict
         sync(file)
-        return Cut(hour, file, rows, rows - inside, file.stat().st_size, f"{rows}:{digest}", _sha256(file))
-
-    return write
+        cuts.append(Cut(hour, file, count, count - inside, file.stat().st_size, f"{count}:{digest}", _sha256(file)))
+    return cuts
 
 
 _NotStrict = duckdb.InvalidInputException("a record is not a JSON object, or holds what only a lenient reader takes")

@@ -42,6 +42,7 @@ create table if not exists exports (
     asked_by text not null,
     asked_at real not null,
     started_at real,
+    ready_at real,
     look_at real not null default 0,
     claimed_until real not null default 0,
     note text,
@@ -108,6 +109,15 @@ class Exports:
     def pending(self, ids: Iterable[int]) -> list[Export]:
         """Those of these jobs that Iterable has not finished yet."""
         return [each for each in self.of(ids) if each.state in ("planned", "started")]
+
+    def minutes_each(self) -> float | None:
+        """How long the newest twenty jobs took on average, from their start to when we saw them ready."""
+        with self._manifest.connection() as con:
+            (seconds,) = con.execute(
+                "select avg(ready_at - started_at) from (select * from exports where ready_at > started_at "
+                "order by id desc limit 20)"
+            ).fetchone()
+        return None if seconds is None else float(seconds) / 60
 
     def failed(self, data_type: str, asked_by: str) -> list[Export]:
         """The jobs that a run asked for, of which nothing will come, and which nobody was told of yet."""
@@ -181,7 +191,7 @@ class Exports:
             self.halve(export)
         elif page.state == "completed":
             log(f"export job {page.job_id} of {export.data_type} {export.window} is ready")
-            self._set(export, state="ready")
+            self._set(export, state="ready", ready_at=self._clock())
         elif page.state in ("failed", "cancelled", "cancelling"):
             log(f"export job {page.job_id} of {export.data_type} {export.window} {page.state}")
             self.again(export, f"export job {page.job_id} {page.state}")

@@ -12,7 +12,7 @@ from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, now
 from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
 from iterable_pipelines.landing.exports import Export, Exports
 from iterable_pipelines.landing.keep import keep_parts
-from iterable_pipelines.landing.lateness import settle_delay
+from iterable_pipelines.landing.lateness import learn, settle_delay
 from iterable_pipelines.landing.manifest import Fetch, Manifest
 from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.landing.plan import LONGEST_EXPORT, Door, Seen, asks_for, by_job, hours_due
@@ -87,6 +87,7 @@ def land_hours(
                 # a wrong key is wrong for all: asking on earns 429s for everybody (api.md 1.5)
                 raise LandingFailed(stream, wanted, causes, landed) from cause
             break
+    learn(manifest, sorted({each.data_type for each in landed.parts}))
     if causes:
         raise LandingFailed(stream, wanted, causes, landed)
     if landed.waiting:

@@ -1,9 +1,10 @@
 """Where cut files come to stay: beside the manifest, named after what is in them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from iterable_pipelines.hours import Window, hour_key
 from iterable_pipelines.landing.cut import Cut, sync
+from iterable_pipelines.landing.lateness import settle_delay
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.settings import Settings
@@ -20,7 +21,7 @@ def keep_parts(
 ) -> list[Part]:
     """Move the files of `cuts` to their place and make them durable. An hour that has not changed keeps its file."""
     before = manifest.current(data_type, [each.hour for each in cuts])
-    settle = timedelta(hours=settings.settle_after_hours)
+    settle = settle_delay(manifest, settings, data_type)
     parts, folders = [], set()
     for each in cuts:
         old = before.get(each.hour)

@@ -11,6 +11,10 @@ from pathlib import Path
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing.passes import Pass
 
+_COLUMNS = (
+    "data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, bytes, digest, "
+    "sha256, path, run_id"
+)
 _SCHEMA = """
 create table if not exists parts (
     id integer primary key autoincrement,
@@ -62,6 +66,16 @@ create table if not exists fetches (
     run_id text not null
 );
 create index if not exists fetches_by_type on fetches (data_type, fetched_at);
+create table if not exists lateness (
+    data_type text not null,
+    from_age integer not null,
+    to_age integer not null,
+    rows integer not null,
+    rows_before integer not null,
+    hours integer not null,
+    primary key (data_type, from_age, to_age)
+);
+create table if not exists settling (data_type text primary key, hours integer not null);
 """
 
 
@@ -182,8 +196,7 @@ class Manifest:
         with self.connection() as con:
             con.execute("begin immediate")
             con.executemany(
-                "insert into parts (data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, "
-                "outside_rows, bytes, digest, sha256, path, run_id) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                f"insert into parts ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
             if fetch:
@@ -221,14 +234,24 @@ class Manifest:
             clause, span = "and hour between ? and ?", (_text(min(wanted)), _text(max(wanted)))
         with self.connection() as con:
             found = con.execute(
-                "select data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, "
-                "bytes, digest, sha256, path, run_id from (select *, row_number() over (partition by hour "
+                f"select {_COLUMNS} from (select *, row_number() over (partition by hour "
                 f"order by fetched_at desc, id desc) as newest from parts where data_type = ? {clause}) "
                 "where newest = 1 order by hour",
                 (data_type, *span),
             ).fetchall()
         parts = (_part(row) for row in found)
         return {each.hour: each for each in parts if wanted is None or each.hour in wanted}
+
+    def superseded(self, data_type: str) -> list[Part]:
+        """Of each file that no hour of a data type counts any more, its last fetch; the oldest first."""
+        current = {each.path for each in self.current(data_type).values()}
+        with self.connection() as con:
+            found = con.execute(
+                f"select {_COLUMNS} from parts where id in (select max(id) from parts where data_type = ? "
+                "and path is not null group by path) order by fetched_at, id",
+                (data_type,),
+            ).fetchall()
+        return [part for row in found if (part := _part(row)).path not in current]
 
     def landed_by(self, run_id: str, data_type: str) -> set[datetime]:
         """The hours of a data type that a run, or the run it retries, has landed already."""

@@ -51,10 +51,14 @@ class Ask:
 
 @dataclass
 class Plan:
-    """What an import comes to: questions still to ask, jobs asked for already, hours due and hours kept by type."""
+    """What an import comes to: questions still to ask, jobs asked for already, hours due and hours kept by type.
+
+    `minutes_per_job` is what earlier jobs took, None before there were any.
+    """
 
     asks: list[Ask] = field(default_factory=list)
     jobs: list[Export] = field(default_factory=list)
+    minutes_per_job: float | None = None
     due: dict[str, int] = field(default_factory=dict)
     kept: dict[str, int] = field(default_factory=dict)
 
@@ -70,7 +74,8 @@ def plan_of(
     only: Door | None = None,
 ) -> Plan:
     """The plan of landing `hours` of a stream, as `land_hours` will follow it. Asks nothing of Iterable."""
-    plan, exports, wanted = Plan(), Exports(manifest), sorted(set(hours))
+    exports, wanted = Exports(manifest), sorted(set(hours))
+    plan = Plan(minutes_per_job=exports.minutes_each())
     for data_type in settings.enabled_data_types(stream):
         due = hours_due(manifest, settings, data_type, sorted({*wanted, *whole}), moment, refetch)
         jobs = exports.live(data_type) if by_job(settings, due, only) else []

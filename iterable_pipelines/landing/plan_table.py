@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from iterable_pipelines.api import LIMITS
 from iterable_pipelines.landing.exports import SLOTS
-from iterable_pipelines.landing.plan import Ask, Door, Plan
+from iterable_pipelines.landing.plan import Door, Plan
 from iterable_pipelines.settings import Settings
 
 # how long Iterable takes for a job is documented nowhere (api.md 3.5): a careful guess until jobs were seen
@@ -23,8 +23,10 @@ class Estimate:
     bytes: int | None
 
 
-def estimate(settings: Settings, asks: Sequence[Ask], started: int = 0) -> Estimate:
-    """The estimate of some questions, and of `started` jobs that are on their way."""
+def estimate(settings: Settings, plans: Sequence[Plan]) -> Estimate:
+    """What some plans take together."""
+    asks = [ask for each in plans for ask in each.asks]
+    started = sum(len(each.jobs) for each in plans)
     requests = sum(each.door is Door.EXPORT for each in asks)
     jobs = sum(each.door is Door.JOB for each in asks) + started
     export = LIMITS["export"]
@@ -33,15 +35,20 @@ def estimate(settings: Settings, asks: Sequence[Ask], started: int = 0) -> Estim
     return Estimate(
         requests,
         jobs,
-        waits + -(-jobs // SLOTS) * _MINUTES_PER_JOB,
+        waits + -(-jobs // SLOTS) * minutes_per_job(plans),
         sum(each.rows or 0 for each in known) if known else None,
         sum(each.bytes or 0 for each in known) if known else None,
     )
 
 
+def minutes_per_job(plans: Sequence[Plan]) -> float:
+    """What earlier jobs took on average, or a guess."""
+    return next((each.minutes_per_job for each in plans if each.minutes_per_job is not None), _MINUTES_PER_JOB)
+
+
 def plan_table(settings: Settings, plan: Plan, stream: str) -> str:
     """The plan of one stream as a few lines of text, for a run's log."""
-    found = estimate(settings, plan.asks, len(plan.jobs))
+    found = estimate(settings, [plan])
     lines = [
         f"plan for {stream}: {sum(plan.due.values()):,} hours of data types to fetch, "
         f"{sum(plan.kept.values()):,} kept; "

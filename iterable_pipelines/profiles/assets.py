@@ -11,12 +11,12 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from iterable_pipelines.automation import when_something_arrived
 from iterable_pipelines.failures import explained
-from iterable_pipelines.heat_map import as_markdown
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
 from iterable_pipelines.profiles.picture import events_per_hour, picture
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.svg import as_markdown
 
 PROFILES = dg.AssetKey(["profiles", "user_profiles"])
 

@@ -157,5 +157,8 @@ BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {
 ZIPPED = {"truncated_gzip", "gzip_bomb"}
 
 WIRES = {"reset", "cut", "cut_at_record", "short", "eof_framed", "drip", "stall", "hang"}
-JOBS = {"job_requeue", "job_fail", "job_truncate", "job_stuck", "job_expire", "job_repeat_page"}
+JOBS = {
+    *("job_requeue", "job_fail", "job_truncate", "job_stuck", "job_expire"),
+    *("job_repeat_page", "job_endless_pages", "job_change_file"),
+}
 KINDS = {*ANSWERS, *BODIES, *WIRES, *JOBS}

@@ -6,13 +6,13 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -43,13 +43,24 @@ class Job:
     restarted: bool = False
     ended: datetime | None = None
     files: list[str] = field(default_factory=list)
+    writing: Future[None] = field(default_factory=Future)
     listed: int = 0
+    turned: int = 0
 
     def visible_files(self) -> list[str]:
         """The files ready to be fetched: half of them while the job runs, all when it is done."""
         if self.state == "completed":
             return self.files
         return self.files[: len(self.files) // 2] if self.state == "running" else []
+
+    def turn(self, after: str) -> str:
+        """Where the list begins when the page behind `after` is asked for: faults lead back to the first page."""
+        self.turned += bool(after)
+        once = self.turned == 1 and self.fault in ("job_repeat_page", "job_change_file")
+        if once and self.fault == "job_change_file":
+            changed = self.folder / self.files[0]
+            changed.write_bytes(changed.read_bytes().swapcase())
+        return "" if once or self.fault == "job_endless_pages" else after
 
 
 class JobBoard:
@@ -61,21 +72,25 @@ class JobBoard:
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-exports-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._lock = threading.Lock()
+        self._writers = ThreadPoolExecutor(SLOTS, "sandbox-export")
 
     def start(self, data_type: str, lines: Iterable[bytes], as_text: bool, fault: str | None) -> Job:
-        """Queue a job; what it will deliver is settled at this moment."""
+        """Queue a job and answer at once, as Iterable does; its files are written meanwhile."""
         with self._lock:
             number = 3562 + len(self.jobs)
             folder = self._folder / str(number)
             folder.mkdir()
             job = Job(number, data_type, fault, folder)
             self.jobs[number] = job
-        for nth, part in enumerate(as_csv(lines) if as_text else self._parts(lines)):
-            name = f"file-{number}-{nth:06d}.{'csv' if as_text else 'json'}"
-            (folder / name).write_bytes(part)
-            job.files.append(name)
+        job.writing = self._writers.submit(self._write, job, lines, as_text)
         self.advance()
         return job
+
+    def _write(self, job: Job, lines: Iterable[bytes], as_text: bool) -> None:
+        for nth, part in enumerate(as_csv(lines) if as_text else self._parts(lines)):
+            name = f"file-{job.id}-{nth:06d}.{'csv' if as_text else 'json'}"
+            (job.folder / name).write_bytes(part)
+            job.files.append(name)
 
     def _parts(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         part = bytearray()
@@ -92,7 +107,7 @@ class JobBoard:
         with self._lock:
             moment = time.monotonic()
             for job in self.jobs.values():
-                if job.state == "running" and moment - job.running_since >= self.seconds:
+                if job.state == "running" and moment - job.running_since >= self.seconds and job.writing.done():
                     self._end(job)
             for job in self.jobs.values():
                 busy = sum(each.state == "running" for each in self.jobs.values())
@@ -103,7 +118,8 @@ class JobBoard:
         if job.fault == "job_requeue" and not job.restarted:
             job.state, job.restarted = "enqueued", True  # an internal restart, progress kept (api.md 3.5)
             return
-        job.state, job.ended = "failed" if job.fault == "job_fail" else "completed", present()
+        failed = job.fault == "job_fail" or job.writing.exception() is not None
+        job.state, job.ended = "failed" if failed else "completed", present()
 
     def signature(self, job: int, name: str, expires: str) -> str:
         """What makes a file's URL valid without a key."""
@@ -127,7 +143,7 @@ def job_routes(board: JobBoard) -> list[Route]:
         campaign = str(asked["campaignId"]) if asked.get("campaignId") else None
         lines = selected(board.world.records(data_type, window, board.world.now()), only, omit, campaign)
         fault = getattr(request.scope.get("state", {}).get("fault"), "kind", None)
-        job = await run_in_threadpool(board.start, data_type, lines, kind == "text/csv", fault)
+        job = board.start(data_type, lines, kind == "text/csv", fault)
         return JSONResponse({"jobId": job.id})
 
     def jobs(request: Request) -> Response:
@@ -140,8 +156,8 @@ def job_routes(board: JobBoard) -> list[Route]:
         job = board.jobs.get(request.path_params["id"])
         if job is None:
             return not_found(f"Export job not found: {request.path_params['id']}")
+        after = job.turn(request.query_params.get("startAfter", ""))
         job.listed += 1
-        after = "" if job.fault == "job_repeat_page" and job.listed == 2 else request.query_params.get("startAfter", "")
         page = [name for name in job.visible_files() if name > after][:FILES_PER_PAGE]
         life = -1 if job.fault == "job_expire" and job.listed == 1 else board.url_seconds
         expires = f"{time.time() + life:.3f}"

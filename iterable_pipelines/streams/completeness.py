@@ -32,8 +32,8 @@ MISSING, QUARANTINED, FILE_GONE, LINES_LOST, NOT_LOADED, SILENT = (
     "landed but not loaded",
     "silent",
 )
-# a type that says nothing is a suspicion; all others mean that something is not there
-SUSPICIONS = (SILENT,)
+# a type that fell silent is a suspicion only: with all others, something is not there
+LACKS = (MISSING, QUARANTINED, FILE_GONE, LINES_LOST, NOT_LOADED)
 # the hourly schedule comes for the newest two hours by itself
 UNTOUCHED = 2 * HOUR
 # damage done by hand is looked for this far back each time, and everywhere once a day
@@ -86,13 +86,12 @@ class Trouble:
         """The command that mends it."""
         if self.kind == QUARANTINED:
             return f"iterable-pipelines accept {self.data_types[0]} {hour_key(self.hour)}"
-        backfill = (
-            f"iterable-pipelines backfill --from {hour_key(self.hour)} --to {hour_key(self.hour + HOUR)} "
-            f"--stream {self.stream}"
-        )
+        only = f"--stream {self.stream}"
+        span = f"--from {hour_key(self.hour)} --to {hour_key(self.hour + HOUR)} {only}"
         if self.kind == NOT_LOADED:
-            return f"materialize streams/{self.stream} for this hour, or {backfill}"
-        return backfill if self.kind == MISSING else f"{backfill} --refetch"
+            # users are merged over all hours, and made anew as a whole
+            return f"iterable-pipelines rebuild {only if self.stream == USERS else span}"
+        return f"iterable-pipelines backfill {span}{'' if self.kind == MISSING else ' --refetch'}"
 
 
 def refresh(
@@ -132,7 +131,7 @@ def refresh(
 
 def progress(con: duckdb.DuckDBPyConnection) -> list[Progress]:
     """How far each stream is, as of the last refresh."""
-    lacks = f"trouble is not null and trouble not in {_texts(SUSPICIONS)}"
+    lacks = f"trouble is not null and trouble <> '{SILENT}'"
     worst = f"list_position({['quarantined', *STATES[:-1]]}, state)"
     con.execute(
         f"create or replace temp table stream_hours as select stream, hour, bool_or({lacks}) as lacking, "
@@ -164,8 +163,9 @@ def troubles(
     first, last = (_naive(window.start), _naive(window.end - HOUR)) if window else (None, None)
     found = con.execute(
         "select stream, hour, trouble, list(data_type order by data_type) from streams.completeness "
-        "where trouble is not null and ($1 is null or hour between $1 and $2) and (len($3) = 0 or list_contains($3, stream)) "
-        "and (len($4) = 0 or list_contains($4, trouble)) group by all order by hour, stream, trouble",
+        "where trouble is not null and ($1 is null or hour between $1 and $2) "
+        "and (len($3) = 0 or list_contains($3, stream)) and (len($4) = 0 or list_contains($4, trouble)) "
+        "group by all order by hour, stream, trouble",
         [first, last, list(streams), list(kinds)],
     ).fetchall()
     return [Trouble(stream, hour.replace(tzinfo=UTC), kind, tuple(names)) for stream, hour, kind, names in found]
@@ -317,10 +317,6 @@ def _stretch(first: datetime, newest: datetime | None, hole: datetime | None) ->
         return None
     start = first if hole is None else hole + HOUR
     return Window(start.replace(tzinfo=UTC), newest.replace(tzinfo=UTC) + HOUR)
-
-
-def _texts(values: Iterable[str]) -> str:
-    return "(" + ", ".join(f"'{each}'" for each in values) + ")"
 
 
 def _naive(moment: datetime) -> datetime:

@@ -7,10 +7,11 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.data_types import DATA_TYPES
-from iterable_pipelines.heat_map import as_markdown, heat_map
+from iterable_pipelines.heat_map import heat_map
 from iterable_pipelines.hours import HOUR, hour_key
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.completeness import SILENT, STATES, UNTOUCHED, Progress, Trouble, progress, troubles
+from iterable_pipelines.svg import as_markdown
 
 _HOURS = 72
 _COLOURS = {"fresh": "#a9d8a0", "settled": "#57ad5e", "audited": "#1f7a3d", "missing": "#dcdce4"}
@@ -20,11 +21,12 @@ _LEGEND = "light to dark green: fresh, settled, audited · grey: not landed · o
 
 @dataclass(frozen=True)
 class Page:
-    """The page as a table in markdown and a picture, and the numbers of each stream behind it."""
+    """The page as a table in markdown and a picture, and the numbers behind it: of each stream, its first trouble."""
 
     table: str
     picture: str
     streams: list[Progress]
+    first: dict[str, Trouble]
 
     @property
     def markdown(self) -> str:
@@ -48,7 +50,7 @@ def page_of(con: duckdb.DuckDBPyConnection, moment: datetime) -> Page:
         since, up_to = spelled_stretch(each)
         states = " | ".join(f"{each.states[state]:,}" for state in STATES)
         lines.append(f"| {each.stream} | {since} | {up_to} | {states} | {first.get(each.stream, '')} |")
-    return Page("\n".join(lines), _picture(con), streams)
+    return Page("\n".join(lines), _picture(con), streams, first)
 
 
 def spelled_stretch(found: Progress) -> tuple[str, str]:

@@ -45,9 +45,12 @@ def load_hours(
     hours: Iterable[datetime],
     run_id: str,
     *,
+    again: bool = False,
     log: Callable[[str], None] = print,
 ) -> Loaded:
     """Bring the landed parts of `hours` into the stream's table; parts that are there already are left alone.
+
+    With `again` they are loaded all the same.
 
     Events replace their hour, users merge by identity. Raises StaleWriter, WarehouseFailed, or FileNotFoundError when
     a landing file is gone. What has not landed is named in the result, not guessed.
@@ -60,7 +63,7 @@ def load_hours(
         landed = manifest.current(data_type, wanted)
         loaded.not_landed += [f"{data_type} {hour_key(hour)}" for hour in wanted if hour not in landed]
         parts += landed.values()
-    changed = _changed(warehouse, stream, parts)
+    changed = parts if again else _changed(warehouse, stream, parts)
     loaded.unchanged = len(parts) - len(changed)
     for batch in _batches(changed):
         _load(warehouse, settings, STREAM[stream], batch, run_id, token)
@@ -106,30 +109,34 @@ def _batches(parts: list[Part]) -> Iterator[list[Part]]:
         yield batch
 
 
-def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int) -> None:
-    files = [settings.landing_dir / part.path for part in batch if part.path]
-    _check_files(files)
+def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, run_id: str) -> int:
+    """Empty the table of users and merge every file of them that ever landed, in one transaction; returns the rows.
+
+    The newest fetch of an hour lacks those who were updated since, or deleted: merging is over all versions there are.
+    """
+    token = manifest.next_token()
+    current = list(manifest.current("user").values())
+    _check_files(settings, current)
+    superseded = [part for part in manifest.superseded("user") if (settings.landing_dir / str(part.path)).exists()]
     with warehouse.transaction() as con:
-        con.execute(
-            "create or replace temp table batch (data_type VARCHAR, hour TIMESTAMP, digest VARCHAR, rows BIGINT, "
-            "late_rows BIGINT, fetched_at TIMESTAMP, path VARCHAR)"
-        )
-        con.executemany(
-            "insert into batch values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    part.data_type,
-                    naive(part.hour),
-                    part.digest,
-                    part.rows,
-                    part.late_rows,
-                    naive(part.fetched_at),
-                    str(settings.landing_dir / part.path) if part.path else None,
-                )
-                for part in batch
-            ],
-        )
-        _refuse_stale(con, stream, token)
+        load_id = _next_load_id(con)
+        con.execute(f"delete from streams.{USERS} where _source = 'export'")
+        for batch in _batches([*superseded, *current]):
+            merge_users(con, settings, _stage(con, settings, batch), load_id)
+        _stage(con, settings, current)
+        _refuse_stale(con, USERS, token)
+        con.execute("delete from streams.loads where stream = ?", [USERS])
+        _log_loads(con, USERS, load_id, run_id, token)
+        crashpoint("before_commit")
+        found = con.execute(f"select count(*) from streams.{USERS}").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int) -> None:
+    _check_files(settings, batch)
+    with warehouse.transaction() as con:
+        files = _stage(con, settings, batch)
+        _refuse_stale(con, stream.name, token)
         load_id = _next_load_id(con)
         if stream.name == USERS:
             merge_users(con, settings, files, load_id)
@@ -138,12 +145,38 @@ def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[
         con.execute(
             "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
         )
-        con.execute(
-            "insert into streams.loads select ?, ?, data_type, hour, digest, rows, late_rows, "
-            "now() at time zone 'UTC', ?, ? from batch",
-            [load_id, stream.name, run_id, token],
-        )
+        _log_loads(con, stream.name, load_id, run_id, token)
         crashpoint("before_commit")
+
+
+def _stage(con: duckdb.DuckDBPyConnection, settings: Settings, batch: list[Part]) -> list[Path]:
+    # the parts of a batch as a temporary table, and their files
+    con.execute(
+        "create or replace temp table batch (data_type VARCHAR, hour TIMESTAMP, digest VARCHAR, rows BIGINT, "
+        "late_rows BIGINT, fetched_at TIMESTAMP, path VARCHAR)"
+    )
+    files = [settings.landing_dir / part.path if part.path else None for part in batch]
+    con.execute(
+        "insert into batch select " + ", ".join(f"unnest(${n})" for n in range(1, 8)),
+        [
+            [part.data_type for part in batch],
+            [naive(part.hour) for part in batch],
+            [part.digest for part in batch],
+            [part.rows for part in batch],
+            [part.late_rows for part in batch],
+            [naive(part.fetched_at) for part in batch],
+            [str(file) if file else None for file in files],
+        ],
+    )
+    return [file for file in files if file]
+
+
+def _log_loads(con: duckdb.DuckDBPyConnection, stream: str, load_id: int, run_id: str, token: int) -> None:
+    con.execute(
+        "insert into streams.loads select ?, ?, data_type, hour, digest, rows, late_rows, "
+        "now() at time zone 'UTC', ?, ? from batch",
+        [load_id, stream, run_id, token],
+    )
 
 
 def _replace_events(
@@ -178,20 +211,20 @@ def _replace_events(
     # twins, because grouping millions of texts takes memory
     con.execute(
         f"update {table} set event_id = md5(event_id || '#' || twins.ordinal) from (select rowid as twin, "
-        f"row_number() over (partition by data_type, _hour, event_id order by rowid) as ordinal from {table} "
-        f"where _load_id = {load_id} and hash(event_id) in (select hash(event_id) from {table} "
+        "row_number() over (partition by data_type, _hour, event_id order by record::varchar) as ordinal "
+        f"from {table} where _load_id = {load_id} and hash(event_id) in (select hash(event_id) from {table} "
         f"where _load_id = {load_id} group by hash(event_id) having count(*) > 1)) as twins "
         f"where {table}.rowid = twins.twin and twins.ordinal > 1"
     )
 
 
-def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: Stream, token: int) -> None:
+def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: str, token: int) -> None:
     newer = con.execute(
         "select min(loads.hour) from streams.loads join batch using (data_type, hour) where loads.token > ?", [token]
     ).fetchone()
     if newer and newer[0]:
         raise StaleWriter(
-            f"streams/{stream.name}, hour {newer[0]:%Y-%m-%dT%H}: a newer run has loaded it while this one was away. "
+            f"streams/{stream}, hour {newer[0]:%Y-%m-%dT%H}: a newer run has loaded it while this one was away. "
             "Stored data is safe; there is nothing to do"
         )
 
@@ -201,8 +234,8 @@ def _next_load_id(con: duckdb.DuckDBPyConnection) -> int:
     return int(found[0]) if found else 0
 
 
-def _check_files(files: list[Path]) -> None:
-    gone = [file for file in files if not file.exists()]
+def _check_files(settings: Settings, parts: list[Part]) -> None:
+    gone = [file for part in parts if part.path and not (file := settings.landing_dir / part.path).exists()]
     if gone:
         raise FileNotFoundError(
             f"{len(gone)} landing file(s) of the manifest are gone, the first is {gone[0]}. Stored data is safe. "

@@ -11,6 +11,7 @@ from iterable_pipelines.cli.completeness import spelled
 from iterable_pipelines.data_types import DATA_TYPE, STREAM
 from iterable_pipelines.hours import HOUR, Window, hour_of, now, parse_hour
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.manifest import Fetch
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.landing_by_hand import land
@@ -49,21 +50,36 @@ def test_plan_counts_what_is_missing(
 ) -> None:
     # rcsSend lacks hours 2 to 4 and 6, rcsSendSkip lacks all
     for at in (0, 1, 5):
-        land(project, manifest, "rcsSend", START + at * HOUR, [], minutes_after=600)
+        land(project, manifest, "rcsSend", START + at * HOUR, [], minutes_after=8 * 24 * 60)
     # fetched before it could settle: asked for once more
     land(project, manifest, "rcsSend", START + 6 * HOUR, [], minutes_after=5)
     code, text = answer("plan", "--from", "2026-11-01T00", "--to", "2026-11-01T07", "--stream", RCS)
     assert code == 0
-    assert row(text, RCS) == [RCS, "2", "7", "3", "0.8"]
-    assert row(text, "all")[3:] == ["3", "0.8"]
+    # types, hours to fetch, hours kept, requests, jobs, minutes, rows and MB unknown
+    assert row(text, RCS) == [RCS, "2", "11", "3", "3", "0", "0.8", "?", "?"]
+    assert row(text, "all")[4:] == ["3", "0", "0.8", "?", "?"]
 
 
-def test_plan_of_months_counts_runs_of_a_week(project: Settings, answer: Callable[..., tuple[int, str]]) -> None:
-    code, text = answer("plan", "--from", "2026-08-01", "--to", "2026-11-01")
+def test_plan_of_months_counts_jobs_of_a_quarter(project: Settings, answer: Callable[..., tuple[int, str]]) -> None:
+    code, text = answer("plan", "--from", "2026-05-01", "--to", "2026-11-01", "--windows")
     assert code == 0
-    weeks = 14
-    total = weeks * len(DATA_TYPE)
-    assert row(text, "all")[3:] == [f"{total}", f"{total / 4:.1f}"]
+    # 184 days are two quarters, 92 days each
+    assert row(text, "all")[4:6] == ["0", f"{2 * len(DATA_TYPE)}"]
+    windows = [line for line in text.splitlines() if line.startswith("emailSend [")]
+    assert windows == [
+        "emailSend [2026-05-01 00:00:00, 2026-08-01 00:00:00) UTC by job",
+        "emailSend [2026-08-01 00:00:00, 2026-11-01 00:00:00) UTC by job",
+    ]
+
+
+def test_plan_expects_what_it_has_seen(
+    project: Settings, manifest: Manifest, answer: Callable[..., tuple[int, str]]
+) -> None:
+    window = Window(START, START + 10 * HOUR)
+    fetch = Fetch("rcsSend", window, "export", now(), 1000, 500_000, 1, 1.0, 0.0, "run")
+    manifest.add([], fetch)
+    _, text = answer("plan", "--from", "2026-11-02T00", "--to", "2026-11-02T05", "--stream", RCS)
+    assert row(text, RCS)[-2:] == ["500", "0.2"]
 
 
 def test_status_shows_the_newest_stretch_without_a_hole(

@@ -107,14 +107,19 @@ def test_a_job_may_go_back_to_the_queue_and_fail_or_be_cut_off(client):
     assert client.wait(seen["job_truncate"])["exportTruncated"] is True
 
 
-def test_a_page_may_come_twice(client):
-    client.sandbox.fault("job_repeat_page", path="/api/export/start")
+@pytest.mark.parametrize("kind", ["job_repeat_page", "job_endless_pages", "job_change_file"])
+def test_a_page_may_come_again(client, kind):
+    client.sandbox.fault(kind, path="/api/export/start")
     job = client.start()
     time.sleep(0.4)
     first = client.page(job)
-    assert [each["file"] for each in client.page(job, first["files"][-1]["file"])["files"]] == [
-        each["file"] for each in first["files"]
-    ]
+    before = requests.get(first["files"][0]["url"], timeout=30).content
+    second, third = (client.page(job, first["files"][-1]["file"]) for _ in range(2))
+    names = [[each["file"] for each in page["files"]] for page in (first, second, third)]
+    assert names[0] == names[1]
+    assert (names[1] == names[2]) == (kind == "job_endless_pages")
+    after = requests.get(second["files"][0]["url"], timeout=30).content
+    assert (after != before) == (kind == "job_change_file")
 
 
 def test_cancel_and_list(client):
@@ -147,6 +152,8 @@ def test_four_run_at_once_and_the_rest_wait():
 def test_a_requeued_job_really_passes_through_the_queue():
     board = JobBoard(World(users=5, start=utc("2026-11-01"), end=utc("2026-11-02")), seconds=0)
     jobs = [board.start("rcsSend", [], False, kind) for kind in ("job_requeue", None)]
+    for job in jobs:
+        job.writing.result()
     for _ in range(3):
         board.advance()
     assert jobs[0].restarted and {each.state for each in jobs} == {"completed"}

@@ -11,8 +11,8 @@ profiles as (select user_key, _raw_keys, _has_user, _unnamed_campaigns, _unnamed
 
 parts as (select user_key, {{ elements('_raw_keys') }} as raw_key from profiles),
 
-in_changed_hours as (
-    select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ in_changed_hours('hour') }}
+active as (
+    select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id') }}
 ),
 
 {% for name, table in [('campaign', 'campaigns'), ('template', 'templates'), ('workflow', 'journeys')] -%}
@@ -25,7 +25,7 @@ renamed_{{ name }}s as (
 
 {% endfor -%}
 touched as (
-    select links.user_key from in_changed_hours inner join {{ ref('user_keys') }} as links using (raw_key)
+    select links.user_key from active inner join {{ ref('user_keys') }} as links using (raw_key)
     union all
     -- keys that belong to another profile now: the one they left, and the one they came to
     select parts.user_key from parts left join {{ ref('user_keys') }} as links using (raw_key)

@@ -1,7 +1,9 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
 {{ config(materialized='sliced', unique_key='hour') }}
 {# One row per user and hour, recomputed as a whole for every changed hour. A user whose events left the hour stays with
-   a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it. #}
+   a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
+   `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them. #}
+{% set stamped = 'before._load_id' if has_column(this, '_load_id') else 'cast(null as bigint)' %}
 with events as (
     select * from {{ ref('activity') }}
     where user_key is not null and {{ in_changed_hours('_hour') }} and {{ in_slice_of_hours('_hour') }}
@@ -76,23 +78,41 @@ present as (
     inner join described on counted.user_key = described.user_key and counted.hour = described.hour
 )
 
-select * from present
-
 {% if is_built() -%}
-union all
+, before as (
+    select * from {{ this }} where {{ in_changed_hours('hour') }} and {{ in_slice_of_hours('hour') }}
+),
+
+found as (
+    select * from present
+    union all
+    select
+        before.user_key, before.hour, 0 as events,
+        {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+        {% for name in activity_sets() -%}
+        cast([] as varchar[]) as {{ name }},
+        {% endfor -%}
+        {% for name in activity_maps() -%}
+        {{ empty_map('bigint') }} as {{ name }},
+        {% endfor -%}
+        null as push_deeplink, null as push_deeplink_at, null as phone, null as phone_at,
+        0 as purchase_revenue, null as email, null as user_id, null as itbl_user_id
+    from before
+    left join present on before.user_key = present.user_key and before.hour = present.hour
+    where present.user_key is null
+)
 
 select
-    before.user_key, before.hour, 0 as events,
-    {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
-    {% for name in activity_sets() -%}
-    cast([] as varchar[]) as {{ name }},
-    {% endfor -%}
-    {% for name in activity_maps() -%}
-    {{ empty_map('bigint') }} as {{ name }},
-    {% endfor -%}
-    null as push_deeplink, null as push_deeplink_at, null as phone, null as phone_at,
-    0 as purchase_revenue, null as email, null as user_id, null as itbl_user_id
-from {{ this }} as before
-left join present on before.user_key = present.user_key and before.hour = present.hour
-where {{ in_changed_hours('before.hour') }} and {{ in_slice_of_hours('before.hour') }} and present.user_key is null
+    found.*,
+    case
+        when {{ stamped }} is not null and {{ same_row('found', 'before', partial_columns()) }} then {{ stamped }}
+        else span.built_to
+    end as _load_id
+from found
+cross join {{ ref('build_span') }} as span
+left join before on found.user_key = before.user_key and found.hour = before.hour
+{%- else -%}
+select present.*, span.built_to as _load_id
+from present
+cross join {{ ref('build_span') }} as span
 {%- endif %}

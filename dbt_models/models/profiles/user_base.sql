@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
 {{ config(materialized='sliced', unique_key='user_key') }}
 {# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
-   of their users; an old hour that changed rebuilds the rows of its users from the partial rows. #}
+   of their users; partial rows of an old hour that changed rebuild the rows of their users from all partial rows. #}
 {% if is_built() %}
 with span as (select * from {{ ref('build_span') }}),
 
@@ -9,7 +9,8 @@ rebuilt as (
     select distinct partial.user_key
     from {{ ref('user_activity_hourly') }} as partial
     where
-        {{ in_changed_hours('partial.hour') }} and partial.hour < (select tail_start from span)
+        {{ changed_since_the_last_build('partial.hour', 'partial._load_id') }}
+        and partial.hour < (select tail_start from span)
         and {{ in_slice_of_users('partial.user_key') }}
 ),
 
