@@ -19,8 +19,8 @@ from iterable_pipelines.api.download import Download, save_export
 from iterable_pipelines.api.error_body import error_object, error_of_object, error_of_status, plain_text
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused
 from iterable_pipelines.api.jobs import JobFetch, JobFiles, JobPage, page_of
-from iterable_pipelines.api.ledger import Ledger
-from iterable_pipelines.api.limits import LIMITS, Limit, Priority, limits_of, scope_of
+from iterable_pipelines.api.ledger import Ledger, Priority
+from iterable_pipelines.api.limits import LIMITS, Limit, limits_of, scope_of
 from iterable_pipelines.api.network import host_of, send
 from iterable_pipelines.api.operations import check_operation
 from iterable_pipelines.api.patience import Patience, retrying
@@ -88,13 +88,15 @@ class Iterable:
         trust_environment: bool = False,
         priority: Priority = Priority.HOURLY,
     ) -> None:
-        """`trust_environment` lets HTTP(S)_PROXY and REQUESTS_CA_BUNDLE count, which are otherwise ignored (H40)."""
+        """`trust_environment` lets HTTP(S)_PROXY and REQUESTS_CA_BUNDLE count, which are otherwise ignored (H40).
+
+        `priority` says who goes first when several clients wait for the same limit.
+        """
         if not re.fullmatch(r"[\x21-\x7e]+", api_key):
             raise Refused("ITERABLE_API_KEY is empty or holds blanks or line breaks, which no key has")
         self.base_url = checked_address(base_url)
         self._key, self._ledger, self._log = api_key, ledger, log or (lambda text: None)
-        self._patience = patience or Patience()
-        self._priority = priority
+        self._patience, self._priority = patience or Patience(), priority
         self._relaxed = ledger.relaxed and is_loopback(self.base_url)
         self._session = requests.Session()
         self._session.trust_env = trust_environment
@@ -266,9 +268,10 @@ class Iterable:
         try:
             with ExitStack() as turns:
                 for limit in question.limits:
-                    free = self._relaxed and limit.name == "export"
+                    free = self._relaxed and limit.name.startswith("export")
                     scope = scope_of(limit, self._key)
-                    effort.waited += turns.enter_context(self._ledger.turn(limit.name, scope, self._log, free))
+                    turn = self._ledger.turn(limit.name, scope, self._log, free, self._priority)
+                    effort.waited += turns.enter_context(turn)
                 effort.requests += 1
                 effort.started_at, started = datetime.now(UTC), time.monotonic()
                 response = send(self._session, prepared, question.what, self._patience)

@@ -1,29 +1,36 @@
 """The ledger of what was asked: every process books its requests here, so that together they keep the limits.
 
-A booking is a time at which to go, given out in one `begin immediate`; the sleeping happens outside. What counts in the
-end is the claim, made on waking: it looks at what was really sent, so late wakers, stops and crashed processes (whose
-bookings are never claimed) can neither break a limit nor hold anybody up.
+Who has to wait stands in the queue: a row that its process renews whenever it wakes. On waking it reckons, from the
+calls that really went and from those ahead of it that still give signs of life, when its turn comes; if that is now,
+it goes. Better priorities are ahead of worse ones, and within one, who came first. All of this is one
+`begin immediate`, the sleeping happens outside; late wakers, stops and crashed processes can neither break a limit nor
+hold anybody up for long.
 """
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from enum import IntEnum
 from pathlib import Path
 
 from iterable_pipelines.api.limits import LIMITS, Limit
 
-# requests do not all travel equally long: two booked exactly one span apart may arrive closer together
-MARGIN = 0.25
 # a request unanswered for this long was seen by the server all the same
 _SEEN_WITHIN = 5.0
 _LONGEST_STOP = 600.0
 _WORTH_SAYING = 1.0
 _KEPT_UNCLAIMED = 3600.0
+_LAST = 2**63 - 1
 
+# the states of a call, in the column `sent`
+_WAITING, _SEEN, _UNDER_WAY = 0, 1, 2
+
+# at: when the server saw the call, or when its turn is expected; booked_at: the last sign of life of one who waits
 _SCHEMA = (
     'create table if not exists calls (id integer primary key, "limit" text not null, scope text not null, '
-    "at real not null, booked_at real not null, sent integer not null default 0)",
+    "at real not null, booked_at real not null, sent integer not null default 0, "
+    "priority integer not null default 0)",
     'create index if not exists calls_in_time on calls ("limit", scope, at)',
     'create table if not exists stops ("limit" text, scope text, until real not null, primary key ("limit", scope))',
     "create table if not exists jobs (scope text, job_id integer, started_at real, primary key (scope, job_id))",
@@ -31,6 +38,28 @@ _SCHEMA = (
 _OF = 'where "limit" = ? and scope = ?'
 
 Log = Callable[[str], None]
+
+
+class Priority(IntEnum):
+    """Who goes first when several wait for the same limit. Nobody moves up by waiting long."""
+
+    HOURLY = 0
+    SETTLED = 1
+    BACKFILL = 2
+    AUDIT = 3
+
+
+def next_turn(limit: Limit, gone: Sequence[float], start: float, ahead: int = 0) -> float:
+    """The first moment from `start` at which a call keeps the limit and lets `ahead` others go before it.
+
+    `gone` holds the moments of the latest calls, in order: at least `limit.calls` of them if there were so many.
+    """
+    times = list(gone[-limit.calls :])
+    for _ in range(ahead + 1):
+        if len(times) >= limit.calls:
+            start = max(start, times[-limit.calls] + limit.seconds + limit.margin)
+        times.append(start)
+    return start
 
 
 class Ledger:
@@ -42,41 +71,48 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._make()
 
-    def book(self, limit: str, scope: str, log: Log | None = None) -> float:
+    def book(self, limit: str, scope: str, log: Log | None = None, priority: Priority = Priority.HOURLY) -> float:
         """Sleep until one more call may go. Returns the seconds waited; `log` is told of a wait once, before it."""
-        return self._book(self._limits[limit], scope, log, free=False)[1]
+        with self.turn(limit, scope, log, priority=priority) as waited:
+            return waited
 
     @contextmanager
-    def turn(self, limit: str, scope: str, log: Log | None = None, free: bool = False) -> Iterator[float]:
+    def turn(
+        self,
+        limit: str,
+        scope: str,
+        log: Log | None = None,
+        free: bool = False,
+        priority: Priority = Priority.HOURLY,
+    ) -> Iterator[float]:
         """`book`, then the call itself inside the block, which must end when the server has seen it.
 
         Later calls keep their distance from the end of the block, not from its beginning. `free` keeps to stops only.
         """
-        call, waited = self._book(self._limits[limit], scope, log, free)
+        begun = time.monotonic()
+        call = self._wait(self._limits[limit], scope, log, free, priority)
         try:
-            yield waited
+            yield time.monotonic() - begun
         finally:
             with self._transaction() as con:
-                con.execute("update calls set at = min(?, at + ?) where id = ?", (time.time(), _SEEN_WITHIN, call))
+                con.execute(
+                    "update calls set at = min(?, at + ?), sent = ? where id = ? and sent = ?",
+                    (time.time(), _SEEN_WITHIN, _SEEN, call, _UNDER_WAY),
+                )
 
-    def delay(self, limit: str, scope: str) -> float:
+    def delay(self, limit: str, scope: str, priority: Priority = Priority.HOURLY) -> float:
         """Seconds until a call booked now would go."""
         with self._transaction() as con:
             now = _true_now(con, limit, scope)
-            return max(0.0, _next(con, self._limits[limit], scope, now, sent_only=False, free=False) - now)
+            ahead, _ = _ahead(con, self._limits[limit], scope, now, priority, _LAST)
+            return _turn(con, self._limits[limit], scope, now, ahead) - now
 
     def stop(self, limit: str, scope: str, seconds: float) -> None:
-        """Hold everybody back for `seconds`, at most ten minutes: one 429 is for all. Booked calls keep their order."""
+        """Hold everybody back for `seconds`, at most ten minutes: one 429 is for all. The queue keeps its order."""
         with self._transaction() as con:
             now = _true_now(con, limit, scope)
             until = max(now + min(max(seconds, 0.0), _LONGEST_STOP), _stopped_until(con, limit, scope, now))
             con.execute("insert or replace into stops values (?, ?, ?)", (limit, scope, until))
-            (first,) = con.execute(
-                f"select min(at) from calls {_OF} and not sent and at > ?", (limit, scope, now)
-            ).fetchone()
-            if first is not None and first < until:
-                shift = until - first
-                con.execute(f"update calls set at = at + ? {_OF} and not sent and at > ?", (shift, limit, scope, now))
 
     def remember_job(self, scope: str, job_id: int) -> None:
         """Note that an export job was started from here, so that it may be cancelled later, after a crash too."""
@@ -89,43 +125,49 @@ class Ledger:
             found = con.execute("select 1 from jobs where scope = ? and job_id = ?", (scope, job_id)).fetchone()
         return found is not None
 
-    def _book(self, limit: Limit, scope: str, log: Log | None, free: bool) -> tuple[int, float]:
-        begun = time.monotonic()
-        with self._transaction() as con:
-            now = _true_now(con, limit.name, scope)
-            con.execute(
-                f"delete from calls {_OF} and at < ? - case when sent then 0 else ? end",
-                (limit.name, scope, now - limit.seconds - 2 * _SEEN_WITHIN, _KEPT_UNCLAIMED),
-            )
-            due = _next(con, limit, scope, now, sent_only=False, free=free)
-            call = _insert(con, limit.name, scope, due, now)
-        said = 0.0
+    def _wait(self, limit: Limit, scope: str, log: Log | None, free: bool, priority: Priority) -> int:
+        """Stand in the queue until the call may go. Returns its id; it counts as under way from now on."""
+        call, said = None, 0.0
         try:
-            while (due := self._claim(limit, scope, call, free)) > (now := time.time()):
-                if log and due - max(now, said) > _WORTH_SAYING:
-                    pace = f"{limit.calls} in {limit.seconds:.0f} s"
-                    log(f"waiting {due - now:.0f} s for Iterable's limit on {limit.name}, {pace}")
-                    said = due
-                time.sleep(due - now)
+            while True:
+                call, wait, urgent = self._step(limit, scope, free, priority, call)
+                if wait <= 0:
+                    return call
+                now = time.time()
+                if log and now + wait - max(now, said) > _WORTH_SAYING:
+                    log(f"waiting {wait:.0f} s for Iterable's limit on {_reason(limit, urgent)}")
+                    said = now + wait
+                # those ahead may leave, and those behind must hear that this one has not
+                time.sleep(min(wait, _alive_within(limit) / 3))
         except BaseException:
             # somebody else may have the place of one who leaves the queue
             with self._transaction() as con:
-                con.execute("delete from calls where id = ? and not sent", (call,))
+                con.execute("delete from calls where id = ? and sent = ?", (call, _WAITING))
             raise
-        return call, time.monotonic() - begun
 
-    def _claim(self, limit: Limit, scope: str, call: int, free: bool) -> float:
-        """Mark the call as sent if it may go now, else give it a later time. Returns its time: past means go."""
+    def _step(
+        self, limit: Limit, scope: str, free: bool, priority: Priority, call: int | None
+    ) -> tuple[int, float, int]:
+        """Go if it is the call's turn, else stay in the queue; without an id, join it.
+
+        Returns the id, the seconds until its turn, 0 if it goes, and how many more urgent ones are ahead of it.
+        """
         with self._transaction() as con:
             now = _true_now(con, limit.name, scope)
-            row = con.execute("select at from calls where id = ?", (call,)).fetchone()
-            if row is None:  # asleep for so long that it was swept away
-                _insert(con, limit.name, scope, now, now, call)
-            elif row[0] > now:
-                return float(row[0])
-            due = _next(con, limit, scope, now, sent_only=True, free=free)
-            con.execute("update calls set at = ?, sent = ? where id = ?", (due, due <= now, call))
-            return due
+            ahead, urgent = (0, 0) if free else _ahead(con, limit, scope, now, priority, call or _LAST)
+            due = _stopped_until(con, limit.name, scope, now) if free else _turn(con, limit, scope, now, ahead)
+            state = _WAITING if due > now else _UNDER_WAY
+            cursor = con.execute(
+                'insert or replace into calls (id, "limit", scope, at, booked_at, sent, priority) '
+                "values (?, ?, ?, ?, ?, ?, ?)",
+                (call, limit.name, scope, max(due, now), now, state, priority),
+            )
+            if call is None:
+                con.execute(
+                    f"delete from calls {_OF} and case sent when {_WAITING} then booked_at < ? else at < ? end",
+                    (limit.name, scope, now - _KEPT_UNCLAIMED, now - limit.seconds - 2 * _SEEN_WITHIN),
+                )
+            return int(cursor.lastrowid or 0), max(due - now, 0.0), urgent
 
     def _make(self) -> None:
         for attempt in range(100):
@@ -135,6 +177,8 @@ class Ledger:
                 with self._transaction() as con:
                     for statement in _SCHEMA:
                         con.execute(statement)
+                    if not con.execute("select 1 from pragma_table_info('calls') where name = 'priority'").fetchone():
+                        con.execute("alter table calls add column priority integer not null default 0")
                 return
             except sqlite3.OperationalError as error:
                 # two processes that make the file at once: switching to WAL does not wait by itself
@@ -152,27 +196,44 @@ class Ledger:
             con.execute("commit")
 
 
-def _next(con: sqlite3.Connection, limit: Limit, scope: str, now: float, sent_only: bool, free: bool) -> float:
-    """The first moment from `now` at which one more call keeps the limit and every stop."""
-    until = max(now, _stopped_until(con, limit.name, scope, now))
-    if free:
-        return until
-    row = con.execute(
-        f"select at from calls {_OF} and sent >= ? order by at desc limit 1 offset ?",
-        (limit.name, scope, int(sent_only), limit.calls - 1),
+def _alive_within(limit: Limit) -> float:
+    """How long after its last sign of life somebody counts as waiting; one who sleeps gives three in that time."""
+    # a busy machine may keep a healthy process from running for a second
+    return min(30.0, max(2.0, limit.seconds / 2))
+
+
+def _ahead(
+    con: sqlite3.Connection, limit: Limit, scope: str, now: float, priority: Priority, call: int
+) -> tuple[int, int]:
+    """How many living ones wait ahead of this call, and how many of these because they are more urgent."""
+    ahead, urgent = con.execute(
+        f"select count(*), coalesce(sum(priority < ?), 0) from calls {_OF} and sent = {_WAITING} and booked_at > ? "
+        "and (priority, id) < (?, ?)",
+        (priority, limit.name, scope, now - _alive_within(limit), priority, call),
     ).fetchone()
-    return max(until, row[0] + limit.seconds + MARGIN) if row else until
+    return int(ahead), int(urgent)
+
+
+def _turn(con: sqlite3.Connection, limit: Limit, scope: str, now: float, ahead: int) -> float:
+    """The first moment from `now` for a call behind `ahead` others. One under way may reach the server only now."""
+    rows = con.execute(
+        f"select case sent when {_UNDER_WAY} then min(?, at + {_SEEN_WITHIN}) else at end as seen from calls {_OF} "
+        f"and sent != {_WAITING} and at > ? order by seen desc limit ?",
+        (now, limit.name, scope, now - limit.seconds - limit.margin - _SEEN_WITHIN, limit.calls),
+    ).fetchall()
+    start = max(now, _stopped_until(con, limit.name, scope, now))
+    return next_turn(limit, [seen for (seen,) in reversed(rows)], start, ahead)
+
+
+def _reason(limit: Limit, urgent: int) -> str:
+    others = "request goes" if urgent == 1 else "requests go"
+    first = f"; {urgent} more urgent {others} first" if urgent else ""
+    return f"{limit.name}, {limit.calls} in {limit.seconds:.0f} s{first}"
 
 
 def _stopped_until(con: sqlite3.Connection, limit: str, scope: str, now: float) -> float:
     row = con.execute(f"select until from stops {_OF}", (limit, scope)).fetchone()
     return min(float(row[0]), now + _LONGEST_STOP) if row else 0.0
-
-
-def _insert(con: sqlite3.Connection, limit: str, scope: str, at: float, now: float, call: int | None = None) -> int:
-    values = (call, limit, scope, at, now)
-    cursor = con.execute('insert into calls (id, "limit", scope, at, booked_at) values (?, ?, ?, ?, ?)', values)
-    return int(cursor.lastrowid or 0)
 
 
 def _true_now(con: sqlite3.Connection, limit: str, scope: str) -> float:

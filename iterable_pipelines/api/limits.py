@@ -2,20 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from enum import IntEnum
 from hashlib import sha256
 from typing import Literal
 
 SECOND, MINUTE, DAY = 1.0, 60.0, 86400.0
-
-
-class Priority(IntEnum):
-    """Who goes first when several wait for the same limit."""
-
-    HOURLY = 0
-    SETTLED = 1
-    BACKFILL = 2
-    AUDIT = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +18,11 @@ class Limit:
     scope: Literal["project", "organization", "key"]
     method: str
     path: str
+
+    @property
+    def margin(self) -> float:
+        """Seconds added to every span: requests do not all travel equally long, and no two clocks agree."""
+        return min(0.25, self.seconds / 20)
 
 
 _ONE = r"[^/]+"

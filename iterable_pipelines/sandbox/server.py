@@ -95,12 +95,16 @@ def make_app(
     relaxed: bool = False,
     key: str = KEY,
     read_only_key: str = READ_ONLY_KEY,
+    pace: float = 1.0,
     **options: Any,
 ) -> ASGIApp:
-    """The whole application as ASGI. `relaxed` lifts the export limit; `options` are those of `make_routes`."""
+    """The whole application as ASGI. `relaxed` lifts the export limit, `pace` is how long a second of a limit lasts.
+
+    `options` are those of `make_routes`.
+    """
     routes = [*make_routes(world, **options), *_control_routes(log, faults)]
     starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
-    return Front(starlette, log, faults, Limits(relaxed), key, read_only_key)
+    return Front(starlette, log, faults, Limits(relaxed, pace), key, read_only_key)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -18,7 +18,7 @@ from types import FrameType
 
 import pytest
 
-from iterable_pipelines.api import LIMITS, Broken, Iterable, Ledger
+from iterable_pipelines.api import LIMITS, Broken, Iterable, Ledger, Limit, Priority
 from iterable_pipelines.api.limits import scope_of
 from iterable_pipelines_tests.api.conftest import BRISK, KEY, WINDOW
 from iterable_pipelines_tests.api.wire import serving, sized
@@ -102,7 +102,7 @@ def test_the_budget_is_free_until_it_is_used(tmp_path: Path) -> None:
 
 
 def test_a_wait_is_said_once_with_its_reason(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db", limits={"export": replace(LIMITS["export"], calls=1, seconds=1.1)})
+    ledger = Ledger(tmp_path / "ledger.db", limits={"export": replace(LIMITS["export"], calls=1, seconds=1.4)})
     said: list[str] = []
     ledger.book("export", SCOPE, said.append)
     assert ledger.book("export", SCOPE, said.append) > 1
@@ -143,23 +143,27 @@ def test_nobody_is_held_back_for_longer_than_ten_minutes(tmp_path: Path) -> None
 
 
 WAITER = """
-import sys
+import sys, time
+from dataclasses import replace
 from pathlib import Path
-from iterable_pipelines_tests.api.test_ledger import SCALED, SCOPE
-from iterable_pipelines.api import Ledger
-import time
-ledger = Ledger(Path(sys.argv[1]), limits=SCALED)
+from iterable_pipelines.api import LIMITS, Ledger, Priority
+path, scope, calls, seconds, priority = sys.argv[1:]
+limit = replace(LIMITS["export"], calls=int(calls), seconds=float(seconds))
+ledger = Ledger(Path(path), limits={"export": limit})
 print("ready", flush=True)
-ledger.book("export", SCOPE)
-print(time.time(), flush=True)
+with ledger.turn("export", scope, priority=Priority(int(priority))):
+    print(time.time(), flush=True)
 """
 
 
 @contextmanager
-def waiter(ledger: Path) -> Iterator[subprocess.Popen[str]]:
+def waiter(
+    ledger: Path, priority: Priority = Priority.HOURLY, limit: Limit = SCALED["export"]
+) -> Iterator[subprocess.Popen[str]]:
     """Another process that waits for its turn; it is in the queue when the block begins."""
     before = bookings(ledger)
-    with subprocess.Popen([sys.executable, "-c", WAITER, str(ledger)], stdout=subprocess.PIPE, text=True) as process:
+    told = [str(ledger), SCOPE, str(limit.calls), str(limit.seconds), str(int(priority))]
+    with subprocess.Popen([sys.executable, "-c", WAITER, *told], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         while bookings(ledger) == before:

@@ -89,8 +89,14 @@ def truth_of(world: World, hours: list[datetime] = DAYS, data_type: str = TYPE) 
     return sorted(line.decode() for line in world.records(data_type, window))
 
 
+def asking(window: Window) -> dict[str, str]:
+    """The parameters of an export that asks for this window."""
+    start, end = (f"{at:%Y-%m-%d %H:%M:%S} +00:00" for at in (window.start, window.end))
+    return {"dataTypeName": TYPE, "startDateTime": start, "endDateTime": end}
+
+
 def started(sandbox: Sandbox) -> int:
-    return len(sandbox.requests("/api/export/start"))
+    return len([each for each in sandbox.requests("/api/export/start") if each.status != 429])
 
 
 def test_a_long_stretch_comes_by_one_job_and_no_export(sandbox: Sandbox, one_type: Settings, world: World) -> None:
@@ -214,9 +220,13 @@ def test_a_line_that_cannot_be_read_in_a_job_costs_its_hour_only(
     sandbox: Sandbox, one_type: Settings, world: World
 ) -> None:
     hour = max(DAYS, key=lambda each: len(truth_of(world, [each])))
-    asks = {"dataTypeName": TYPE, "startDateTime": f"{hour:%Y-%m-%d %H:%M:%S} +00:00"}
     sandbox.fault("bad_json", path="/files/")
-    sandbox.fault("bad_json", match=asks, times=None)
+    # then every window around the hour, through the export
+    window = Window(DAYS[0], DAYS[-1] + HOUR)
+    while window != Window.of_hour(hour):
+        sandbox.fault("bad_json", match=asking(window))
+        window = next(half for half in window.halves() if half.start <= hour < half.end)
+    sandbox.fault("bad_json", match=asking(window), times=3)
     with pytest.raises(LandingFailed) as failure:
         land_to_the_end(sandbox, one_type)
     assert failure.value.only_quarantined

@@ -152,6 +152,8 @@ def test_four_run_at_once_and_the_rest_wait():
 def test_a_requeued_job_really_passes_through_the_queue():
     board = JobBoard(World(users=5, start=utc("2026-11-01"), end=utc("2026-11-02")), seconds=0)
     jobs = [board.start("rcsSend", [], False, kind) for kind in ("job_requeue", None)]
+    for job in jobs:
+        job.writing.result()
     for _ in range(3):
         board.advance()
     assert jobs[0].restarted and {each.state for each in jobs} == {"completed"}

@@ -43,6 +43,14 @@ def test_a_refused_call_is_not_counted_and_the_window_slides():
     assert not limits.allow("a", "GET", path)
 
 
+def test_a_faster_pace_shortens_every_span():
+    limits = Limits(pace=0.001)
+    path = "/api/export/data.json"
+    assert [limits.allow("a", "GET", path) for _ in range(5)] == [True] * 4 + [False]
+    while not limits.allow("a", "GET", path):
+        pass
+
+
 def test_keys_have_their_own_budget():
     limits = Limits()
     assert [limits.allow("a", "GET", "/api/lists/getUsers") for _ in range(6)] == [True] * 5 + [False]
