@@ -126,4 +126,8 @@ def create_statements() -> list[str]:
         "create table if not exists streams.loads (load_id BIGINT, stream VARCHAR, data_type VARCHAR, hour TIMESTAMP, "
         "digest VARCHAR, rows BIGINT, late_rows BIGINT, loaded_at TIMESTAMP, run_id VARCHAR, token BIGINT)"
     )
+    statements.append(
+        "create table if not exists streams.lateness (data_type VARCHAR, from_age INTEGER, to_age INTEGER, "
+        "rows BIGINT, rows_before BIGINT, hours BIGINT)"
+    )
     return statements
