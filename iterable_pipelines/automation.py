@@ -15,6 +15,7 @@ from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.streams.campaigns import can_compare
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
 
 _ALIVE = [
@@ -26,7 +27,12 @@ _ALIVE = [
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 
-imported = dg.AssetSelection.groups("landing", "streams")
+# a step that failed would skip what comes after it in the same run: what tells of it must not be among that
+_completeness = dg.AssetSelection.assets(["streams", "completeness"])
+_campaigns = dg.AssetSelection.checks(
+    dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), "matches_campaign_metrics")
+)
+imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns
 hourly_import = dg.define_asset_job(
     "hourly_import",
     selection=imported,
@@ -51,7 +57,26 @@ profiles_build = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Profiles of everybody who was touched since the last build.",
 )
-JOBS = [hourly_import, catch_up, objects_refresh, profiles_build]
+audit_completeness = dg.define_asset_job(
+    "audit_completeness",
+    selection=_completeness,
+    tags={"dagster/max_runtime": _REFRESH_SECONDS},
+    config={"ops": {"streams__completeness": {"config": {"everything": True}}}},
+    description="Every hour since the start: is its file there, and are its rows? What is not turns red.",
+)
+compare_campaigns = dg.define_asset_job(
+    "compare_campaigns",
+    selection=_campaigns,
+    tags={"dagster/max_runtime": _REFRESH_SECONDS},
+    description="Sends, opens and clicks of finished email campaigns beside Iterable's own metrics.",
+)
+
+
+def jobs_of(settings: Settings) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Every job whose assets are enabled."""
+    jobs = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness]
+    return [*jobs, compare_campaigns] if can_compare(settings) else jobs
+
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
@@ -93,6 +118,16 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """Five past: the names of this hour's campaigns, before their events arrive."""
         return dg.RunRequest()
 
+    @dg.schedule(job=audit_completeness, cron_schedule="25 3 * * *", default_status=schedule_status)
+    def look_at_every_hour() -> dg.RunRequest:
+        """At night: what somebody took away by hand is found even where nothing is imported any more."""
+        return dg.RunRequest()
+
+    @dg.schedule(job=compare_campaigns, cron_schedule="25 4 * * *", default_status=schedule_status)
+    def compare_with_iterable() -> dg.RunRequest:
+        """At night: two requests are enough for forty campaigns."""
+        return dg.RunRequest()
+
     @dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
     def follow_export_jobs(context: dg.SensorEvaluationContext, iterable: IterableResource) -> dg.SkipReason:
         """Start and look after export jobs, and let the runs go on whose jobs are ready."""
@@ -121,11 +156,13 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles"),
+        target=dg.AssetSelection.groups("profiles") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )
-    schedules = [import_the_last_hour, import_what_is_behind, refresh_objects]
+    schedules = [import_the_last_hour, import_what_is_behind, refresh_objects, look_at_every_hour]
+    if can_compare(settings):
+        schedules.append(compare_with_iterable)
     return schedules, [follow_export_jobs, reap_ghost_runs, models]
 
 

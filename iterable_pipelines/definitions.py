@@ -4,13 +4,15 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import JOBS, schedules_and_sensors
+from iterable_pipelines.automation import jobs_of, schedules_and_sensors
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
 from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
+from iterable_pipelines.streams.campaign_check import campaign_checks
+from iterable_pipelines.streams.completeness_asset import completeness_assets
 
 
 @dg.definitions
@@ -25,11 +27,12 @@ def defs() -> dg.Definitions:
         assets=[
             *landing_assets(settings),
             *stream_assets(settings),
+            *completeness_assets(settings),
             *object_assets(),
             *profile_assets(settings),
         ],
-        asset_checks=stream_checks(settings),
-        jobs=JOBS,
+        asset_checks=[*stream_checks(settings), *campaign_checks(settings)],
+        jobs=jobs_of(settings),
         schedules=schedules,
         sensors=sensors,
         resources={

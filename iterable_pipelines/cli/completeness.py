@@ -1,82 +1,65 @@
-"""What has landed and is loaded, and what is missing, asked of the manifest and of the load log."""
+"""What is complete, for commands: `streams.completeness`, brought up to date while the warehouse can be had."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 
 import duckdb
 
-from iterable_pipelines.hours import HOUR, contiguous, hour_key, now
+from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, now
 from iterable_pipelines.landing import Manifest
-from iterable_pipelines.landing.lateness import settle_delay
-from iterable_pipelines.landing.passes import due_pass
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, WarehouseLocked
-
-Loads = dict[tuple[str, datetime], str]
-
-
-@dataclass
-class Completeness:
-    """The state of some hours of one stream: the hours at fault, per data type."""
-
-    stream: str
-    not_landed: dict[str, list[datetime]] = field(default_factory=dict)
-    not_loaded: dict[str, list[datetime]] = field(default_factory=dict)
-    # these hold all that could be had when they were fetched, and are fetched once more when they are older
-    not_settled: dict[str, list[datetime]] = field(default_factory=dict)
-
-    @property
-    def behind(self) -> set[datetime]:
-        """Hours that lack something."""
-        return {hour for each in (self.not_landed, self.not_loaded) for hours in each.values() for hour in hours}
-
-    def lines(self) -> list[str]:
-        """What is missing, a line for all data types that lack the same hours."""
-        found: dict[str, list[str]] = {}
-        for what, missing in (("not landed", self.not_landed), ("landed but not loaded", self.not_loaded)):
-            for data_type, hours in missing.items():
-                found.setdefault(f"{what}, {spelled(hours)}", []).append(data_type)
-        return [f"{self.stream}, {what}: {', '.join(names)}" for what, names in found.items()]
+from iterable_pipelines.streams.completeness import refresh, troubles
+from iterable_pipelines.streams.tables import create_statements
 
 
-def loads_of(settings: Settings) -> Loads:
-    """The digest of each loaded hour and data type; empty before the first import.
-
-    While another program has the warehouse, the copy for readers is asked, which may be an hour behind.
-    """
-    sql = "select data_type, hour, digest from streams.loads"
-    rows: list[tuple[str, datetime, str]] = []
-    if settings.warehouse_path.exists():
-        warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=_unheard)
-        try:
-            warehouse.prepare()
-            rows = warehouse.read(sql)
-        except WarehouseLocked:
-            if not settings.published_path.exists():
-                raise
-            with duckdb.connect(settings.published_path, read_only=True) as con:
-                rows = con.execute(sql).fetchall()
-    return {(data_type, hour.replace(tzinfo=UTC)): digest for data_type, hour, digest in rows}
-
-
+@contextmanager
 def completeness(
-    settings: Settings, manifest: Manifest, loads: Loads, stream: str, hours: Iterable[datetime]
-) -> Completeness:
-    """The state of `hours` of a stream."""
-    found, wanted = Completeness(stream), list(hours)
-    for data_type in settings.enabled_data_types(stream):
-        parts, settle = manifest.current(data_type, wanted), settle_delay(manifest, settings, data_type)
-        for hour in wanted:
-            part = parts.get(hour)
-            if part is None:
-                found.not_landed.setdefault(data_type, []).append(hour)
-                continue
-            if loads.get((data_type, hour)) != part.digest:
-                found.not_loaded.setdefault(data_type, []).append(hour)
-            if due_pass(hour, part.fetched_at, now(), settle):
-                found.not_settled.setdefault(data_type, []).append(hour)
-    return found
+    settings: Settings, manifest: Manifest, since: datetime | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection on which `streams.completeness` is up to date, from `since` on whatever has happened.
+
+    While another program has the warehouse, it is the copy for readers, which may be an hour behind; before the first
+    import, a warehouse in memory, so that asking makes no file.
+    """
+    if not settings.warehouse_path.exists():
+        with duckdb.connect(config={"memory_limit": settings.memory_limit}) as con:
+            con.execute("set timezone = 'UTC'")
+            for statement in create_statements():
+                con.execute(statement)
+            refresh(con, settings, manifest, now(), since=since)
+            yield con
+        return
+    warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=_unheard)
+    warehouse.memory_limit = settings.memory_limit
+    try:
+        warehouse.prepare()
+    except WarehouseLocked:
+        if not settings.published_path.exists():
+            raise
+        with duckdb.connect(settings.published_path, read_only=True) as con:
+            yield con
+        return
+    with warehouse.transaction() as con:
+        refresh(con, settings, manifest, now(), since=since)
+        yield con
+
+
+def lacking(
+    settings: Settings, manifest: Manifest, streams: Sequence[str], window: Window, kinds: Sequence[str]
+) -> list[str]:
+    """What of these kinds is lacking in a window, a line for all data types of a stream that lack the same hours."""
+    with completeness(settings, manifest, window.start) as con:
+        found = troubles(con, streams, window, kinds)
+    hours: dict[tuple[str, str, str], list[datetime]] = {}
+    for each in found:
+        for data_type in each.data_types:
+            hours.setdefault((each.stream, each.kind, data_type), []).append(each.hour)
+    lines: dict[str, list[str]] = {}
+    for (stream, kind, data_type), those in hours.items():
+        lines.setdefault(f"{stream}, {kind}, {spelled(those)}", []).append(data_type)
+    return [f"{what}: {', '.join(names)}" for what, names in lines.items()]
 
 
 def spelled(hours: list[datetime]) -> str:

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from iterable_pipelines.api import Iterable, Ledger, Priority, Refused, check_connection
-from iterable_pipelines.cli.completeness import completeness, loads_of
+from iterable_pipelines.cli.completeness import lacking
 from iterable_pipelines.cli.console import CannotGoOn, plain, progress
 from iterable_pipelines.cli.runs import Outcome, Runs
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing import Exports, Manifest
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.completeness import LACKS
 
 _RETRIES = 3
 _PAUSE_SECONDS = 2.0
@@ -146,9 +147,8 @@ def _told(why: str) -> str:
 
 
 def _missing(settings: Settings, window: Window, streams: Sequence[str]) -> list[str]:
-    manifest, loads = Manifest(settings.landing_dir), loads_of(settings)
-    states = (completeness(settings, manifest, loads, name, window.hours()) for name in streams)
-    return [f"missing: {line}" for state in states for line in state.lines()]
+    lines = lacking(settings, Manifest(settings.landing_dir), streams, window, LACKS)
+    return [f"missing: {line}" for line in lines]
 
 
 def _spans(window: Window, hours: int) -> list[Window]:

@@ -5,14 +5,15 @@ from typing import Annotated
 import typer
 
 from iterable_pipelines.cli.arguments import FromIfAny, Streams, ToIfAny, chosen_streams, span_of
-from iterable_pipelines.cli.completeness import completeness, loads_of
+from iterable_pipelines.cli.completeness import lacking
 from iterable_pipelines.cli.console import CannotGoOn, out, plain, progress, say, table
 from iterable_pipelines.data_types import USERS
-from iterable_pipelines.hours import Window, hour_key
+from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import run_models
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Content, Warehouse, content_of, replay, tables_of
+from iterable_pipelines.streams.completeness import NOT_LOADED
 
 
 def rebuild(
@@ -51,13 +52,8 @@ def rebuild(
     before = _contents(warehouse, names)
     rows = _rebuild(settings, manifest, warehouse, names, window, everything=window is None and not stream)
     after = _contents(warehouse, names)
-    loads = loads_of(settings)
-    behind = [
-        line
-        for name, hours in landed.items()
-        for line in completeness(settings, manifest, loads, name, hours).lines()
-        if "not loaded" in line
-    ]
+    hours = [hour for those in landed.values() for hour in those]
+    behind = lacking(settings, manifest, names, Window(min(hours), max(hours) + HOUR), [NOT_LOADED])
     if behind:
         raise CannotGoOn("Not all that has landed was loaded:\n" + "\n".join(behind) + "\nNext: run it again")
     _print_comparison(before, after)

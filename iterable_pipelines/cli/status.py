@@ -1,53 +1,54 @@
 """`status`: what is complete up to when."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import duckdb
+import typer
 
-from iterable_pipelines.cli.completeness import completeness, loads_of
+from iterable_pipelines.cli.completeness import completeness
 from iterable_pipelines.cli.console import out, say, table
 from iterable_pipelines.data_types import STREAMS
-from iterable_pipelines.hours import contiguous, hour_key, hour_of, iterate_hours, now
+from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.streams.completeness import QUARANTINED, STATES
+from iterable_pipelines.streams.completeness_page import page_of, spelled_stretch, write_page
 
 
-def status() -> None:
-    """Show, for each stream, up to when it is complete, what is missing, and when readers last got a new copy."""
-    settings = load_settings()
-    manifest, loads = Manifest(settings.landing_dir), loads_of(settings)
-    hours = list(iterate_hours(settings.start_date, hour_of(now())))
+def status(
+    page: Annotated[bool, typer.Option("--page", help="Look at every hour, and write completeness.md too.")] = False,
+) -> None:
+    """Show, for each stream, up to when it is complete, what is lacking, and when readers last got a new copy."""
+    settings, moment = load_settings(), now()
+    manifest = Manifest(settings.landing_dir)
+    with completeness(settings, manifest, settings.start_date if page else None) as con:
+        found = page_of(con, moment)
+    columns = ("rows", "hours lacking", *STATES)
     shown = table(
         f"{settings.data_dir}, from {hour_key(settings.start_date)} UTC on",
-        *("stream", "complete from", "complete up to", "rows", "hours missing", "hours to fetch again"),
-        numbers=("rows", "hours missing", "hours to fetch again"),
+        *("stream", "complete from", "complete up to", *columns),
+        numbers=columns,
     )
-    any_missing = False
+    by_name = {each.stream: each for each in found.streams}
     for stream in STREAMS:
-        data_types = settings.enabled_data_types(stream.name)
-        if not data_types:
-            shown.add_row(stream.name, "off", "", "", "", "")
-            continue
-        found = completeness(settings, manifest, loads, stream.name, hours)
-        rows = sum(part.rows for name in data_types for part in manifest.current(name).values())
-        behind = found.behind
-        any_missing = any_missing or bool(behind)
-        # the newest stretch without a hole: what anybody can rely on
-        complete = contiguous([hour for hour in hours if hour not in behind])[-1:]
-        unsettled = {hour for each in found.not_settled.values() for hour in each}
-        shown.add_row(
-            stream.name,
-            hour_key(complete[0].start) if complete else "nothing yet",
-            hour_key(complete[0].end) if complete else "",
-            f"{rows:,}",
-            f"{len(behind):,}",
-            f"{len(unsettled):,}",
-        )
+        if not settings.enabled_data_types(stream.name):
+            shown.add_row(stream.name, "off", *("" for _ in ("complete up to", *columns)))
+        elif each := by_name.get(stream.name):
+            numbers = (each.rows, each.lacking, *(each.states[state] for state in STATES))
+            shown.add_row(stream.name, *spelled_stretch(each), *(f"{number:,}" for number in numbers))
+        else:
+            shown.add_row(stream.name, "nothing yet", *("" for _ in ("complete up to", *columns)))
     out().print(shown)
+    if page:
+        say(f"Page: {write_page(settings, found, moment)}")
     _say_profiles(settings)
     for held in manifest.quarantined():
         say(f"In quarantine: {held}")
-    if any_missing:
+    # those in quarantine have just been told
+    for trouble in [each for each in found.first.values() if each.kind != QUARANTINED]:
+        say(f"First of {trouble.stream}: {trouble}")
+    if any(each.lacking for each in found.streams):
         say("Next: iterable-pipelines plan, then backfill, for the hours that are missing")
 
 

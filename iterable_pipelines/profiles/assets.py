@@ -12,7 +12,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from iterable_pipelines.automation import when_something_arrived
 from iterable_pipelines.failures import explained
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
-from iterable_pipelines.profiles.picture import events_per_hour, heat_map
+from iterable_pipelines.profiles.picture import events_per_hour, picture
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -83,9 +83,9 @@ def _facts(warehouse: Warehouse) -> dict[str, Any]:
         "select (select count(*) from profiles.user_profiles), (select count(*) from profiles.touched_users)"
     )[0]
     hours, counts = events_per_hour(warehouse)
-    picture = as_markdown(heat_map(hours, counts), "events per hour and data type") if hours else "no events yet"
+    shown = as_markdown(picture(hours, counts), "events per hour and data type") if hours else "no events yet"
     return {
         "dagster/row_count": rows,
         "users_touched": touched,
-        "events_per_hour": dg.MetadataValue.md(picture),
+        "events_per_hour": dg.MetadataValue.md(shown),
     }

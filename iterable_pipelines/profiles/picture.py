@@ -2,15 +2,13 @@
 
 import math
 from datetime import datetime
-from xml.sax.saxutils import escape
 
 from iterable_pipelines.data_types import DATA_TYPES, USERS
+from iterable_pipelines.heat_map import heat_map
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.streams.warehouse import Warehouse
-from iterable_pipelines.svg import svg_of
 
 _HOURS = 48
-_CELL_WIDTH, _CELL_HEIGHT, _LEFT, _TOP = 14, 12, 190, 34
 
 
 def events_per_hour(warehouse: Warehouse) -> tuple[list[datetime], dict[str, dict[datetime, int]]]:
@@ -28,28 +26,14 @@ def events_per_hour(warehouse: Warehouse) -> tuple[list[datetime], dict[str, dic
     return hours, counts
 
 
-def heat_map(hours: list[datetime], counts: dict[str, dict[datetime, int]]) -> str:
+def picture(hours: list[datetime], counts: dict[str, dict[datetime, int]]) -> str:
     """An SVG: a row per data type, a column per hour, darker for more events (on a logarithmic scale)."""
     types = [each.name for each in DATA_TYPES if each.name in counts]
     most = max((rows for by_hour in counts.values() for rows in by_hour.values()), default=1)
-    width, height = _LEFT + _CELL_WIDTH * len(hours) + 60, _TOP + _CELL_HEIGHT * len(types) + 8
-    shapes = []
-    for column, hour in enumerate(hours):
-        if hour.hour % 6 == 0:
-            x = _LEFT + column * _CELL_WIDTH
-            shapes.append(f'<text x="{x}" y="{_TOP - 6}" fill="#667">{hour:%d.%m. %Hh}</text>')
-    for row, name in enumerate(types):
-        y = _TOP + row * _CELL_HEIGHT
-        total = sum(counts[name].values())
-        shapes.append(f'<text x="{_LEFT - 8}" y="{y + 9}" text-anchor="end" fill="#334">{escape(name)}</text>')
-        shapes.append(f'<text x="{_LEFT + _CELL_WIDTH * len(hours) + 6}" y="{y + 9}" fill="#334">{total:,}</text>')
-        for column, hour in enumerate(hours):
-            rows = counts[name].get(hour, 0)
-            strength = 0.15 + 0.85 * math.log1p(rows) / math.log1p(most) if rows else 0.0
-            colour = f'fill="#4f43dd" fill-opacity="{strength:.2f}"' if rows else 'fill="#eef"'
-            x = _LEFT + column * _CELL_WIDTH
-            shapes.append(
-                f'<rect x="{x}" y="{y}" width="{_CELL_WIDTH - 1}" height="{_CELL_HEIGHT - 1}" {colour}>'
-                f"<title>{escape(name)} {hour:%Y-%m-%dT%H}: {rows:,}</title></rect>"
-            )
-    return svg_of(width, height, shapes)
+
+    def cell(name: str, hour: datetime) -> tuple[str, str]:
+        rows = counts[name].get(hour, 0)
+        strength = 0.15 + 0.85 * math.log1p(rows) / math.log1p(most)
+        return f'fill="#4f43dd" fill-opacity="{strength:.2f}"' if rows else 'fill="#eef"', f"{rows:,}"
+
+    return heat_map(hours, types, cell, lambda name: f"{sum(counts[name].values()):,}")

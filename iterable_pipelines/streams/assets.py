@@ -6,12 +6,14 @@ import dagster as dg
 
 from iterable_pipelines.data_types import STREAMS, USERS, Stream
 from iterable_pipelines.failures import explained
-from iterable_pipelines.hours import hour_key
+from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.checks import CHECKS, Outcome, check_hours
+from iterable_pipelines.streams.checks import check_hours, checks_of
+from iterable_pipelines.streams.completeness import progress, refresh
 from iterable_pipelines.streams.load import load_hours
+from iterable_pipelines.streams.outcomes import Outcome
 from iterable_pipelines.streams.tables import columns_of
 from iterable_pipelines.streams.unmapped import unmapped_fields
 
@@ -57,6 +59,9 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
                 warehouse, manifest, project, stream.name, hours, context.run.run_id, log=context.log.info
             )
             fields = unmapped_fields(warehouse, stream, min(hours), max(hours)) if loaded.rows else []
+            with warehouse.transaction() as con:
+                refresh(con, project, manifest, now(), [stream.name], min(hours))
+                (stretch,) = [each.stretch for each in progress(con) if each.stream == stream.name]
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
         types = project.enabled_data_types(stream.name)
         held = [each for each in manifest.quarantined() if each.data_type in types and each.hour in hours]
@@ -76,6 +81,7 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
                 "hours_changed": len(loaded.hours),
                 "parts_unchanged": loaded.unchanged,
                 "fields_without_a_column": dg.MetadataValue.json(fields),
+                "complete_up_to": hour_key(stretch.end) if stretch else "nothing yet",
                 "dagster/row_count": total,
             }
         )
@@ -111,8 +117,7 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
             blocking=check.blocking,
             partitions_def=hourly(settings),
         )
-        for check in CHECKS
-        if check.holds_for(stream)
+        for check in checks_of(stream)
     ]
 
     @dg.multi_asset_check(name=f"check_{stream.name}", specs=specs, pool="warehouse")
@@ -121,7 +126,6 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
         found = check_hours(warehouse, manifest, project, stream, hours_of_run(context))
         # a blocking check that fails ends the step, so the ones that hold speak first
         for asked, outcomes in sorted(found.items(), key=lambda each: any(not one.passed for one in each[1])):
-            severity = dg.AssetCheckSeverity.ERROR if asked.blocking else dg.AssetCheckSeverity.WARN
             failed = [outcome for outcome in outcomes if not outcome.passed]
             if failed and asked.blocking:
                 # asking once more gives the same answer: the hour has to be loaded again
@@ -134,7 +138,7 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
                         check_name=asked.name,
                         passed=outcome.passed,
                         metadata=outcome.numbers,
-                        severity=severity,
+                        severity=severity_of([outcome]),
                         description=outcome.text,
                         blocking=asked.blocking,
                         partition=hour_key(outcome.hour),
@@ -143,12 +147,17 @@ def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinitio
                 passed=not failed,
                 check_name=asked.name,
                 asset_key=["streams", stream.name],
-                severity=severity,
+                severity=severity_of(failed or outcomes),
                 metadata=_summed(outcomes),
                 description=(failed or outcomes)[0].text,
             )
 
     return check
+
+
+def severity_of(outcomes: list[Outcome]) -> dg.AssetCheckSeverity:
+    """An error if any of them is one."""
+    return dg.AssetCheckSeverity.ERROR if any(each.severe for each in outcomes) else dg.AssetCheckSeverity.WARN
 
 
 def _summed(outcomes: list[Outcome]) -> dict[str, int]:

@@ -1,46 +1,31 @@
 """What must hold for every hour of a stream, as questions to the warehouse and the manifest."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
 from iterable_pipelines.data_types import USERS, Stream
-from iterable_pipelines.hours import hour_key
+from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.completeness import refresh
 from iterable_pipelines.streams.load import naive
+from iterable_pipelines.streams.outcomes import Check, Outcome
+from iterable_pipelines.streams.verdicts import COMPLETE, IN_BAND, note_told, verdicts
 from iterable_pipelines.streams.warehouse import Warehouse
-
-
-@dataclass(frozen=True)
-class Check:
-    """One promise about an hour. `blocking` ones stop what comes after when they fail."""
-
-    name: str
-    description: str
-    blocking: bool
-
-    def holds_for(self, stream: Stream) -> bool:
-        """Users merge across hours, so only the first promise can be asked of them."""
-        return stream.name != USERS or self is ROWS_MATCH
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The answer to one check for one hour, with the numbers behind it."""
-
-    check: Check
-    hour: datetime
-    passed: bool
-    text: str
-    numbers: dict[str, int]
-
 
 ROWS_MATCH = Check("rows_match_manifest", "Every landed record of the hour is in the table, once.", True)
 INSIDE_HOUR = Check("inside_its_hour", "Every event's createdAt lies in the hour it is stored under.", False)
 UNIQUE_ID = Check("unique_event_id", "No event_id stands twice in the hour.", True)
-CHECKS = (ROWS_MATCH, INSIDE_HOUR, UNIQUE_ID)
+
+
+def checks_of(stream: Stream) -> tuple[Check, ...]:
+    """The checks of a stream; users merge across hours, so nothing can be asked of an hour's rows in their table."""
+    return (
+        (ROWS_MATCH, COMPLETE, IN_BAND)
+        if stream.name == USERS
+        else (ROWS_MATCH, INSIDE_HOUR, UNIQUE_ID, COMPLETE, IN_BAND)
+    )
 
 
 def check_hours(
@@ -53,12 +38,16 @@ def check_hours(
             landed[hour][data_type] = part.rows
     span = [naive(min(hours)), naive(max(hours))]
     with warehouse.transaction() as con:
+        refresh(con, settings, manifest, now(), [stream.name], min(hours))
+        told = verdicts(con, stream.name, hours)
+        note_told(con, stream.name, [each for outcomes in told.values() for each in outcomes])
         if stream.name == USERS:
-            return {ROWS_MATCH: _users_match(con, span, landed)}
+            return {ROWS_MATCH: _users_match(con, span, landed), **told}
         return {
             ROWS_MATCH: _rows_match(con, stream, span, landed),
             INSIDE_HOUR: _inside_hour(con, stream, span, hours),
             UNIQUE_ID: _unique_id(con, stream, span, hours),
+            **told,
         }
 
 
@@ -84,7 +73,7 @@ def _rows_match(
                 f"Next: materialize streams/{stream.name} for this hour"
             )
         numbers = {"landed": sum(parts.values()), "stored": sum(there.values()), "parts_wrong": len(wrong)}
-        outcomes.append(Outcome(ROWS_MATCH, hour, not wrong, text, numbers))
+        outcomes.append(Outcome(ROWS_MATCH, hour, not wrong, text, numbers, True))
     return outcomes
 
 
@@ -101,7 +90,7 @@ def _inside_hour(
     for hour in hours:
         outside, rows = counted.get(naive(hour), (0, 0))
         text = f"{outside} of {rows} events lie outside the hour they came in, or have no readable time"
-        outcomes.append(Outcome(INSIDE_HOUR, hour, outside == 0, text, {"outside": outside, "rows": rows}))
+        outcomes.append(Outcome(INSIDE_HOUR, hour, outside == 0, text, {"outside": outside, "rows": rows}, False))
     return outcomes
 
 
@@ -118,7 +107,7 @@ def _unique_id(
     for hour in hours:
         twice = counted.get(naive(hour), 0)
         outcomes.append(
-            Outcome(UNIQUE_ID, hour, twice == 0, f"{twice} events share an id with another", {"repeated": twice})
+            Outcome(UNIQUE_ID, hour, twice == 0, f"{twice} events share an id with another", {"repeated": twice}, True)
         )
     return outcomes
 
@@ -140,5 +129,5 @@ def _users_match(
         came, merged = sum(parts.values()), loaded.get(naive(hour), 0)
         text = f"{came} user versions landed, {merged} merged, {twice} users stand twice"
         numbers = {"landed": came, "merged": merged, "repeated": twice}
-        outcomes.append(Outcome(ROWS_MATCH, hour, came == merged and twice == 0, text, numbers))
+        outcomes.append(Outcome(ROWS_MATCH, hour, came == merged and twice == 0, text, numbers, True))
     return outcomes

@@ -130,4 +130,15 @@ def create_statements() -> list[str]:
         "create table if not exists streams.lateness (data_type VARCHAR, from_age INTEGER, to_age INTEGER, "
         "rows BIGINT, rows_before BIGINT, hours BIGINT)"
     )
+    # what the manifest holds now, what became of it, and which hours the UI was told are red (completeness.py)
+    statements += [
+        "create table if not exists streams.landed (part_id BIGINT, data_type VARCHAR, hour TIMESTAMP, "
+        "fetched_at TIMESTAMP, pass VARCHAR, rows BIGINT, late_rows BIGINT, exported BIGINT, digest VARCHAR, "
+        "path VARCHAR)",
+        "create table if not exists streams.completeness (stream VARCHAR, data_type VARCHAR, hour TIMESTAMP, "
+        "state VARCHAR, rows_exported BIGINT, rows_landed BIGINT, rows_loaded BIGINT, file_there BOOLEAN, "
+        "fetched_at TIMESTAMP, late_rows BIGINT, rows_low DOUBLE, rows_high DOUBLE, trouble VARCHAR, "
+        "_part_id BIGINT, _load_id BIGINT)",
+        "create table if not exists streams.red_hours (stream VARCHAR, hour TIMESTAMP, check_name VARCHAR)",
+    ]
     return statements
