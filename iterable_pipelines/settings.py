@@ -145,7 +145,7 @@ class Settings(BaseSettings):
         3,
         ge=0,
         le=168,
-        description="An hour is fetched once more when it is this old, or older where more than 1 in 1000 rows came later still.",
+        description="An hour is fetched once more when it is this old, or older where 1 in 1000 rows came later.",
     )
     fresh_after_minutes: int = Field(
         10, ge=0, le=59, description="Minutes to wait after an hour closes before it is fetched for the first time."
