@@ -24,7 +24,7 @@ _LARGEST_RECORD = 64 * 1024 * 1024
 # DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: what may hold them is looked at again
 _LOOSE = ("NaN", "Inf", ",}", ",]")
 # a CASE, because both sides of an AND are evaluated for every row, and the pattern costs as much as all the rest
-_SUSPECT = (
+SUSPECT = (
     "left(record, 1) <> '{' or case when "
     + " or ".join(f"contains(record, '{mark}')" for mark in _LOOSE)
     + r" then regexp_matches(record, '[:,\[]\s*-?(NaN|Inf)|,[\]}]') else false end"
@@ -139,7 +139,7 @@ def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callab
             "(format parquet, compression zstd, compression_level 1, row_group_size 20480)"
         )
         rows, inside, digest, suspects = con.execute(
-            f"select count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, count_if({_SUSPECT}) "
+            f"select count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, count_if({SUSPECT}) "
             f"from '{file}'"
         ).fetchone() or (0, 0, "0", 0)
         if suspects and not _all_strict(con, file):
@@ -154,7 +154,7 @@ _NotStrict = duckdb.InvalidInputException("a record is not a JSON object, or hol
 
 
 def _all_strict(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    reader = con.execute(f"select record from '{file}' where {_SUSPECT}")
+    reader = con.execute(f"select record from '{file}' where {SUSPECT}")
     while suspects := reader.fetchmany(1000):
         if any(_fault_of(record.encode()) for (record,) in suspects):
             return False
