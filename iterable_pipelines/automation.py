@@ -15,7 +15,6 @@ from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
-from iterable_pipelines.streams.campaigns import can_compare
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
 
 _ALIVE = [
@@ -70,13 +69,7 @@ compare_campaigns = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Sends, opens and clicks of finished email campaigns beside Iterable's own metrics.",
 )
-
-
-def jobs_of(settings: Settings) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Every job whose assets are enabled."""
-    jobs = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness]
-    return [*jobs, compare_campaigns] if can_compare(settings) else jobs
-
+JOBS = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness, compare_campaigns]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
@@ -160,9 +153,13 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )
-    schedules = [import_the_last_hour, import_what_is_behind, refresh_objects, look_at_every_hour]
-    if can_compare(settings):
-        schedules.append(compare_with_iterable)
+    schedules = [
+        import_the_last_hour,
+        import_what_is_behind,
+        refresh_objects,
+        look_at_every_hour,
+        compare_with_iterable,
+    ]
     return schedules, [follow_export_jobs, reap_ghost_runs, models]
 
 

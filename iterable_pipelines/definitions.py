@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import jobs_of, schedules_and_sensors
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
@@ -31,8 +31,8 @@ def defs() -> dg.Definitions:
             *object_assets(),
             *profile_assets(settings),
         ],
-        asset_checks=[*stream_checks(settings), *campaign_checks(settings)],
-        jobs=jobs_of(settings),
+        asset_checks=[*stream_checks(settings), *campaign_checks()],
+        jobs=JOBS,
         schedules=schedules,
         sensors=sensors,
         resources={

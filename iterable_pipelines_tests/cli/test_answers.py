@@ -97,8 +97,22 @@ def test_status_shows_the_newest_stretch_without_a_hole(
     total = int((hour_of(now()) - START) / timedelta(hours=1))
     assert code == 0
     # hour 2 has not landed, hour 5 has landed and is not loaded
-    assert row(text, RCS) == [RCS, "2026-11-01T03", "2026-11-01T05", "10", f"{total - 4}", "5"]
+    assert row(text, RCS)[1:] == [
+        *("2026-11-01T03", "2026-11-01T05", "10", f"{total - 4}", f"{total - 5}", "5", "0", "0", "0")
+    ]
     assert row(text, "iterable_users")[1] == "nothing yet"
+    assert f"First of {RCS}: rcsSend, rcsSendSkip 2026-11-01T02: not landed" in text
+
+
+def test_status_before_the_first_import_makes_no_warehouse(
+    project: Settings, answer: Callable[..., tuple[int, str]]
+) -> None:
+    code, text = answer("status", "--page")
+    assert code == 0
+    assert row(text, RCS)[1:3] == ["nothing yet", ""]
+    assert not project.warehouse_path.exists()
+    page = (project.data_dir / "completeness.md").read_text()
+    assert f"| {RCS} | nothing yet |" in page
 
 
 def test_profile_is_found_by_address_or_id(

@@ -11,6 +11,8 @@ from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.sandbox import World, running_sandbox
 from iterable_pipelines.streams import Warehouse
 
+OF_AN_HOUR = ("rows_match_manifest", "inside_its_hour", "unique_event_id", "complete", "volume_in_band")
+
 
 @pytest.fixture
 def definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
@@ -60,11 +62,15 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "catch_up",
         "objects_refresh",
         "profiles_build",
+        "audit_completeness",
+        "compare_campaigns",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",
         "import_what_is_behind": "40 * * * *",
         "refresh_objects": "5 * * * *",
+        "look_at_every_hour": "25 3 * * *",
+        "compare_with_iterable": "25 4 * * *",
     }
     assert {each.name for each in repository.sensor_defs} == {
         "follow_export_jobs",
@@ -80,9 +86,11 @@ def test_every_stream_has_partitioned_checks(definitions: dg.Definitions) -> Non
     names: dict[str, set[str]] = {}
     for checks in definitions.asset_checks or []:
         for spec in checks.check_specs:  # type: ignore[union-attr]
-            assert spec.partitions_def is not None
+            # campaigns are compared as a whole
+            assert (spec.partitions_def is None) == (spec.name == "matches_campaign_metrics")
             names.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
-    assert names["streams/iterable_activity"] == {"rows_match_manifest", "inside_its_hour", "unique_event_id"}
+    assert names["streams/iterable_activity"] == {*OF_AN_HOUR, "matches_campaign_metrics"}
+    assert names["streams/iterable_users"] == {"rows_match_manifest", "complete", "volume_in_band"}
     assert set(names) == {f"streams/{stream.name}" for stream in STREAMS}
 
 
@@ -125,23 +133,20 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         from iterable_pipelines.definitions import defs
 
         job = defs().resolve_job_def("hourly_import")
-        checks = [
-            dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), name)
-            for name in ("rows_match_manifest", "inside_its_hour", "unique_event_id")
-        ]
+        checks = [dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), name) for name in OF_AN_HOUR]
 
         def run() -> dict[str, bool]:
             result = job.execute_in_process(partition_key=hour, instance=instance, raise_on_error=False)
             return {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
 
-        assert run() == dict.fromkeys(("rows_match_manifest", "inside_its_hour", "unique_event_id"), True)
+        assert run() == dict.fromkeys(OF_AN_HOUR, True)
         Warehouse(tmp_path / "iterable.duckdb", tmp_path / "read.duckdb").read(
             "delete from streams.iterable_activity where rowid = 0"
         )
         red = job.get_subset(asset_selection=set(), asset_check_selection=set(checks))
         result = red.execute_in_process(partition_key=hour, instance=instance, raise_on_error=False)
         answers = {each.check_name: each.passed for each in result.get_asset_check_evaluations()}
-        assert answers == {"rows_match_manifest": False, "inside_its_hour": True, "unique_event_id": True}
+        assert answers == dict.fromkeys(OF_AN_HOUR, True) | {"rows_match_manifest": False, "complete": False}
         assert not result.success
         assert instance.get_run_by_id(result.run_id).tags["dagster/max_retries"] == "0"  # type: ignore[union-attr]
         # over a span of hours, each hour is told apart
