@@ -105,9 +105,9 @@ def _check(con: duckdb.DuckDBPyConnection, lines: _Lines) -> None:
             f"select count(*), count_if({SUSPECT}) from (select json::varchar as record from {lines.source})"
         ).fetchone() or (0, 0)
     except duckdb.InvalidInputException as error:
-        raise next(faults(lines.path), error) from None
+        raise next(faults([lines.path]), error) from None
     if suspects or count != lines.count:
-        for fault in faults(lines.path):
+        for fault in faults([lines.path]):
             raise fault
 
 

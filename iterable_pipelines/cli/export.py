@@ -19,7 +19,7 @@ from iterable_pipelines.cli.console import CannotGoOn, Interrupted, plain, progr
 from iterable_pipelines.exporting import Door, door_for, fetch_records
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.landing.cut import Unreadable, sync
-from iterable_pipelines.landing.fetch import filter_field_of
+from iterable_pipelines.landing.question import filter_field_of
 from iterable_pipelines.moments import Range, parse_moment, span_of, zone_named
 from iterable_pipelines.record_files import ENDINGS, Written, write_records
 from iterable_pipelines.settings import Settings, load_settings
