@@ -37,6 +37,7 @@ check: $(INSTALLED) ## style, types, definitions, models
 bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floor
 	@$(BIN)/python benchmarks/import.py --markdown benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/profiles.py --markdown benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/replay.py --markdown benchmarks/RESULTS.md
 
 screenshots: $(INSTALLED) ## take the pictures of docs/ anew, with Debian's chromium
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pictures]'

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from iterable_pipelines.api import Refused
 from iterable_pipelines.ghosts import ghost_runs
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now, parse_hour
 from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
@@ -125,13 +126,18 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """Start and look after export jobs, and let the runs go on whose jobs are ready."""
         project = load_settings()
         exports = Exports(Manifest(project.landing_dir))
+        trouble = ""
         if exports.live():
             client = iterable.client(context.log.info)
-            exports.advance(client, project, context.log.info)
-            exports.forget_abandoned(client, context.log.info)
-        released = release_runs(context.instance, exports)
-        waited_for = [each for each in exports.live() if each.state != "ready"]
-        return dg.SkipReason(f"{len(waited_for)} export jobs are waited for, {released} runs go on")
+            try:
+                exports.advance(client, project, context.log.info)
+            except Refused as error:
+                trouble = f"; {error}. Next: iterable-pipelines check"
+        released, waited_for = release_runs(context.instance, exports)
+        if not trouble and exports.live():
+            exports.forget_abandoned(iterable.client(context.log.info), waited_for, context.log.info)
+        pending = [each for each in exports.live() if each.state != "ready"]
+        return dg.SkipReason(f"{len(pending)} export jobs are waited for, {released} runs go on{trouble}")
 
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:

@@ -142,7 +142,11 @@ class Settings(BaseSettings):
         "1GB", description="How much memory DuckDB may use; beyond it, it works on disk."
     )
     settle_after_hours: int = Field(
-        3, ge=0, le=168, description="An hour is fetched once more when it is this old, for what arrived late."
+        3,
+        ge=0,
+        le=168,
+        description="An hour is fetched once more when it is this old, or older where more than 1 in 1000 rows come "
+        "later still.",
     )
     fresh_after_minutes: int = Field(
         10, ge=0, le=59, description="Minutes to wait after an hour closes before it is fetched for the first time."

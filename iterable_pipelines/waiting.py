@@ -12,14 +12,17 @@ import dagster as dg
 from iterable_pipelines.hours import hour_key, iterate_hours, parse_hour
 from iterable_pipelines.landing.exports import Exports
 
-STATE, WAITS_FOR, GOES_ON = "iterable/export_jobs", "iterable/waits_for", "iterable/goes_on_as"
+STATE, WAITS_FOR, AFTER = "iterable/export_jobs", "iterable/waits_for", "iterable/goes_on_after"
 # the first run of a row of them: what it asked for and landed is theirs too
 ASKED_BY = "iterable/asked_by"
 PASS, WHOLE_START, WHOLE_END = "iterable/pass", "iterable/whole_from", "iterable/whole_to"
 _BACKFILL = "dagster/backfill"
 _WAITING, _READY = "waiting", "ready"
 # they belong to a run's own life, not to its successor's
-_OWN = (GOES_ON, STATE, WAITS_FOR, ".dagster/grpc_info", "dagster/will_retry", "dagster/auto_retry_run_id")
+_OWN = (
+    *(STATE, WAITS_FOR, AFTER, ".dagster/grpc_info"),
+    *("dagster/will_retry", "dagster/auto_retry_run_id", "dagster/max_retries", "dagster/retry_number"),
+)
 
 
 def asked_by(run: dg.DagsterRun) -> str:
@@ -47,21 +50,22 @@ def wait_in_the_queue(context: dg.AssetExecutionContext, jobs: Iterable[int]) ->
     """
     instance = context.instance
     run = instance.get_run_by_id(context.run.run_id) or context.run
-    waits_for = {*filter(None, run.tags.get(WAITS_FOR, "").split(",")), *map(str, jobs)}
-    listed = ",".join(sorted(waits_for, key=int))
+    listed = _listed({*_jobs_of(run), *jobs})
     instance.add_run_tags(run.run_id, {WAITS_FOR: listed})
     if run.remote_job_origin is None:
         return
-    if GOES_ON in run.tags:
-        instance.add_run_tags(run.tags[GOES_ON], {WAITS_FOR: listed})
+    # made from the run's own id, so that there is one successor however often this is tried
+    successor = str(uuid.uuid5(uuid.UUID(run.run_id), "waits for export jobs"))
+    if instance.get_run_by_id(successor):
+        instance.add_run_tags(successor, {WAITS_FOR: listed})
         return
     tags = {name: value for name, value in run.tags.items() if name not in _OWN}
-    successor = instance.create_run(
+    instance.create_run(
         job_name=run.job_name,
-        run_id=str(uuid.uuid4()),
+        run_id=successor,
         run_config=run.run_config,
         status=dg.DagsterRunStatus.QUEUED,
-        tags={**tags, STATE: _WAITING, WAITS_FOR: listed, ASKED_BY: asked_by(run)},
+        tags={**tags, STATE: _WAITING, WAITS_FOR: listed, ASKED_BY: asked_by(run), AFTER: run.run_id},
         root_run_id=None,
         parent_run_id=None,
         step_keys_to_execute=None,
@@ -76,18 +80,33 @@ def wait_in_the_queue(context: dg.AssetExecutionContext, jobs: Iterable[int]) ->
         job_code_origin=run.job_code_origin,
         asset_graph=context.repository_def.asset_graph,
     )
-    instance.add_run_tags(run.run_id, {GOES_ON: successor.run_id})
 
 
-def release_runs(instance: dg.DagsterInstance, exports: Exports) -> int:
-    """Let the queued runs go on whose export jobs are all ready, or failed. Returns how many."""
-    released = 0
-    waiting = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED], tags={STATE: _WAITING})
-    for run in instance.get_runs(waiting):
-        if not exports.pending(int(each) for each in run.tags[WAITS_FOR].split(",")):
-            instance.add_run_tags(run.run_id, {STATE: _READY})
-            released += 1
-    return released
+def release_runs(instance: dg.DagsterInstance, exports: Exports) -> tuple[int, set[int]]:
+    """Let the queued runs go on whose export jobs are all ready, or failed, once the run before them has ended.
+
+    Returns how many, and the ids of the jobs that the others wait for.
+    """
+    released, waited_for = 0, set[int]()
+    # asked of the run itself: what the queue reads is not the table that a filter by tags reads
+    queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED]))
+    for run in (each for each in queued if each.tags.get(STATE) == _WAITING):
+        jobs = _jobs_of(run)
+        before = instance.get_run_by_id(run.tags.get(AFTER, ""))
+        if exports.pending(jobs) or (before and not before.is_finished):
+            waited_for |= jobs
+            continue
+        instance.add_run_tags(run.run_id, {STATE: _READY})
+        released += 1
+    return released, waited_for
+
+
+def _jobs_of(run: dg.DagsterRun) -> set[int]:
+    return {int(each) for each in run.tags.get(WAITS_FOR, "").split(",") if each}
+
+
+def _listed(jobs: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(jobs)))
 
 
 def said_of(exports: Exports, jobs: Iterable[int]) -> str:
@@ -97,4 +116,9 @@ def said_of(exports: Exports, jobs: Iterable[int]) -> str:
         f"{each.data_type} {hour_key(each.window.start)} to {hour_key(each.window.end)}" for each in waited_for[:5]
     )
     more = f" and {len(waited_for) - 5} more" if len(waited_for) > 5 else ""
-    return f"waiting for {len(waited_for)} export jobs of Iterable: {listed}{more}. The run goes on when they are ready"
+    notes = {each.note for each in waited_for if each.note}
+    trouble = f" So far: {'; '.join(sorted(notes))}." if notes else ""
+    return (
+        f"waiting for {len(waited_for)} export jobs of Iterable: {listed}{more}.{trouble} "
+        "The run goes on when they are ready"
+    )

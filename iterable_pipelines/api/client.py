@@ -98,6 +98,8 @@ class Iterable:
         self._key, self._ledger, self._log = api_key, ledger, log or (lambda text: None)
         self._patience, self._priority = patience or Patience(), priority
         self._relaxed = ledger.relaxed and is_loopback(self.base_url)
+        # the server's own clock in its newest answer
+        self.server_date: datetime | None = None
         self._session = requests.Session()
         self._session.trust_env = trust_environment
         self._session.auth = _KeyHeader(api_key)
@@ -184,20 +186,25 @@ class Iterable:
         only_fields: Sequence[str] = (),
         omit_fields: Sequence[str] = (),
         campaign_id: int | None = None,
+        label: str | None = None,
     ) -> int:
         """Start an export job (api.md 3.5) and return its id, which is noted in the ledger as ours.
 
+        A job that was started under `label` before is not started again, so that a crash costs none of the four slots.
         Not repeated after Broken: the job may have started, and a second one would take one more of the four slots.
         """
         asked = Selection(data_type, window, only_fields, omit_fields, campaign_id)
         what, body = f"start of an export job for {asked}", asked.as_body()
         question = self._question("POST", "/api/export/start", None, what=what, body=body)
+        scope = scope_of(question.limits[0], self._key)
+        if label and (known := self._ledger.job_labelled(scope, label)) is not None:
+            return known
 
         def read(response: requests.Response, started: float) -> int:
             job_id = self._parse(question, self._small_body(response, question, started)).get("jobId")
             if not isinstance(job_id, int):
                 raise Broken(f"{what}: the answer holds no job id")
-            self._ledger.remember_job(scope_of(question.limits[0], self._key), job_id)
+            self._ledger.remember_job(scope, job_id, label)
             return job_id
 
         return self._ask(question, read)[0]
@@ -276,7 +283,7 @@ class Iterable:
                 effort.started_at, started = datetime.now(UTC), time.monotonic()
                 response = send(self._session, prepared, question.what, self._patience)
             with closing(response):
-                effort.server_date = parse_http_date(response.headers.get("Date"))
+                effort.server_date = self.server_date = parse_http_date(response.headers.get("Date"))
                 if response.status_code not in (200, 201, 202, 204):
                     raise self._error(question, response)
                 return read(response, started)

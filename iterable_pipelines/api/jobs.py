@@ -96,7 +96,7 @@ class JobFetch:
         log: Callable[[str], None],
         trust_environment: bool,
     ) -> None:
-        """`list_page` gives the page after a file's name. `log` is told of retries, from other threads too."""
+        """`list_page` gives the page after a file's name. `log` is told how it goes, by other threads too."""
         self._job, self._folder, self._list_page, self._log = f"export job {job_id}", folder, list_page, log
         # a file lies ready, other than an export, which is made while it is sent
         self._patience = replace(patience, first_byte=min(patience.first_byte, patience.measured_over))
@@ -120,6 +120,7 @@ class JobFetch:
                         self._bring_all(list(first.values()), threads)
                         # what is listed twice is kept once, but must be the same
                         self._bring_all([file for file in files if file not in first.values()], threads)
+                        self._log(f"{self._job}: {len(self._saved):,} files, {self._bytes():,} bytes so far")
                 except BaseException:
                     self._stop(threads)
                     raise
@@ -127,8 +128,10 @@ class JobFetch:
             for path in self._paths.values():
                 path.unlink(missing_ok=True)
             raise
-        size = sum(brought.bytes for brought in self._saved.values())
-        return JobFiles(list(self._paths.values()), size, len(self._sent), 0.0)
+        return JobFiles(list(self._paths.values()), self._bytes(), len(self._sent), 0.0)
+
+    def _bytes(self) -> int:
+        return sum(brought.bytes for brought in self._saved.values())
 
     def _pages(self) -> Iterator[Sequence[JobFile]]:
         """The pages of the list up to the first empty one: a page that is not full may still have a next one."""

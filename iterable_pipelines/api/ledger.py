@@ -34,6 +34,7 @@ _SCHEMA = (
     'create index if not exists calls_in_time on calls ("limit", scope, at)',
     'create table if not exists stops ("limit" text, scope text, until real not null, primary key ("limit", scope))',
     "create table if not exists jobs (scope text, job_id integer, started_at real, primary key (scope, job_id))",
+    "create table if not exists job_labels (scope text, label text, job_id integer, primary key (scope, label))",
 )
 _OF = 'where "limit" = ? and scope = ?'
 
@@ -114,10 +115,23 @@ class Ledger:
             until = max(now + min(max(seconds, 0.0), _LONGEST_STOP), _stopped_until(con, limit, scope, now))
             con.execute("insert or replace into stops values (?, ?, ?)", (limit, scope, until))
 
-    def remember_job(self, scope: str, job_id: int) -> None:
-        """Note that an export job was started from here, so that it may be cancelled later, after a crash too."""
+    def remember_job(self, scope: str, job_id: int, label: str | None = None) -> None:
+        """Note that an export job was started from here, so that it may be cancelled later, after a crash too.
+
+        By its `label` whoever started it finds it again.
+        """
         with self._transaction() as con:
             con.execute("insert or ignore into jobs values (?, ?, ?)", (scope, job_id, time.time()))
+            if label:
+                con.execute("insert or replace into job_labels values (?, ?, ?)", (scope, label, job_id))
+
+    def job_labelled(self, scope: str, label: str) -> int | None:
+        """The id of the export job that was started from here under `label`."""
+        with self._transaction() as con:
+            found = con.execute(
+                "select job_id from job_labels where scope = ? and label = ?", (scope, label)
+            ).fetchone()
+        return int(found[0]) if found else None
 
     def owns_job(self, scope: str, job_id: int) -> bool:
         """Whether an export job was started from here."""

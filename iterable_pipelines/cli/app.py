@@ -12,9 +12,10 @@ from iterable_pipelines.api import IterableError
 from iterable_pipelines.cli.accept import accept
 from iterable_pipelines.cli.backfill import backfill
 from iterable_pipelines.cli.check import check
-from iterable_pipelines.cli.console import CannotGoOn, complain
+from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
+from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.rebuild import rebuild
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (check, sandbox, demo, dev, plan, backfill, status, profile, accept, rebuild):
+for command in (check, sandbox, demo, dev, plan, backfill, status, profile, export, accept, rebuild):
     app.command()(command)
 
 _KNOWN = (
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not isinstance(error, _KNOWN) and type(error).__module__.partition(".")[0] not in _KNOWN_LIBRARIES:
             raise
         complain(str(error) or type(error).__name__)
-        sys.exit(1)
+        sys.exit(_INTERRUPTED if isinstance(error, Interrupted) else 1)
 
 
 def trouble_of_the_disk(error: BaseException | None) -> str | None:

@@ -15,6 +15,10 @@ class CannotGoOn(Exception):
     """A command ends here. The text says what is wrong, whether stored data is safe, and the next command."""
 
 
+class Interrupted(CannotGoOn):
+    """A command was stopped by Ctrl-C, and says itself what became of its work."""
+
+
 def out() -> Console:
     """The standard output as it is now: tests and pipes replace it."""
     # a table that is read by a program must not be folded to the width of a screen that is not there

@@ -125,12 +125,18 @@ def _import_span(
 
 def _wait_for(settings: Settings, jobs: list[int], said: Callable[[str], None]) -> None:
     """Look after export jobs until none of `jobs` is pending any more: what the sensor does where a daemon runs."""
+    from iterable_pipelines.waiting import said_of
+
     exports = Exports(Manifest(settings.landing_dir))
     ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
     client = Iterable(settings.required_api_key(), settings.url, ledger, log=said, priority=Priority.BACKFILL)
-    while pending := exports.pending(jobs):
-        if not exports.advance(client, settings, said):
-            said(f"waiting for {len(pending)} export jobs of Iterable …")
+    while exports.pending(jobs):
+        try:
+            done = exports.advance(client, settings, said)
+        except Refused as error:
+            raise CannotGoOn(f"{error}. What did arrive is stored and safe.\nNext: iterable-pipelines check") from None
+        if not done:
+            said(said_of(exports, jobs))
             time.sleep(_LOOK_SECONDS)
 
 

@@ -25,7 +25,7 @@ _FILES_AT_ONCE = 500
 # DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: what may hold them is looked at again
 _LOOSE = ("NaN", "Inf", ",}", ",]")
 # a CASE, because both sides of an AND are evaluated for every row, and the pattern costs as much as all the rest
-_SUSPECT = (
+SUSPECT = (
     "left(record, 1) <> '{' or case when "
     + " or ".join(f"contains(record, '{mark}')" for mark in _LOOSE)
     + r" then regexp_matches(record, '[:,\[]\s*-?(NaN|Inf)|,[\]}]') else false end"
@@ -175,7 +175,7 @@ def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None]) 
     for batch in (written[at : at + _FILES_AT_ONCE] for at in range(0, len(written), _FILES_AT_ONCE)):
         rows = con.execute(
             "select filename, count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, "
-            f"count_if({_SUSPECT}) from read_parquet(?, filename = true) group by filename",
+            f"count_if({SUSPECT}) from read_parquet(?, filename = true) group by filename",
             [batch],
         ).fetchall()
         found |= {name: (count, inside, digest, suspects) for name, count, inside, digest, suspects in rows}
@@ -197,7 +197,7 @@ _NotStrict = duckdb.InvalidInputException("a record is not a JSON object, or hol
 
 
 def _all_strict(con: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    reader = con.execute(f"select record from '{file}' where {_SUSPECT}")
+    reader = con.execute(f"select record from '{file}' where {SUSPECT}")
     while suspects := reader.fetchmany(1000):
         if any(_fault_of(record.encode()) for (record,) in suspects):
             return False

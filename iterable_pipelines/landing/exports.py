@@ -24,8 +24,10 @@ from iterable_pipelines.settings import Settings
 SLOTS = 4
 _ATTEMPTS = 3
 _FIRST_LOOK, _LONGEST_LOOK = 1.0, 60.0
-# a process that claimed a row and was killed gives it back after this long
-_CLAIM_SECONDS = 300.0
+# a process that claimed a row and was killed gives it back after this long: more than its request may have to wait
+_CLAIM_SECONDS = 1800.0
+# a job that is not done after a day is not going to be (api.md 3.5: others give up then too)
+_LONGEST_JOB = 86400.0
 _FORGOTTEN_AFTER = 7 * 86400.0
 
 _SCHEMA = """
@@ -66,6 +68,7 @@ class Export:
     window: Window
     state: str
     job_id: int | None
+    attempts: int
     asked_by: str
     started_at: datetime | None
     note: str | None
@@ -87,9 +90,17 @@ class Exports:
             con.execute(_SCHEMA)
 
     def plan(self, data_type: str, window: Window, asked_by: str) -> int:
-        """Note that a window is wanted; the job starts when a slot is free. Returns the id of its row."""
+        """Note that a window is wanted; the job starts when a slot is free. Returns the id of its row.
+
+        Where a live job has some of these hours already, that one is returned: no hour is ever in two of them.
+        """
         with self._transaction() as con:
-            return _insert(con, data_type, window, asked_by, None, self._clock())
+            there = con.execute(
+                f"select id from exports where state in {_LIVE} and data_type = ? "
+                "and window_start < ? and window_end > ?",
+                (data_type, _text(window.end), _text(window.start)),
+            ).fetchone()
+            return int(there[0]) if there else _insert(con, data_type, window, asked_by, None, self._clock())
 
     def live(self, data_type: str | None = None) -> list[Export]:
         """Every job that is planned, started or ready, oldest first."""
@@ -124,49 +135,80 @@ class Exports:
         return self._select("state in ('failed', 'refused') and data_type = ? and asked_by = ?", (data_type, asked_by))
 
     def close(self, exports: Iterable[Export], state: str = "landed") -> None:
-        """Note that these need no more attention."""
+        """Note that these need no more attention, unless somebody else has done something about them meanwhile."""
         with self._transaction() as con:
-            con.executemany("update exports set state = ? where id = ?", [(state, each.id) for each in exports])
+            con.executemany(
+                "update exports set state = ?, claimed_until = 0 where id = ? and state = ? and job_id is ?",
+                [(state, each.id, each.state, each.job_id) for each in exports],
+            )
 
     def again(self, export: Export, why: str) -> None:
         """Have a job that turned out to be useless started anew, three times at most; then it is failed."""
         with self._transaction() as con:
-            _retry(con, export.id, why, self._clock())
+            con.execute(
+                "update exports set state = case when attempts + 1 < ? then 'planned' else 'failed' end, "
+                "job_id = null, attempts = attempts + 1, looks = 0, look_at = ?, claimed_until = 0, note = ? "
+                "where id = ? and state = ? and job_id is ?",
+                (_ATTEMPTS, self._clock() + _FIRST_LOOK * (4**export.attempts - 1), why, *_as_seen(export)),
+            )
 
     def halve(self, export: Export) -> None:
         """Replace a job whose answer is too large by two of half its window; failed when that is one second long."""
+        second = (export.window.end - export.window.start).total_seconds() <= 1
+        note = f"export job {export.job_id} is truncated even for one second" if second else None
         with self._transaction() as con:
-            _halve(con, export, self._clock())
+            changed = con.execute(
+                "update exports set state = ?, claimed_until = 0, note = ? where id = ? and state = ? and job_id is ?",
+                ("failed" if second else "halved", note, *_as_seen(export)),
+            )
+            if changed.rowcount and not second:
+                for half in export.window.halves():
+                    _insert(con, export.data_type, half, export.asked_by, export.id, self._clock())
 
     def advance(self, client: Client, settings: Settings, log: Callable[[str], None]) -> int:
         """Start what is planned while a slot is free, and look after what is started and due. Returns what it did.
 
-        One request per job at most; processes that do this at once never take the same job. Refused answers fail the
-        job, everything else is tried again later.
+        One request per job at most; processes that do this at once never take the same job. What Iterable refuses
+        fails its job; when it is busy or broken all of them are left for later. Raises Refused for a wrong key.
         """
         done = 0
         for export in self._due():
             if export.state == "planned" and len(self._started()) >= SLOTS:
                 continue
-            if not self._claim(export):
+            claim = self._claim(export)
+            if not claim:
                 continue
             done += 1
             try:
                 if export.state == "planned":
-                    self._start(client, settings, export, log)
+                    self._start(client, settings, export, claim, log)
                 else:
                     self._look(client, export, log)
             except (Busy, Broken) as error:
                 log(f"export job of {export.data_type} {export.window}: {error}; tried again later")
-                self._put_off(export, str(error))
+                if export.state == "planned" and isinstance(error, Broken):
+                    self.again(export, str(error))
+                else:
+                    self._put_off(export, str(error))
+                return done
             except Refused as error:
+                if error.status == 401:
+                    # a wrong key says nothing about any job
+                    self._put_off(export, str(error))
+                    raise
                 self._fail(export, error)
                 log(f"export job of {export.data_type} {export.window}: {error}")
         return done
 
-    def forget_abandoned(self, client: Client, log: Callable[[str], None]) -> None:
-        """Close jobs that nobody has come for within a week; one that still runs is cancelled, for its slot."""
+    def forget_abandoned(self, client: Client, wanted: set[int], log: Callable[[str], None]) -> None:
+        """Close jobs that nobody has come for within a week, and for which none waits (`wanted`, ids of rows).
+
+        One that still runs is cancelled, for its slot.
+        """
+        kept = {each.id for each in self.of(wanted)}
         for export in self._select(f"state in {_LIVE} and asked_at < ?", (self._clock() - _FORGOTTEN_AFTER,)):
+            if export.id in kept:
+                continue
             if export.state == "started" and export.job_id:
                 try:
                     client.cancel_export(export.job_id)
@@ -175,16 +217,32 @@ class Exports:
             self.close([export], "forgotten")
             log(f"export job of {export.data_type} {export.window}: nobody came for it within a week")
 
-    def _start(self, client: Client, settings: Settings, export: Export, log: Callable[[str], None]) -> None:
-        begun = self._clock()
+    def _start(
+        self, client: Client, settings: Settings, export: Export, claim: float, log: Callable[[str], None]
+    ) -> None:
         asked = asked_window(settings, export.data_type, export.window)
-        job_id = client.start_export(export.data_type, asked, fields_of(settings, export.data_type))
+        begun, label = self._clock(), f"{self._manifest.root}/{export.id}/{export.attempts}"
+        job_id = client.start_export(export.data_type, asked, fields_of(settings, export.data_type), label=label)
         crashpoint("job_started")
-        self._set(export, state="started", job_id=job_id, started_at=begun, look_at=begun + _FIRST_LOOK, looks=0)
-        log(f"export job {job_id} of {export.data_type} {export.window} is asked for")
+        if client.server_date:
+            if client.server_date < export.window.end:
+                client.cancel_export(job_id)
+                raise Refused(
+                    f"Iterable's clock says {client.server_date:%Y-%m-%d %H:%M:%S} UTC, so {export.window} is not "
+                    "over: set this machine's clock right"
+                )
+            begun = min(begun, client.server_date.timestamp())
+        with self._transaction() as con:
+            changed = con.execute(
+                "update exports set state = 'started', job_id = ?, started_at = ?, look_at = ?, looks = 0, "
+                "claimed_until = 0 where id = ? and state = 'planned' and claimed_until = ?",
+                (job_id, begun, self._clock() + _FIRST_LOOK, export.id, claim),
+            )
+        if changed.rowcount:
+            log(f"export job {job_id} of {export.data_type} {export.window} is asked for")
 
     def _look(self, client: Client, export: Export, log: Callable[[str], None]) -> None:
-        assert export.job_id is not None
+        assert export.job_id is not None and export.started_at is not None
         page = client.export_page(export.job_id)
         if page.truncated:
             log(f"export job {page.job_id} of {export.data_type} {export.window} is too large: halved")
@@ -195,6 +253,10 @@ class Exports:
         elif page.state in ("failed", "cancelled", "cancelling"):
             log(f"export job {page.job_id} of {export.data_type} {export.window} {page.state}")
             self.again(export, f"export job {page.job_id} {page.state}")
+        elif page.state == "running" and self._clock() - export.started_at.timestamp() > _LONGEST_JOB:
+            log(f"export job {page.job_id} of {export.data_type} {export.window} is not done after a day")
+            client.cancel_export(export.job_id)
+            self.again(export, f"export job {page.job_id} was not done after a day")
         else:
             # running may become enqueued again, and new states may come: all of them mean waiting
             self._put_off(export, None)
@@ -219,7 +281,10 @@ class Exports:
     def _set(self, export: Export, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
         with self._transaction() as con:
-            con.execute(f"update exports set {names}, claimed_until = 0 where id = ?", (*values.values(), export.id))
+            con.execute(
+                f"update exports set {names}, claimed_until = 0 where id = ? and state = ? and job_id is ?",
+                (*values.values(), *_as_seen(export)),
+            )
 
     def _due(self) -> list[Export]:
         now = self._clock()
@@ -230,20 +295,21 @@ class Exports:
     def _started(self) -> list[Export]:
         return self._select("state = 'started' or (state = 'planned' and claimed_until > ?)", (self._clock(),))
 
-    def _claim(self, export: Export) -> bool:
+    def _claim(self, export: Export) -> float | None:
         now = self._clock()
         with self._transaction() as con:
             changed = con.execute(
-                "update exports set claimed_until = ? where id = ? and state = ? and claimed_until <= ?",
-                (now + _CLAIM_SECONDS, export.id, export.state, now),
+                "update exports set claimed_until = ? where id = ? and state = ? and job_id is ? "
+                "and claimed_until <= ?",
+                (now + _CLAIM_SECONDS, *_as_seen(export), now),
             )
-            return changed.rowcount == 1
+            return now + _CLAIM_SECONDS if changed.rowcount == 1 else None
 
     def _select(self, where: str, values: tuple[object, ...], order: str = "id") -> list[Export]:
         with self._manifest.connection() as con:
             found = con.execute(
-                "select id, parent, data_type, window_start, window_end, state, job_id, asked_by, started_at, note, "
-                f"status from exports where {where} order by {order}",
+                "select id, parent, data_type, window_start, window_end, state, job_id, attempts, asked_by, "
+                f"started_at, note, status from exports where {where} order by {order}",
                 values,
             ).fetchall()
         return [_export(row) for row in found]
@@ -267,31 +333,16 @@ def _insert(
     return int(cursor.lastrowid or 0)
 
 
-def _retry(con: sqlite3.Connection, export: int, why: str, now: float) -> None:
-    con.execute(
-        "update exports set state = case when attempts + 1 < ? then 'planned' else 'failed' end, job_id = null, "
-        "attempts = attempts + 1, looks = 0, look_at = ?, claimed_until = 0, note = ? where id = ?",
-        (_ATTEMPTS, now, why, export),
-    )
-
-
-def _halve(con: sqlite3.Connection, export: Export, now: float) -> None:
-    if (export.window.end - export.window.start).total_seconds() <= 1:
-        con.execute(
-            "update exports set state = 'failed', claimed_until = 0, note = ? where id = ?",
-            (f"export job {export.job_id} is truncated even for one second", export.id),
-        )
-        return
-    con.execute("update exports set state = 'halved', claimed_until = 0 where id = ?", (export.id,))
-    for half in export.window.halves():
-        _insert(con, export.data_type, half, export.asked_by, export.id, now)
+def _as_seen(export: Export) -> tuple[object, ...]:
+    # what another process has changed meanwhile is not changed again
+    return export.id, export.state, export.job_id
 
 
 def _export(row: tuple) -> Export:  # type: ignore[type-arg]
-    number, parent, data_type, start, end, state, job_id, asked_by, started, *failure = row
+    number, parent, data_type, start, end, state, job_id, attempts, asked_by, started, *failure = row
     window = Window(_moment(start), _moment(end))
     began = datetime.fromtimestamp(started, UTC) if started else None
-    return Export(number, parent, data_type, window, state, job_id, asked_by, began, *failure)
+    return Export(number, parent, data_type, window, state, job_id, attempts, asked_by, began, *failure)
 
 
 def _text(moment: datetime) -> str:

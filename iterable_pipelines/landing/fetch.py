@@ -1,9 +1,10 @@
 """Land hours: ask Iterable for what is missing, verify it, cut it, and only then write it into the manifest."""
 
+import errno
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from iterable_pipelines.api import Broken, Busy, IterableError, Refused, Truncated
@@ -17,9 +18,14 @@ from iterable_pipelines.landing.manifest import Fetch, Manifest
 from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.landing.plan import LONGEST_EXPORT, Door, Seen, asks_for, by_job, hours_due
 from iterable_pipelines.landing.question import asked_window, filter_field_of, since_of
-from iterable_pipelines.landing.scratch import scratch_folder
+from iterable_pipelines.landing.scratch import check_space, scratch_folder
 from iterable_pipelines.landing.window import Import, Landed, Quarantined, land_window
 from iterable_pipelines.settings import Settings
+
+# what a job of somebody else's says of hours that this run wants
+_ANSWER_KEEPS = timedelta(days=1)
+# DuckDB's own file and the Parquet files lie beside the downloads for a while
+_SPACE_TO_CUT = 2
 
 
 class LandingFailed(Exception):
@@ -72,7 +78,7 @@ def land_hours(
         done = manifest.landed_by(run_id, data_type)
         due = [hour for hour in hours_due(manifest, settings, data_type, span, now(), refetch) if hour not in done]
         landed.kept += len(set(wanted).difference(due))
-        for cause in _land_type(task, exports, due, wanted, only):
+        for cause in _land_type(task, exports, due, wanted, only, refetch):
             if _not_offered(cause):
                 landed.not_offered.append(data_type)
                 _note_nothing(task, [hour for hour in wanted if hour in set(due)])
@@ -88,25 +94,30 @@ def land_hours(
                 raise LandingFailed(stream, wanted, causes, landed) from cause
             break
     learn(manifest, sorted({each.data_type for each in landed.parts}))
-    if causes:
-        raise LandingFailed(stream, wanted, causes, landed)
     if landed.waiting:
-        exports.advance(client, settings, log)
+        try:
+            exports.advance(client, settings, log)
+        except Refused as cause:
+            raise LandingFailed(stream, wanted, causes | {"export jobs": cause}, landed) from cause
+    # while jobs are waited for, what failed is asked for once more together with what they bring
+    if causes and not landed.waiting:
+        raise LandingFailed(stream, wanted, causes, landed)
     return landed
 
 
 def _land_type(
-    task: Import, exports: Exports, due: list[datetime], wanted: list[datetime], only: Door | None
+    task: Import, exports: Exports, due: list[datetime], wanted: list[datetime], only: Door | None, refetch: bool
 ) -> Iterable[Exception]:
     """Land what is due of one data type, step by step; yields what went wrong, and goes on if it is asked to."""
-    jobs = exports.live(task.data_type) if by_job(task.settings, due, only) else []
+    failed = [
+        each for each in exports.failed(task.data_type, task.run_id) if not set(due).isdisjoint(each.lands.hours())
+    ]
+    if failed:
+        exports.close(failed, "reported")
+        yield _failure_of(failed)
+    jobs = _usable(task, exports, due, refetch, by_job(task.settings, due, only))
     needed = set(wanted).intersection(due)
     mine = [each for each in jobs if not needed.isdisjoint(each.lands.hours())]
-    # a process that was killed after it had landed them could not say so
-    exports.close(each for each in jobs if each.asked_by == task.run_id and set(each.lands.hours()).isdisjoint(due))
-    for failed in exports.failed(task.data_type, task.run_id):
-        exports.close([failed], "reported")
-        yield Refused(str(failed.note), failed.status) if failed.state == "refused" else Broken(str(failed.note))
     covered = {hour for each in jobs for hour in each.lands.hours()}
     seen = Seen(*task.manifest.seen(task.data_type))
     for ask in asks_for(
@@ -124,18 +135,60 @@ def _land_type(
             yield cause
     for lands in sorted({each.lands for each in mine}):
         group = [each for each in mine if each.lands == lands]
+        if not _tile(group, lands):
+            # a piece of it failed, perhaps for somebody else: the other pieces are no use without it
+            exports.close(group, "reported")
+            yield Broken(f"export jobs for {lands} do not bring all of it, and are asked for anew")
+            continue
         if any(each.state != "ready" for each in group):
             task.landed.waiting += [each.id for each in group]
             continue
         try:
             _land_exports(task, exports, lands, group)
+        except OSError as cause:
+            if cause.errno != errno.ENOSPC or lands.end - lands.start <= LONGEST_EXPORT:
+                yield cause
+                continue
+            task.log(f"{task.data_type} {lands}: {cause}; asking for the halves")
+            for each in group:
+                exports.halve(each)
+            task.landed.waiting += [each.id for each in group]
         except Truncated as cause:
             task.log(f"{task.data_type} {lands}: {cause}; asking for the halves")
             for each in group:
                 exports.halve(each)
             task.landed.waiting += [each.id for each in group]
-        except (IterableError, Unreadable, OSError) as cause:
+        except (IterableError, Unreadable) as cause:
             yield cause
+
+
+def _usable(task: Import, exports: Exports, due: list[datetime], refetch: bool, by_jobs: bool) -> list[Export]:
+    """The jobs that this run may use: its own always, others' if it asks by jobs and they are not too old."""
+    usable: list[Export] = []
+    for job in exports.live(task.data_type):
+        mine = job.asked_by == task.run_id
+        if mine and set(job.lands.hours()).isdisjoint(due):
+            # a process that was killed after it had landed them could not say so
+            exports.close([job])
+        elif mine or (by_jobs and not refetch and (job.started_at is None or now() - job.started_at < _ANSWER_KEEPS)):
+            usable.append(job)
+        elif by_jobs and not set(job.lands.hours()).isdisjoint(due):
+            exports.close([job], "outdated")
+    return usable
+
+
+def _tile(group: list[Export], lands: Window) -> bool:
+    pieces = sorted(each.window for each in group)
+    edges = [lands.start, *(each.end for each in pieces)]
+    return edges[-1] == lands.end and all(each.start == edge for each, edge in zip(pieces, edges, strict=False))
+
+
+def _failure_of(failed: list[Export]) -> IterableError:
+    first, more = failed[0], f" (and {len(failed) - 1} more export jobs)" if len(failed) > 1 else ""
+    if any(each.state == "refused" for each in failed):
+        first = next(each for each in failed if each.state == "refused")
+        return Refused(f"{first.note}{more}", first.status)
+    return Broken(f"{first.note}{more}")
 
 
 def _land_exports(task: Import, exports: Exports, lands: Window, group: list[Export]) -> None:
@@ -152,6 +205,8 @@ def _land_exports(task: Import, exports: Exports, lands: Window, group: list[Exp
             try:
                 fetched = task.client.fetch_job(int(export.job_id or 0), folder)
             except Refused as cause:
+                if cause.status in (401, 403):
+                    raise
                 # the job is known no more, or its files are gone: the records are not
                 exports.again(export, str(cause))
                 task.landed.waiting.append(export.id)
@@ -161,6 +216,7 @@ def _land_exports(task: Import, exports: Exports, lands: Window, group: list[Exp
         task.landed.requests += requests
         task.landed.bytes += size
         task.landed.waited += waited
+        check_space(settings.landing_dir, _SPACE_TO_CUT * size)
         try:
             cuts = cut(files, lands, filter_field_of(data_type), scratch / "parts", settings.memory_limit, since)
         except Unreadable as fault:

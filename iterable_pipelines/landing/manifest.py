@@ -264,8 +264,8 @@ class Manifest:
         with self.connection() as con:
             lines, size, hours = con.execute(
                 "select sum(lines), sum(bytes), sum(hours) from (select lines, bytes, (julianday(window_end) - "
-                "julianday(window_start)) * 24 as hours from fetches where data_type = ? and hours between 1 and 2400 "
-                "order by id desc limit 50)",
+                "julianday(window_start)) * 24 as hours from fetches where data_type = ? "
+                "and hours between 0.99 and 2400 order by id desc limit 50)",
                 (data_type,),
             ).fetchone()
         return (lines / hours, size / hours) if hours else (None, None)

@@ -1,5 +1,6 @@
 """Folders for downloads on their way: beside the landed files, and tidied up after processes that were killed."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ def scratch_folder(landing_dir: Path, purpose: str = "") -> Iterator[Path]:
     root = landing_dir / "scratch"
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
-    _check_space(landing_dir)
+    check_space(landing_dir)
     with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-{purpose}") as folder:
         yield Path(folder)
 
@@ -30,7 +31,8 @@ def _sweep(root: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _check_space(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < _SPARE_BYTES:
-        raise OSError(28, f"only {free // 2**20} MiB are free, {_SPARE_BYTES // 2**20} MiB are needed", str(folder))
+def check_space(folder: Path, more: int = 0) -> None:
+    """Raise OSError (ENOSPC) unless `more` bytes fit on the disk of `folder` and leave some room."""
+    free, needed = shutil.disk_usage(folder).free, _SPARE_BYTES + more
+    if free < needed:
+        raise OSError(errno.ENOSPC, f"only {free // 2**20} MiB are free, {needed // 2**20} MiB are needed", str(folder))

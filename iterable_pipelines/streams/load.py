@@ -14,6 +14,7 @@ from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
 from iterable_pipelines.streams.landed import landed_sql
+from iterable_pipelines.streams.late import copy_lateness
 from iterable_pipelines.streams.tables import columns_of, extraction_sql, user_key_sql
 from iterable_pipelines.streams.users import merge_users
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -72,6 +73,8 @@ def load_hours(
         loaded.late_rows += sum(part.late_rows for part in batch)
         loaded.hours |= {part.hour for part in batch}
         log(f"streams/{stream}: {sum(part.rows for part in batch):,} rows of {len(batch)} parts loaded")
+    if changed:
+        copy_lateness(warehouse, manifest, settings.enabled_data_types(stream))
     return loaded
 
 

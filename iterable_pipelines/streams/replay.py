@@ -49,7 +49,7 @@ def _take_out_strays(
 ) -> None:
     # hours that are in the table and never landed: somebody wrote them by hand, and no load would replace them
     types = list(settings.enabled_data_types(stream))
-    within = [naive(window.start), naive(window.end)] if window else ["-infinity", "infinity"]
+    within: list[object] = [naive(window.start), naive(window.end)] if window else ["-infinity", "infinity"]
     with warehouse.transaction() as con:
         for table, column, own in ((stream, "_hour", "_source = 'export'"), ("loads", "hour", f"stream = '{stream}'")):
             there = con.execute(

@@ -126,6 +126,10 @@ def create_statements() -> list[str]:
         "create table if not exists streams.loads (load_id BIGINT, stream VARCHAR, data_type VARCHAR, hour TIMESTAMP, "
         "digest VARCHAR, rows BIGINT, late_rows BIGINT, loaded_at TIMESTAMP, run_id VARCHAR, token BIGINT)"
     )
+    statements.append(
+        "create table if not exists streams.lateness (data_type VARCHAR, from_age INTEGER, to_age INTEGER, "
+        "rows BIGINT, rows_before BIGINT, hours BIGINT)"
+    )
     # what the manifest holds now, what became of it, and which hours the UI was told are red (completeness.py)
     statements += [
         "create table if not exists streams.landed (part_id BIGINT, data_type VARCHAR, hour TIMESTAMP, "

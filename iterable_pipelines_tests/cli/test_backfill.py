@@ -1,4 +1,4 @@
-"""`backfill` and `rebuild`, from the command line to the tables, against the sandbox."""
+"""`backfill`, from the command line to the tables, against the sandbox."""
 
 import shutil
 import signal
@@ -185,20 +185,3 @@ def test_hours_before_the_project_began(command: Command) -> None:
     assert said.code == 0, said.err
     assert "ITERABLE_START_DATE=2026-10-30T22" in said.out
     assert rows(command, "select count(distinct hour) from streams.loads where hour < '2026-11-01'") == [(3,)]
-
-
-def test_rebuild_needs_no_network_and_gives_the_same(command: Command, sandbox: Sandbox) -> None:
-    hours = span("2026-11-01T20", "2026-11-01T23")
-    assert command("backfill", *hours, "--stream", PUSH, "--stream", "iterable_users").code == 0
-    events = f"select * exclude (_loaded_at, _load_id) from streams.{PUSH} order by all"
-    users = "select * exclude (_loaded_at, _load_id) from streams.iterable_users order by all"
-    before = rows(command, events), rows(command, users), rows(command, _PROFILES)
-    asked = len(sandbox.requests())
-    said = command("rebuild", base_url="http://127.0.0.1:9")
-    assert said.code == 0, said.err
-    assert "Rebuilt from landing" in said.out
-    assert len(sandbox.requests()) == asked
-    assert (rows(command, events), rows(command, users), rows(command, _PROFILES)) == before
-
-
-_PROFILES = "select * from profiles.user_profiles order by user_key"

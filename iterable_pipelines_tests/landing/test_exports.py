@@ -211,7 +211,11 @@ def test_a_job_nobody_comes_for_is_cancelled_after_a_week(sandbox: Sandbox, one_
     client = client_of(sandbox, one_type)
     later = Exports(Manifest(one_type.landing_dir), clock=lambda: time.time() + 8 * 86400)
     later.advance(client, one_type, lambda text: None)
-    later.forget_abandoned(client, lambda text: None)
+    (job,) = later.live()
+    # somebody waits for it still
+    later.forget_abandoned(client, {job.id}, lambda text: None)
+    assert later.live()
+    later.forget_abandoned(client, set(), lambda text: None)
     assert not later.live()
     assert [each.method for each in sandbox.requests("/api/export/") if each.method == "DELETE"] == ["DELETE"]
 
@@ -261,3 +265,72 @@ def test_the_truth_of_a_day_is_the_same_through_both_doors(
     assert [each.digest for each in Manifest(one_type.landing_dir).current(TYPE).values()] == [
         each.digest for each in Manifest(other.landing_dir).current(TYPE).values()
     ]
+
+
+def test_two_runs_that_plan_the_same_hours_at_once_get_one_job(one_type: Settings) -> None:
+    exports = Exports(Manifest(one_type.landing_dir))
+    first = exports.plan(TYPE, Window(DAYS[0], DAYS[-1] + HOUR), "one")
+    assert exports.plan(TYPE, Window(DAYS[10], DAYS[20]), "two") == first
+    assert exports.plan("emailOpen", Window(DAYS[10], DAYS[20]), "two") != first
+    (job,) = exports.live(TYPE)
+    exports.halve(job)
+    # whoever saw it as it was before comes too late
+    exports.halve(job)
+    exports.again(job, "too late")
+    assert [each.state for each in exports.of([first])] == ["halved", "planned", "planned"]
+
+
+def test_pieces_of_an_hour_never_land_without_the_piece_that_failed(
+    sandbox: Sandbox, one_type: Settings, world: World
+) -> None:
+    hour = max(DAYS, key=lambda each: len(truth_of(world, [each])))
+    sandbox.fault("job_truncate", path="/api/export/start")
+    # of the two halves, one fails as often as it is asked for
+    half = {"startDateTime": f"{hour:%Y-%m-%d %H}:30:00 +00:00"}
+    sandbox.fault("job_fail", path="/api/export/start", match=half, times=3)
+    with pytest.raises(LandingFailed, match="failed"):
+        land_to_the_end(sandbox, one_type, hours=[hour], only=Door.JOB)
+    with pytest.raises(LandingFailed, match="do not bring all of it"):
+        land(sandbox, one_type, hours=[hour], only=Door.JOB, run="another")
+    assert Manifest(one_type.landing_dir).current(TYPE) == {}
+    land_to_the_end(sandbox, one_type, hours=[hour], only=Door.JOB, run="a third")
+    assert records_of(one_type) == truth_of(world, [hour])
+
+
+def test_a_wrong_key_asks_once_and_loses_no_job(sandbox: Sandbox, project: Settings) -> None:
+    manifest, wrong = Manifest(project.landing_dir), Iterable(
+        "0123456789abcdef0123456789abcdef", sandbox.url, Ledger(project.ledger_path, relaxed=True), patience=QUICK
+    )  # fmt: skip
+    with pytest.raises(LandingFailed, match=r"401|Invalid API key"):
+        land_hours(wrong, manifest, project, "iterable_activity", DAYS, "run", log=lambda text: None)
+    assert len(sandbox.requests("/api/export")) == 1
+    assert {each.state for each in Exports(manifest).live()} == {"planned"}
+
+
+def test_a_job_that_was_started_before_a_crash_is_taken_up_and_not_started_twice(
+    sandbox: Sandbox, one_type: Settings, world: World
+) -> None:
+    manifest = Manifest(one_type.landing_dir)
+    exports = Exports(manifest)
+    exports.plan(TYPE, Window(DAYS[0], DAYS[-1] + HOUR), "run")
+    client = client_of(sandbox, one_type)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    # the job is started, and nobody lives to write down that it is
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("iterable_pipelines.landing.exports.crashpoint", killed)
+        exports.advance(client, one_type, lambda text: None)
+    later = Exports(manifest, clock=lambda: time.time() + 7200)
+    later.advance(client, one_type, lambda text: None)
+    assert started(sandbox) == 1
+    assert [each.state for each in later.live()] == ["started"]
+
+
+def test_fetching_again_does_not_take_an_old_answer_for_a_new_one(sandbox: Sandbox, one_type: Settings) -> None:
+    jobs = land(sandbox, one_type, run="gone").waiting
+    follow(sandbox, one_type, jobs)
+    results = land_to_the_end(sandbox, one_type, run="again", refetch=True)
+    assert len(results[-1].parts) == len(DAYS)
+    assert started(sandbox) == 2

@@ -7,6 +7,7 @@ import pytest
 
 from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.lateness import learn
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import StaleWriter, Warehouse, load_hours
 from iterable_pipelines_tests.landing_by_hand import land
@@ -142,3 +143,14 @@ def test_a_lost_landing_file_is_named_before_anything_is_deleted(
     with pytest.raises(FileNotFoundError, match="refetch"):
         load_hours(warehouse, manifest, project, STREAM, [H3], "run")
     assert len(rows(warehouse, "event_id")) == 1
+
+
+def test_what_is_known_of_late_rows_is_there_for_readers(
+    project: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    land(project, manifest, "emailClick", H3, [click(1)])
+    land(project, manifest, "emailClick", H3, [click(1), click(2), click(3)], minutes_after=200)
+    learn(manifest, ["emailClick"])
+    for _ in range(2):
+        load_hours(warehouse, manifest, project, STREAM, [H3], "run", again=True)
+        assert rows(warehouse, "*", "lateness") == [("emailClick", 10, 200, 2, 1, 1)]

@@ -1,0 +1,147 @@
+"""Records of Iterable's as one file for people: NDJSON as it came, or CSV or Parquet with a column per key."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.landing.cut import SUSPECT, faults, sync
+
+ENDINGS = (".csv", ".parquet", ".ndjson")
+# from so many columns on, a row group of 20,480 rows, or one for each thread, outgrows the memory
+_WIDE, _ROWS_OF_WIDE, _ROWS = 500, 2048, 20480
+_USUAL_RECORD = 16 * 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file of records: how many, the column of each key (none in NDJSON), and the file's size in bytes."""
+
+    records: int
+    columns: dict[str, str]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """One file of NDJSON, without blank lines: how many there are, and how many bytes the longest has."""
+
+    path: Path
+    count: int
+    longest: int
+
+    @property
+    def source(self) -> str:
+        """The file for a FROM."""
+        return (
+            f"read_ndjson_objects({_literal(str(self.path))}, "
+            f"maximum_object_size = {max(_USUAL_RECORD, 2 * self.longest)})"
+        )
+
+
+def write_records(parts: Sequence[Path], to: Path, spare_column: str, memory_limit: str = "512MB") -> Written:
+    """Write the records of verified NDJSON files, which are used up, into `to`, by its ending; synced to disk.
+
+    Every value in CSV and Parquet is text, nested ones as JSON; what a record does not have is NULL. Without any key
+    CSV is empty, and Parquet has the `spare_column`, because it needs one, and no row. Other files are made beside
+    `to`, so that its folder should be a scratch one. Raises Unreadable if a line is not a JSON object.
+    """
+    lines = _joined(parts, to.with_name(f"{to.name}.ndjson"))
+    ending = to.suffix.lower()
+    columns: dict[str, str] = {}
+    with duckdb.connect(to.with_name(f"{to.name}.duckdb")) as con:
+        con.execute(f"set memory_limit = '{memory_limit}'")
+        con.execute("set preserve_insertion_order = false")
+        _check(con, lines)
+        if ending != ".ndjson":
+            columns = _columns(con, lines)
+            _write_table(con, lines, columns, to, spare_column)
+    if ending == ".ndjson":
+        os.replace(lines.path, to)
+    sync(to)
+    return Written(lines.count, columns, to.stat().st_size)
+
+
+def column_names(keys: dict[str, int]) -> dict[str, str]:
+    """A column for each key, in the order of the keys; `keys` are counted.
+
+    Of those that differ only by case, the most frequent one keeps its name and the others get a number: few readers
+    of tables tell A from a.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    reserved = {key.casefold() for key in keys}
+    for key in sorted(keys, key=lambda each: (-keys[each], each)):
+        name, number = key or "_", 1
+        while name.casefold() in taken or (number > 1 and name.casefold() in reserved):
+            number += 1
+            name = f"{key}_{number}"
+        taken.add(name.casefold())
+        names[key] = name
+    return {key: names[key] for key in sorted(keys)}
+
+
+def _joined(parts: Iterable[Path], to: Path) -> _Lines:
+    count = longest = 0
+    with to.open("wb") as joined:
+        for part in parts:
+            with part.open("rb") as lines:
+                for number, line in enumerate(lines):
+                    record = (line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line).strip()
+                    if record:
+                        joined.write(record + b"\n")
+                        count, longest = count + 1, max(longest, len(record))
+            # so that the disk holds the records once
+            part.unlink()
+    return _Lines(to, count, longest)
+
+
+def _check(con: duckdb.DuckDBPyConnection, lines: _Lines) -> None:
+    try:
+        count, suspects = con.execute(
+            f"select count(*), count_if({SUSPECT}) from (select json::varchar as record from {lines.source})"
+        ).fetchone() or (0, 0)
+    except duckdb.InvalidInputException as error:
+        raise next(faults([lines.path]), error) from None
+    if suspects or count != lines.count:
+        for fault in faults([lines.path]):
+            raise fault
+
+
+def _columns(con: duckdb.DuckDBPyConnection, lines: _Lines) -> dict[str, str]:
+    keys = f"select unnest(json_keys(json)) as key from {lines.source}"
+    return column_names(dict(con.execute(f"select key, count(*) from ({keys}) group by key").fetchall()))
+
+
+def _write_table(
+    con: duckdb.DuckDBPyConnection, lines: _Lines, columns: dict[str, str], to: Path, spare_column: str
+) -> None:
+    wide = len(columns) > _WIDE
+    if wide:
+        con.execute("set threads = 1")
+    if to.suffix.lower() == ".parquet":
+        options = f"format parquet, compression zstd, row_group_size {_ROWS_OF_WIDE if wide else _ROWS}"
+    else:
+        options = "format csv, header"
+    if columns:
+        # JSON pointers: in the other kind of path a dot or a quote in a key would have a meaning
+        pointers = (_literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in columns)
+        values = ", ".join(f"x[{at}] as {_identifier(name)}" for at, name in enumerate(columns.values(), 1))
+        extracted = f"select json_extract_string(json, [{', '.join(pointers)}]) as x from {lines.source}"
+        con.execute(f"copy (select {values} from ({extracted})) to {_literal(str(to))} ({options})")
+    elif to.suffix.lower() == ".parquet":
+        nothing = f"select ''::varchar as {_identifier(spare_column)} limit 0"
+        con.execute(f"copy ({nothing}) to {_literal(str(to))} ({options})")
+    else:
+        to.touch()
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
