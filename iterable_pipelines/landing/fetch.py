@@ -18,7 +18,7 @@ from iterable_pipelines.landing.manifest import Fetch, Manifest
 from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.landing.plan import LONGEST_EXPORT, Door, Seen, asks_for, by_job, hours_due
 from iterable_pipelines.landing.question import asked_window, filter_field_of, since_of
-from iterable_pipelines.landing.scratch import check_space, scratch_folder
+from iterable_pipelines.landing.scratch import check_space, scratch_folder, sweep
 from iterable_pipelines.landing.window import Import, Landed, Quarantined, land_window
 from iterable_pipelines.settings import Settings
 
@@ -71,6 +71,7 @@ def land_hours(
     fail one by one: the others still land. Raises LandingFailed naming the ones that did not.
     """
     wanted = sorted({hour_of(hour) for hour in hours})
+    sweep(settings.landing_dir)
     landed, causes, exports = Landed(), dict[str, Exception](), Exports(manifest)
     for data_type in settings.enabled_data_types(stream):
         task = Import(client, manifest, settings, data_type, run_id, landed, log)

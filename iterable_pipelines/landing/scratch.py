@@ -17,15 +17,16 @@ def scratch_folder(landing_dir: Path, purpose: str = "") -> Iterator[Path]:
     # beside the files, so that a rename never crosses file systems
     root = landing_dir / "scratch"
     root.mkdir(parents=True, exist_ok=True)
-    _sweep(root)
+    sweep(landing_dir)
     check_space(landing_dir)
     with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-{purpose}") as folder:
         yield Path(folder)
 
 
-def _sweep(root: Path) -> None:
-    # a killed process cannot tidy up after itself, so the next one does
-    for left in root.iterdir():
+def sweep(landing_dir: Path) -> None:
+    """Remove what killed processes have left: they cannot tidy up after themselves, so the next one does."""
+    root = landing_dir / "scratch"
+    for left in root.iterdir() if root.exists() else ():
         owner = left.name.partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
             shutil.rmtree(left, ignore_errors=True)
