@@ -159,3 +159,40 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         }
         assert found == {"2026-11-01T09": True, hour: False, None: False}
         assert run()["rows_match_manifest"]
+
+
+def test_the_launchpad_shows_the_plan_of_a_run_and_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(users=5, start=parse_hour("2026-10-31"), end=parse_hour("2026-11-02"))
+    with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+        for name, value in {
+            "API_KEY": sandbox.key,
+            "BASE_URL": sandbox.url,
+            "DATA_DIR": str(tmp_path),
+            "START_DATE": "2026-08-01",
+            "DATA_TYPES": "rcsSend",
+            "SKIP_USERS": "true",
+        }.items():
+            monkeypatch.setenv(f"ITERABLE_{name}", value)
+        from iterable_pipelines.definitions import defs
+
+        result = (
+            defs()
+            .resolve_job_def("hourly_import")
+            .execute_in_process(
+                run_config={"ops": {"landing__iterable_rcs_activity": {"config": {"plan_only": True}}}},
+                tags={
+                    "dagster/asset_partition_range_start": "2026-08-01T00",
+                    "dagster/asset_partition_range_end": "2026-10-30T23",
+                },
+                instance=instance,
+            )
+        )
+        said = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.dagster_event is None]
+        asked = sandbox.requests("/api/export")
+    assert result.success and not asked
+    assert not [each for each in result.all_events if each.event_type_value == "ASSET_MATERIALIZATION"]
+    (plan,) = [text for text in said if text.startswith("plan for iterable_rcs_activity")]
+    assert "0 requests and 1 export jobs" in plan
+    assert "rcsSend [2026-08-01 00:00:00, 2026-10-31 00:00:00) UTC by job" in plan
