@@ -302,7 +302,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(0, 2**16))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_counting_what_changed_is_counting_everything(steps: list[tuple[str, int, int]], seed: int) -> None:
     chance, hours = random.Random(seed), 12
     with tempfile.TemporaryDirectory() as folder:
