@@ -127,15 +127,15 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         project = load_settings()
         exports = Exports(Manifest(project.landing_dir))
         trouble = ""
-        if exports.live():
-            client = iterable.client(context.log.info)
+        client = iterable.client(context.log.info) if exports.live() else None
+        if client:
             try:
                 exports.advance(client, project, context.log.info)
             except Refused as error:
                 trouble = f"; {error}. Next: iterable-pipelines check"
         released, waited_for = release_runs(context.instance, exports)
-        if not trouble and exports.live():
-            exports.forget_abandoned(iterable.client(context.log.info), waited_for, context.log.info)
+        if client and not trouble:
+            exports.forget_abandoned(client, waited_for, context.log.info)
         pending = [each for each in exports.live() if each.state != "ready"]
         return dg.SkipReason(f"{len(pending)} export jobs are waited for, {released} runs go on{trouble}")
 

@@ -20,6 +20,7 @@ from iterable_pipelines.exporting import Door, door_for, fetch_records
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.landing.cut import Unreadable, sync
 from iterable_pipelines.landing.question import filter_field_of
+from iterable_pipelines.landing.scratch import is_orphaned
 from iterable_pipelines.moments import Range, parse_moment, span_of, zone_named
 from iterable_pipelines.record_files import ENDINGS, Written, write_records
 from iterable_pipelines.settings import Settings, load_settings
@@ -138,8 +139,7 @@ def _scratch_beside(file: Path) -> Iterator[Path]:
     """A scratch folder on the same disk as the file, so that the file can be renamed into its place."""
     for left in file.parent.glob(f".{glob.escape(file.name)}.*.part"):
         # a killed process cannot tidy up after itself, so the next one does
-        owner = left.name.split(".")[-3]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+        if is_orphaned(left.name.split(".")[-3]):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(".part", f".{file.name}.{os.getpid()}.", file.parent) as folder:
         yield Path(folder)

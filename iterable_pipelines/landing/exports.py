@@ -6,8 +6,7 @@ that are noted here are ever asked about or cancelled (faults.md H26 to H31).
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from iterable_pipelines.api import Broken, Busy, IterableError, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import HOUR, Window, hour_of
-from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.manifest import Manifest, as_moment, as_text
 from iterable_pipelines.landing.question import asked_window, fields_of
 from iterable_pipelines.settings import Settings
 
@@ -86,7 +85,7 @@ class Exports:
     def __init__(self, manifest: Manifest, clock: Callable[[], float] = time.time) -> None:
         """Open, or make, the table beside the manifest's own. `clock` tells seconds since 1970."""
         self._manifest, self._clock = manifest, clock
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             con.execute(_SCHEMA)
 
     def plan(self, data_type: str, window: Window, asked_by: str) -> int:
@@ -94,11 +93,11 @@ class Exports:
 
         Where a live job has some of these hours already, that one is returned: no hour is ever in two of them.
         """
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             there = con.execute(
                 f"select id from exports where state in {_LIVE} and data_type = ? "
                 "and window_start < ? and window_end > ?",
-                (data_type, _text(window.end), _text(window.start)),
+                (data_type, as_text(window.end), as_text(window.start)),
             ).fetchone()
             return int(there[0]) if there else _insert(con, data_type, window, asked_by, None, self._clock())
 
@@ -136,7 +135,7 @@ class Exports:
 
     def close(self, exports: Iterable[Export], state: str = "landed") -> None:
         """Note that these need no more attention, unless somebody else has done something about them meanwhile."""
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             con.executemany(
                 "update exports set state = ?, claimed_until = 0 where id = ? and state = ? and job_id is ?",
                 [(state, each.id, each.state, each.job_id) for each in exports],
@@ -144,7 +143,7 @@ class Exports:
 
     def again(self, export: Export, why: str) -> None:
         """Have a job that turned out to be useless started anew, three times at most; then it is failed."""
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             con.execute(
                 "update exports set state = case when attempts + 1 < ? then 'planned' else 'failed' end, "
                 "job_id = null, attempts = attempts + 1, looks = 0, look_at = ?, claimed_until = 0, note = ? "
@@ -156,7 +155,7 @@ class Exports:
         """Replace a job whose answer is too large by two of half its window; failed when that is one second long."""
         second = (export.window.end - export.window.start).total_seconds() <= 1
         note = f"export job {export.job_id} is truncated even for one second" if second else None
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             changed = con.execute(
                 "update exports set state = ?, claimed_until = 0, note = ? where id = ? and state = ? and job_id is ?",
                 ("failed" if second else "halved", note, *_as_seen(export)),
@@ -232,7 +231,7 @@ class Exports:
                     "over: set this machine's clock right"
                 )
             begun = min(begun, client.server_date.timestamp())
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             changed = con.execute(
                 "update exports set state = 'started', job_id = ?, started_at = ?, look_at = ?, looks = 0, "
                 "claimed_until = 0 where id = ? and state = 'planned' and claimed_until = ?",
@@ -262,7 +261,7 @@ class Exports:
             self._put_off(export, None)
 
     def _put_off(self, export: Export, note: str | None) -> None:
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             (looks,) = con.execute("select looks from exports where id = ?", (export.id,)).fetchone()
             wait = min(_FIRST_LOOK * 2**looks, _LONGEST_LOOK)
             con.execute(
@@ -280,7 +279,7 @@ class Exports:
 
     def _set(self, export: Export, **values: object) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             con.execute(
                 f"update exports set {names}, claimed_until = 0 where id = ? and state = ? and job_id is ?",
                 (*values.values(), *_as_seen(export)),
@@ -297,7 +296,7 @@ class Exports:
 
     def _claim(self, export: Export) -> float | None:
         now = self._clock()
-        with self._transaction() as con:
+        with self._manifest.transaction() as con:
             changed = con.execute(
                 "update exports set claimed_until = ? where id = ? and state = ? and job_id is ? "
                 "and claimed_until <= ?",
@@ -314,13 +313,6 @@ class Exports:
             ).fetchall()
         return [_export(row) for row in found]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._manifest.connection() as con:
-            con.execute("begin immediate")
-            yield con
-            con.execute("commit")
-
 
 def _insert(
     con: sqlite3.Connection, data_type: str, window: Window, asked_by: str, parent: int | None, now: float
@@ -328,7 +320,7 @@ def _insert(
     cursor = con.execute(
         "insert into exports (parent, data_type, window_start, window_end, state, asked_by, asked_at) "
         "values (?, ?, ?, ?, 'planned', ?, ?)",
-        (parent, data_type, _text(window.start), _text(window.end), asked_by, now),
+        (parent, data_type, as_text(window.start), as_text(window.end), asked_by, now),
     )
     return int(cursor.lastrowid or 0)
 
@@ -340,14 +332,6 @@ def _as_seen(export: Export) -> tuple[object, ...]:
 
 def _export(row: tuple) -> Export:  # type: ignore[type-arg]
     number, parent, data_type, start, end, state, job_id, attempts, asked_by, started, *failure = row
-    window = Window(_moment(start), _moment(end))
+    window = Window(as_moment(start), as_moment(end))
     began = datetime.fromtimestamp(started, UTC) if started else None
     return Export(number, parent, data_type, window, state, job_id, attempts, asked_by, began, *failure)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -16,7 +16,7 @@ from iterable_pipelines.landing.keep import keep_parts
 from iterable_pipelines.landing.lateness import learn, settle_delay
 from iterable_pipelines.landing.manifest import Fetch, Manifest
 from iterable_pipelines.landing.passes import pass_of
-from iterable_pipelines.landing.plan import LONGEST_EXPORT, Door, Seen, asks_for, by_job, hours_due
+from iterable_pipelines.landing.plan import LONGEST_EXPORT, Door, asks_beside, by_job, hours_due
 from iterable_pipelines.landing.question import asked_window, filter_field_of, since_of
 from iterable_pipelines.landing.scratch import check_space, scratch_folder, sweep
 from iterable_pipelines.landing.window import Import, Landed, Quarantined, land_window
@@ -72,17 +72,17 @@ def land_hours(
     """
     wanted = sorted({hour_of(hour) for hour in hours})
     sweep(settings.landing_dir)
+    span = sorted({*wanted, *whole})
     landed, causes, exports = Landed(), dict[str, Exception](), Exports(manifest)
     for data_type in settings.enabled_data_types(stream):
         task = Import(client, manifest, settings, data_type, run_id, landed, log)
-        span = sorted({*wanted, *whole})
         done = manifest.landed_by(run_id, data_type)
         due = [hour for hour in hours_due(manifest, settings, data_type, span, now(), refetch) if hour not in done]
         landed.kept += len(set(wanted).difference(due))
         for cause in _land_type(task, exports, due, wanted, only, refetch):
             if _not_offered(cause):
                 landed.not_offered.append(data_type)
-                _note_nothing(task, [hour for hour in wanted if hour in set(due)])
+                _note_nothing(task, sorted(set(wanted).intersection(due)))
                 log(f"{data_type}: this project does not offer it ({cause}); skipped")
                 break
             causes[data_type] = _explained(cause, settings.landing_dir)
@@ -117,13 +117,8 @@ def _land_type(
         exports.close(failed, "reported")
         yield _failure_of(failed)
     jobs = _usable(task, exports, due, refetch, by_job(task.settings, due, only))
-    needed = set(wanted).intersection(due)
-    mine = [each for each in jobs if not needed.isdisjoint(each.lands.hours())]
-    covered = {hour for each in jobs for hour in each.lands.hours()}
-    seen = Seen(*task.manifest.seen(task.data_type))
-    for ask in asks_for(
-        task.settings, task.data_type, [hour for hour in due if hour not in covered], wanted, seen, only
-    ):
+    asks, mine = asks_beside(task.manifest, task.settings, task.data_type, due, wanted, jobs, only)
+    for ask in asks:
         if ask.door is Door.JOB:
             if ask.window.end > now():
                 yield Refused(f"the window {ask.window} is not over yet: only past hours are complete enough to land")
@@ -146,21 +141,15 @@ def _land_type(
             continue
         try:
             _land_exports(task, exports, lands, group)
-        except OSError as cause:
-            if cause.errno != errno.ENOSPC or lands.end - lands.start <= LONGEST_EXPORT:
+        except (IterableError, Unreadable, OSError) as cause:
+            full = isinstance(cause, OSError) and cause.errno == errno.ENOSPC
+            if not isinstance(cause, Truncated) and not (full and lands.end - lands.start > LONGEST_EXPORT):
                 yield cause
                 continue
             task.log(f"{task.data_type} {lands}: {cause}; asking for the halves")
             for each in group:
                 exports.halve(each)
             task.landed.waiting += [each.id for each in group]
-        except Truncated as cause:
-            task.log(f"{task.data_type} {lands}: {cause}; asking for the halves")
-            for each in group:
-                exports.halve(each)
-            task.landed.waiting += [each.id for each in group]
-        except (IterableError, Unreadable) as cause:
-            yield cause
 
 
 def _usable(task: Import, exports: Exports, due: list[datetime], refetch: bool, by_jobs: bool) -> list[Export]:

@@ -57,15 +57,13 @@ Curve = list[tuple[timedelta, float]]
 
 def learn(manifest: Manifest, data_types: Sequence[str]) -> None:
     """Learn anew how late these data types come, from the fetches of the newest 30 days of hours."""
-    with manifest.connection() as con:
-        for data_type in data_types:
-            con.execute("begin immediate")
+    for data_type in data_types:
+        with manifest.transaction() as con:
             con.execute("delete from lateness where data_type = ?", (data_type,))
             con.execute(_LEARN, {"data_type": data_type})
             found = _intervals(con.execute(_INTERVALS, (data_type,)).fetchall())
             (before,) = con.execute(_SETTLING, (data_type,)).fetchone() or (_STEPS[0],)
             con.execute("insert or replace into settling values (?, ?)", (data_type, hours_to_settle(found, before)))
-            con.commit()
 
 
 def intervals_of(manifest: Manifest, data_type: str) -> list[Interval]:

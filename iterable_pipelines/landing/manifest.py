@@ -146,13 +146,11 @@ class Manifest:
         """Open, or make, the manifest of the landing folder `root`."""
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
-        with self.connection() as con:
-            # two processes may make the file at once: one of them waits here
-            con.execute("begin immediate")
+        # two processes may make the file at once: one of them waits here
+        with self.transaction() as con:
             for statement in _SCHEMA.split(";\n"):
                 con.execute(statement)
             _accept_audits(con)
-            con.commit()
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -166,6 +164,14 @@ class Manifest:
         finally:
             con.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection within one transaction that no other writer comes between; undone by any error."""
+        with self.connection() as con:
+            con.execute("begin immediate")
+            yield con
+            con.commit()
+
     def add(
         self,
         parts: Many[Part],
@@ -177,9 +183,9 @@ class Manifest:
         rows = [
             (
                 each.data_type,
-                _text(each.hour),
-                _text(each.window_start),
-                _text(each.window_end),
+                as_text(each.hour),
+                as_text(each.window_start),
+                as_text(each.window_end),
                 each.fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
                 each.passed,
                 each.rows,
@@ -193,8 +199,7 @@ class Manifest:
             )
             for each in parts
         ]
-        with self.connection() as con:
-            con.execute("begin immediate")
+        with self.transaction() as con:
             con.executemany(
                 f"insert into parts ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
@@ -205,8 +210,8 @@ class Manifest:
                     "requests, seconds, waited, run_id) values (?,?,?,?,?,?,?,?,?,?,?)",
                     (
                         fetch.data_type,
-                        _text(fetch.window.start),
-                        _text(fetch.window.end),
+                        as_text(fetch.window.start),
+                        as_text(fetch.window.end),
                         fetch.door,
                         fetch.fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
                         fetch.lines,
@@ -219,9 +224,8 @@ class Manifest:
                 )
             if accepting:
                 con.execute(
-                    "insert into acceptances values (?, ?, ?)", (accepting.id, _text(datetime.now(UTC)), lines_lost)
+                    "insert into acceptances values (?, ?, ?)", (accepting.id, as_text(datetime.now(UTC)), lines_lost)
                 )
-            con.commit()
 
     def current(self, data_type: str, hours: Many[datetime] | None = None) -> dict[datetime, Part]:
         """The part that counts for each landed hour of a data type: the newest fetch. None for hours means all."""
@@ -231,7 +235,7 @@ class Manifest:
         if wanted is not None:
             if not wanted:
                 return {}
-            clause, span = "and hour between ? and ?", (_text(min(wanted)), _text(max(wanted)))
+            clause, span = "and hour between ? and ?", (as_text(min(wanted)), as_text(max(wanted)))
         with self.connection() as con:
             found = con.execute(
                 f"select {_COLUMNS} from (select *, row_number() over (partition by hour "
@@ -257,7 +261,7 @@ class Manifest:
         """The hours of a data type that a run, or the run it retries, has landed already."""
         with self.connection() as con:
             found = con.execute("select hour from parts where run_id = ? and data_type = ?", (run_id, data_type))
-            return {_moment(hour) for (hour,) in found}
+            return {as_moment(hour) for (hour,) in found}
 
     def seen(self, data_type: str) -> tuple[float | None, float | None]:
         """Rows and bytes an hour of a data type, on average of its newest fetches; None before there were any."""
@@ -280,8 +284,8 @@ class Manifest:
                 "path) values (?,?,?,?,?,?,?,?)",
                 (
                     data_type,
-                    _text(window.start),
-                    _text(window.end),
+                    as_text(window.start),
+                    as_text(window.end),
                     fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
                     *fault,
                     str(path.relative_to(self.root)),
@@ -299,9 +303,9 @@ class Manifest:
                 "order by data_type, window_start"
             ).fetchall()
         return [
-            Quarantine(number, data_type, _moment(hour), datetime.fromisoformat(fetched_at).astimezone(UTC), *fault)
+            Quarantine(number, data_type, as_moment(hour), datetime.fromisoformat(fetched_at).astimezone(UTC), *fault)
             for number, data_type, hour, end, fetched_at, *fault in found
-            if _moment(end) - _moment(hour) == HOUR
+            if as_moment(end) - as_moment(hour) == HOUR
         ]
 
     def next_token(self) -> int:
@@ -322,15 +326,17 @@ def _accept_audits(con: sqlite3.Connection) -> None:
         con.execute("drop table parts_before")
 
 
-def _text(moment: datetime) -> str:
+def as_text(moment: datetime) -> str:
+    """A moment as the tables beside the files hold it: UTC, whole seconds, texts in the order of time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _moment(text: str) -> datetime:
+def as_moment(text: str) -> datetime:
+    """The moment that `as_text` wrote."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def _part(row: tuple) -> Part:  # type: ignore[type-arg]
     data_type, hour, start, end, fetched_at, kind, *rest = row
-    moments = (_moment(hour), _moment(start), _moment(end), datetime.fromisoformat(fetched_at))
+    moments = (as_moment(hour), as_moment(start), as_moment(end), datetime.fromisoformat(fetched_at))
     return Part(data_type, *moments, Pass(kind), *rest)

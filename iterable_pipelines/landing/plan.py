@@ -79,13 +79,29 @@ def plan_of(
     for data_type in settings.enabled_data_types(stream):
         due = hours_due(manifest, settings, data_type, sorted({*wanted, *whole}), moment, refetch)
         jobs = exports.live(data_type) if by_job(settings, due, only) else []
-        covered = {hour for each in jobs for hour in each.lands.hours()}
-        needed = set(wanted).intersection(due)
-        seen = Seen(*manifest.seen(data_type))
-        plan.asks += asks_for(settings, data_type, [each for each in due if each not in covered], wanted, seen, only)
-        plan.jobs += [each for each in jobs if not needed.isdisjoint(each.lands.hours())]
-        plan.due[data_type], plan.kept[data_type] = len(needed), len(wanted) - len(needed)
+        asks, needed = asks_beside(manifest, settings, data_type, due, wanted, jobs, only)
+        plan.asks += asks
+        plan.jobs += needed
+        plan.due[data_type] = len(set(wanted).intersection(due))
+        plan.kept[data_type] = len(wanted) - plan.due[data_type]
     return plan
+
+
+def asks_beside(
+    manifest: Manifest,
+    settings: Settings,
+    data_type: str,
+    due: Sequence[datetime],
+    wanted: Sequence[datetime],
+    jobs: Sequence[Export],
+    only: Door | None,
+) -> tuple[list[Ask], list[Export]]:
+    """What is still to be asked when `jobs` are on their way, and those of them that bring hours of `wanted`."""
+    covered = {hour for each in jobs for hour in each.lands.hours()}
+    needed = set(wanted).intersection(due)
+    rest = [hour for hour in due if hour not in covered]
+    asks = asks_for(settings, data_type, rest, wanted, Seen(*manifest.seen(data_type)), only)
+    return asks, [each for each in jobs if not needed.isdisjoint(each.lands.hours())]
 
 
 def by_job(settings: Settings, due: Sequence[datetime], only: Door | None) -> bool:

@@ -17,7 +17,6 @@ def scratch_folder(landing_dir: Path, purpose: str = "") -> Iterator[Path]:
     # beside the files, so that a rename never crosses file systems
     root = landing_dir / "scratch"
     root.mkdir(parents=True, exist_ok=True)
-    sweep(landing_dir)
     check_space(landing_dir)
     with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-{purpose}") as folder:
         yield Path(folder)
@@ -27,9 +26,13 @@ def sweep(landing_dir: Path) -> None:
     """Remove what killed processes have left: they cannot tidy up after themselves, so the next one does."""
     root = landing_dir / "scratch"
     for left in root.iterdir() if root.exists() else ():
-        owner = left.name.partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+        if is_orphaned(left.name.partition("-")[0]):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def is_orphaned(owner: str) -> bool:
+    """Whether `owner`, as a folder's name has it, is the id of a process that is not there any more."""
+    return owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists()
 
 
 def check_space(folder: Path, more: int = 0) -> None:

@@ -9,30 +9,19 @@ from iterable_pipelines.hours import HOUR, Window, hour_of, now, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.sandbox import World, running_sandbox
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn
 
 ACTIVITY = dg.AssetKey(["streams", "iterable_activity"])
 
 
 def test_a_removed_file_turns_its_hour_red_and_a_refetch_turns_it_green(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, definitions_on: DefinitionsOn
 ) -> None:
     start = parse_hour("2026-11-01")
     hours = Window(start, start + 3 * HOUR).hours()
     world = World(users=30, start=start - 24 * HOUR, end=start + 3 * HOUR)
     with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        for name, value in {
-            "API_KEY": sandbox.key,
-            "BASE_URL": sandbox.url,
-            "DATA_DIR": str(tmp_path),
-            "START_DATE": "2026-11-01",
-            "DATA_TYPES": "emailSend",
-            "SKIP_USERS": "true",
-            "REQUESTS_RELAXED": "true",
-        }.items():
-            monkeypatch.setenv(f"ITERABLE_{name}", value)
-        from iterable_pipelines.definitions import defs
-
-        definitions = defs()
+        definitions = definitions_on(sandbox, data_types="emailSend")
         imports, audit = (definitions.resolve_job_def(each) for each in ("hourly_import", "audit_completeness"))
         span = {
             "dagster/asset_partition_range_start": "2026-11-01T00",

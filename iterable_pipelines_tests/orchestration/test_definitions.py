@@ -10,6 +10,7 @@ from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.sandbox import World, running_sandbox
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn
 
 OF_AN_HOUR = ("rows_match_manifest", "inside_its_hour", "unique_event_id", "complete", "volume_in_band")
 
@@ -115,24 +116,12 @@ def test_a_literal_key_is_refused_with_the_line_to_write(monkeypatch: pytest.Mon
 
 
 def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, definitions_on: DefinitionsOn
 ) -> None:
     hour = "2026-11-01T10"
     world = World(users=30, start=parse_hour("2026-10-31"), end=parse_hour("2026-11-02"))
     with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        for name, value in {
-            "API_KEY": sandbox.key,
-            "BASE_URL": sandbox.url,
-            "DATA_DIR": str(tmp_path),
-            "START_DATE": "2026-11-01",
-            "DATA_TYPES": "emailSend",
-            "SKIP_USERS": "true",
-            "REQUESTS_RELAXED": "true",
-        }.items():
-            monkeypatch.setenv(f"ITERABLE_{name}", value)
-        from iterable_pipelines.definitions import defs
-
-        job = defs().resolve_job_def("hourly_import")
+        job = definitions_on(sandbox, data_types="emailSend").resolve_job_def("hourly_import")
         checks = [dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), name) for name in OF_AN_HOUR]
 
         def run() -> dict[str, bool]:
@@ -161,33 +150,17 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         assert run()["rows_match_manifest"]
 
 
-def test_the_launchpad_shows_the_plan_of_a_run_and_asks_for_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_launchpad_shows_the_plan_of_a_run_and_asks_for_nothing(definitions_on: DefinitionsOn) -> None:
     world = World(users=5, start=parse_hour("2026-10-31"), end=parse_hour("2026-11-02"))
     with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        for name, value in {
-            "API_KEY": sandbox.key,
-            "BASE_URL": sandbox.url,
-            "DATA_DIR": str(tmp_path),
-            "START_DATE": "2026-08-01",
-            "DATA_TYPES": "rcsSend",
-            "SKIP_USERS": "true",
-        }.items():
-            monkeypatch.setenv(f"ITERABLE_{name}", value)
-        from iterable_pipelines.definitions import defs
-
-        result = (
-            defs()
-            .resolve_job_def("hourly_import")
-            .execute_in_process(
-                run_config={"ops": {"landing__iterable_rcs_activity": {"config": {"plan_only": True}}}},
-                tags={
-                    "dagster/asset_partition_range_start": "2026-08-01T00",
-                    "dagster/asset_partition_range_end": "2026-10-30T23",
-                },
-                instance=instance,
-            )
+        definitions = definitions_on(sandbox, start_date="2026-08-01", data_types="rcsSend", requests_relaxed="false")
+        result = definitions.resolve_job_def("hourly_import").execute_in_process(
+            run_config={"ops": {"landing__iterable_rcs_activity": {"config": {"plan_only": True}}}},
+            tags={
+                "dagster/asset_partition_range_start": "2026-08-01T00",
+                "dagster/asset_partition_range_end": "2026-10-30T23",
+            },
+            instance=instance,
         )
         said = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.dagster_event is None]
         asked = sandbox.requests("/api/export")
