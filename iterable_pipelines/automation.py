@@ -48,7 +48,7 @@ objects_refresh = dg.define_asset_job(
     "objects_refresh",
     selection=dg.AssetSelection.groups("objects"),
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Campaigns, templates, channels, message types and journeys: where the names come from.",
+    description="Campaigns, templates, channels, message types, journeys and lists: where the names come from.",
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",

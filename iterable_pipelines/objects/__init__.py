@@ -1,4 +1,4 @@
-"""Objects: campaigns, templates, channels, message types and journeys, as Iterable lists them now and has listed them.
+"""Campaigns, templates, channels, message types, journeys and lists, as Iterable shows them now and has shown them.
 
 The face is `objects.refresh.refresh_object`; it is not imported here because the warehouse needs the tables first.
 """

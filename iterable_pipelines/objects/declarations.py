@@ -132,6 +132,19 @@ OBJECT_TYPES = (
         # the listing leaves the archived ones out, and asking for them leaves out the others (api.md 5.6)
         passes=({}, {"state": "Archived"}),
     ),
+    ObjectType(
+        "lists",
+        "Lists",
+        "/api/lists",
+        "lists",
+        (
+            _column("name"),
+            _column("listType", description="Standard, Dynamic, Suppression or Internal; free text"),
+            _column("description"),
+            _column("isGlobalSuppressionEnabled", "BOOLEAN"),
+            _column("createdAt", "TIMESTAMP", "UTC"),
+        ),
+    ),
 )
 
 OBJECT_TYPE = {each.name: each for each in OBJECT_TYPES}

@@ -17,6 +17,11 @@ def create_statements() -> list[str]:
         "create table if not exists objects.refreshes (name VARCHAR, refreshed_at TIMESTAMP, rows BIGINT, "
         "changed BIGINT, gone BIGINT, requests BIGINT, run_id VARCHAR)"
     )
+    # who is, and was, on which list: an interval each time somebody joins; left_at is NULL for who is on it now
+    statements.append(
+        "create table if not exists objects.list_members (list_id BIGINT, user_key VARCHAR, joined_at TIMESTAMP, "
+        "left_at TIMESTAMP, source VARCHAR, _load_id BIGINT, PRIMARY KEY (list_id, user_key, joined_at))"
+    )
     return statements
 
 

@@ -30,7 +30,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     for stream in STREAMS:
         assert keys[f"landing/{stream.name}"] == "landing"
         assert keys[f"streams/{stream.name}"] == "streams"
-    for name in ("campaigns", "templates", "channels", "message_types", "journeys"):
+    for name in ("campaigns", "templates", "channels", "message_types", "journeys", "lists"):
         assert keys[f"objects/{name}"] == "objects"
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     assert not {key for key in keys if key.partition("/")[0] not in ("landing", "streams", "objects", "profiles")}
