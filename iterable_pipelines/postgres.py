@@ -21,6 +21,7 @@ import psycopg
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
 
+from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.settings_sources import DOTENV
 
@@ -142,7 +143,7 @@ def identifier(name: str) -> str:
 
     Raises PostgresRefused for a name that nothing can have.
     """
-    return '"' + fitting(name).replace('"', '""') + '"'
+    return quoted(fitting(name))
 
 
 def fitting(name: str) -> str:
@@ -158,7 +159,7 @@ def fitting(name: str) -> str:
 
 def columns_of(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Column, ...]:
     """The columns of a DuckDB query (`from t` is one), which is not run. Raises PostgresRefused for equal names."""
-    described = con.execute(f"describe {query}").fetchall()
+    described = con.execute(f"describe from (\n{query}\n)").fetchall()
     columns = tuple(_column(name, kind) for name, kind, *_ in described)
     twice = {each.name for each in columns if [other.name for other in columns].count(each.name) > 1}
     if twice:
@@ -179,10 +180,8 @@ def write_copy_file(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> Cop
     columns = columns_of(con, query)
     texts = ", ".join(f"{each.text} as {identifier(each.name)}" for each in columns)
     # quotes around everything but NULL: an empty text stays one, and \N and \. are texts like others
-    target = "'" + str(to).replace("'", "''") + "'"
-    copied = con.execute(
-        f"copy (select {texts} from (\n{query}\n)) to {target} (format csv, header false, force_quote *, nullstr '')"
-    ).fetchone()
+    options = "format csv, header false, force_quote *, nullstr ''"
+    copied = con.execute(f"copy (select {texts} from (\n{query}\n)) to {literal(str(to))} ({options})").fetchone()
     mendable = [f"count_if({each.text} is distinct from {each.raw})" for each in columns if each.text != each.raw]
     found = con.execute(f"select {' + '.join(mendable)} from (\n{query}\n)").fetchone() if mendable else None
     return CopyFile(to, columns, copied[0] if copied else 0, to.stat().st_size, found[0] if found else 0)
@@ -200,21 +199,21 @@ def copy_file(postgres: Connection, table: str, copied: CopyFile) -> int:
 
 
 def _column(name: str, kind: str) -> Column:
-    quoted = '"' + name.replace('"', '""') + '"'
-    plain = f"{quoted}::varchar"
+    value = quoted(name)
+    plain = f"{value}::varchar"
     kind = kind.upper()
     if kind.startswith("TIMESTAMP"):
         # every TIMESTAMP of the warehouse is UTC, and the session's zone there is UTC too
-        cast = plain if "ZONE" in kind else f"{quoted}::timestamp::varchar"
+        cast = plain if "ZONE" in kind else f"{value}::timestamp::varchar"
         return _exactly(name, "timestamptz", f"replace({cast}, ' (BC)', ' BC')")
     if kind == "DATE":
         return _exactly(name, "date", f"replace({plain}, ' (BC)', ' BC')")
     if kind == "BLOB":
-        return _exactly(name, "bytea", f"'\\x' || hex({quoted})")
+        return _exactly(name, "bytea", f"'\\x' || hex({value})")
     if kind.startswith("DECIMAL"):
         return _exactly(name, kind.replace("DECIMAL", "numeric"), plain)
     if kind.endswith("]") or kind.startswith(_NESTED) or kind == "JSON":
-        text = plain if kind == "JSON" else f"to_json({quoted})::varchar"
+        text = plain if kind == "JSON" else f"to_json({value})::varchar"
         return Column(fitting(name), "jsonb", _json_for_postgres(text), text)
     if kind in _TYPES:
         return _exactly(name, _TYPES[kind], plain)

@@ -18,6 +18,7 @@ from iterable_pipelines.cli.dev import dev
 from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
+from iterable_pipelines.cli.query import query
 from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (check, sandbox, demo, dev, plan, backfill, status, profile, export, accept, rebuild):
+for command in (check, sandbox, demo, dev, plan, backfill, status, profile, query, export, accept, rebuild):
     app.command()(command)
 
 _KNOWN = (
