@@ -19,8 +19,9 @@ from pathlib import Path
 import duckdb
 import psycopg
 from dotenv import dotenv_values
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.settings_sources import DOTENV
@@ -46,7 +47,7 @@ _SESSION = (
 )
 # the server is there, and will take the same login later
 _PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery", "admin shutdown")
-# what DuckDB's types are called there; those that are not listed are text
+# what DuckDB's types are called there, as PostgreSQL itself spells them; those that are not listed are text
 _TYPES = {
     "BOOLEAN": "boolean",
     "TINYINT": "smallint",
@@ -65,8 +66,8 @@ _TYPES = {
     "UUID": "uuid",
     "BLOB": "bytea",
     "DATE": "date",
-    "TIME": "time",
-    "TIME WITH TIME ZONE": "timetz",
+    "TIME": "time without time zone",
+    "TIME WITH TIME ZONE": "time with time zone",
     "INTERVAL": "interval",
     "JSON": "jsonb",
 }
@@ -131,7 +132,7 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     """
     where = _checked(url, variable)
     try:
-        with psycopg.connect(url, **{name: value for name, value in _DEFAULTS.items() if name not in where}) as con:
+        with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
             con.execute(_SESSION)
             yield con
     except psycopg.Error as error:
@@ -182,19 +183,26 @@ def write_copy_file(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> Cop
     # quotes around everything but NULL: an empty text stays one, and \N and \. are texts like others
     options = "format csv, header false, force_quote *, nullstr ''"
     copied = con.execute(f"copy (select {texts} from (\n{query}\n)) to {literal(str(to))} ({options})").fetchone()
-    mendable = [f"count_if({each.text} is distinct from {each.raw})" for each in columns if each.text != each.raw]
+    mendable = [
+        f"count(*) filter ({each.text} is distinct from {each.raw})" for each in columns if each.text != each.raw
+    ]
     found = con.execute(f"select {' + '.join(mendable)} from (\n{query}\n)").fetchone() if mendable else None
     return CopyFile(to, columns, copied[0] if copied else 0, to.stat().st_size, found[0] if found else 0)
 
 
 def copy_file(postgres: Connection, table: str, copied: CopyFile) -> int:
-    """COPY the file into `table`, a quoted name, in blocks of 1 MiB. Returns how many rows PostgreSQL took."""
+    """COPY the file into `table`, a quoted name. Returns how many rows PostgreSQL took."""
     names = ", ".join(identifier(each.name) for each in copied.columns)
-    command = f"copy {table} ({names}) from stdin (format csv, null '')"
-    with postgres.cursor() as cursor, copied.path.open("rb") as rows:
+    return copy_bytes(postgres, f"copy {table} ({names}) from stdin (format csv, null '')", copied.path)
+
+
+def copy_bytes(postgres: Connection, command: str, path: Path) -> int:
+    """Hand a file to a COPY … FROM STDIN, in blocks of 1 MiB. Returns how many rows PostgreSQL took."""
+    with postgres.cursor() as cursor, path.open("rb") as rows:
         with cursor.copy(command) as copy:
             while block := rows.read(_BLOCK_BYTES):
                 copy.write(block)
+                crashpoint("postgres_copying")
         return cursor.rowcount
 
 
@@ -205,13 +213,13 @@ def _column(name: str, kind: str) -> Column:
     if kind.startswith("TIMESTAMP"):
         # every TIMESTAMP of the warehouse is UTC, and the session's zone there is UTC too
         cast = plain if "ZONE" in kind else f"{value}::timestamp::varchar"
-        return _exactly(name, "timestamptz", f"replace({cast}, ' (BC)', ' BC')")
+        return _exactly(name, "timestamp with time zone", f"replace({cast}, ' (BC)', ' BC')")
     if kind == "DATE":
         return _exactly(name, "date", f"replace({plain}, ' (BC)', ' BC')")
     if kind == "BLOB":
         return _exactly(name, "bytea", f"'\\x' || hex({value})")
     if kind.startswith("DECIMAL"):
-        return _exactly(name, kind.replace("DECIMAL", "numeric"), plain)
+        return _exactly(name, "numeric", plain)
     if kind.endswith("]") or kind.startswith(_NESTED) or kind == "JSON":
         text = plain if kind == "JSON" else f"to_json({value})::varchar"
         return Column(fitting(name), "jsonb", _json_for_postgres(text), text)

@@ -65,7 +65,9 @@ def write_rows(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> Written:
         cells = [_csv_cell(column, kind) for column, _, kind in columns]
         names = [guard(name) for _, name, _ in columns]
         if texts:
-            counted = con.execute(f"select {' + '.join(f'count_if({_is_formula(text)})' for text in texts)} {source}")
+            counted = con.execute(
+                f"select {' + '.join(f'count(*) filter ({_is_formula(text)})' for text in texts)} {source}"
+            )
             guarded = (counted.fetchone() or (0,))[0]
         guarded += sum(guard(name) != name for _, name, _ in columns)
     else:
