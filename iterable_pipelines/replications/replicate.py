@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.landing.scratch import scratch_folder
+from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.postgres import Connection, connect, url_of
 from iterable_pipelines.published import reading
 from iterable_pipelines.replications import postgres_table
@@ -78,8 +78,11 @@ def _into_file(settings: Settings, replication: Replication, file: Path, dry_run
         with reading(settings) as con:
             found = con.execute(f"select count(*) from (\n{replication.source}\n)").fetchone()
         return Replicated(found[0] if found else 0)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written = write_file(settings, replication.source, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        written = write_file(settings, replication.source, file)
+    except OSError as error:
+        raise ReplicationRefused(f"{file} cannot be written ({error.strerror})") from None
     return Replicated(written.rows, bytes=written.bytes, mended=written.guarded)
 
 
@@ -88,6 +91,7 @@ def _into_postgres(settings: Settings, replication: Replication, allow_deletes: 
     url = url_of(variable, settings.project_root)
     with reading(settings) as con:
         columns = source_columns(con, replication.source, replication.keys)
+    sweep(settings.landing_dir)
     with scratch_folder(settings.landing_dir) as scratch, connect(url, variable) as postgres:
         schema, table = replication.target
         # whoever comes second waits here for the first, and then sees what it has done
