@@ -97,8 +97,8 @@ class Column:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """Rows on disk as COPY reads them. `replaced` counts the values in which something had to be replaced: NUL
-    characters, and in JSON also halves of surrogate pairs, which PostgreSQL cannot hold; U+FFFD stands there instead.
+    """Rows on disk as COPY reads them. `replaced` counts the values that PostgreSQL cannot hold as they are: U+FFFD
+    stands for a NUL character, and null for NaN and Infinity inside JSON.
     """
 
     path: Path
@@ -233,18 +233,18 @@ def _exactly(name: str, kind: str, text: str) -> Column:
 
 
 def _json_for_postgres(text: str) -> str:
-    r"""JSON text without the escapes that jsonb refuses: \u0000 and halves of surrogate pairs.
-
-    Escaped backslashes and whole pairs are set aside as control characters, which cannot stand in JSON themselves.
-    """
-    aside = f"replace({text}, '\\\\', chr(1))"
-    pair = r"'\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)', chr(2) || '\1' || chr(2) || '\2', 'g'"
-    lone = r"'\\u(0000|[dD][89a-fA-F]..)', '\\ufffd', 'g'"
-    mended = f"regexp_replace(regexp_replace({aside}, {pair}), {lone})"
-    mended = f"replace(replace({mended}, chr(2), '\\u'), chr(1), '\\\\')"
-    # few records have any of it, and a search is quicker than two expressions
-    suspect = " or ".join(f"contains({text}, '{sign}')" for sign in (r"\u0000", r"\ud", r"\uD"))
-    return f"case when {suspect} then {mended} else {text} end"
+    r"""JSON text without what DuckDB takes and jsonb refuses: the escape \u0000, and NaN and Infinity as numbers."""
+    # escaped backslashes are set aside as a control character, which cannot stand in JSON itself
+    escapes = f"replace(replace(replace({text}, '\\\\', chr(1)), '\\u0000', '\\ufffd'), chr(1), '\\\\')"
+    strings = """'"(?:[^"\\\\]|\\\\.)*"|[^"]+', 0, 's'"""
+    parts = f"regexp_extract_all({text}, {strings})"
+    numbers = "case when x[1] = '\"' then x else regexp_replace(x, '-?\\b(NaN|Inf(inity)?)\\b', 'null', 'gi') end"
+    # few values have any of it, and a search is quicker than taking them apart
+    return (
+        f"case when contains({text}, '\\u0000') then {escapes} "
+        f"when regexp_matches({text}, '(?i)(^|[:,[])\\s*-?(nan|inf)') "
+        f"then array_to_string(list_transform({parts}, lambda x: {numbers}), '') else {text} end"
+    )
 
 
 def _checked(url: str, variable: str) -> dict[str, str]:
