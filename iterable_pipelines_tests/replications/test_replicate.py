@@ -1,9 +1,13 @@
 """A table in PostgreSQL becomes what the table here is, and only what has changed is sent."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 
 from iterable_pipelines.replications import Replicated
 from iterable_pipelines.replications.errors import ReplicationRefused
+from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.replications.conftest import PEOPLE, Replica
 
 MANY = 100_000
@@ -203,3 +207,25 @@ def test_a_query_with_two_keys_into_a_table_of_another_name(replica: Replica) ->
     done = replica.run()
     assert replica.there('select count(*), sum(people) from "Reports"."Points per Day"') == [(done.inserted, 100)]
     assert replica.run().unchanged == done.inserted
+
+
+def test_nobody_waits_for_the_network(replica: Replica) -> None:
+    """While a replication waits for PostgreSQL, the warehouse is written and published."""
+    warehouse = Warehouse.of(replica.settings)
+    with warehouse.transaction() as con:
+        con.execute("create schema marts")
+        con.execute("create table marts.people as select 1 as id")
+    warehouse.publish()
+    with psycopg.connect(replica.url) as holder, ThreadPoolExecutor() as threads:
+        holder.execute("select pg_advisory_xact_lock(hashtextextended('replication iterable.people', 0))")
+        waiting = threads.submit(replica.run)
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while not replica.there(waits)[0][0]:
+            assert not waiting.done(), waiting.result()
+        with warehouse.transaction() as con:
+            con.execute("insert into marts.people values (2)")
+        warehouse.publish()
+        holder.rollback()
+        assert waiting.result(timeout=60).inserted in (1, 2)
+    replica.run()
+    assert replica.there("select id from iterable.people order by id") == [(1,), (2,)]
