@@ -209,6 +209,17 @@ def test_a_query_with_two_keys_into_a_table_of_another_name(replica: Replica) ->
     assert replica.run().unchanged == done.inserted
 
 
+def test_columns_of_any_name(replica: Replica) -> None:
+    odd = ("row_key", "_here", "here", "is_new", "is_empty", "incoming", 'we"ird', "per%cent %s", "UPPER", "x" * 80)
+    columns = ", ".join('i as "' + name.replace('"', '""') + '"' for name in odd)
+    replica.here(f"create table marts.people as select i as id, {columns} from range(10) r(i)")
+    assert replica.run().inserted == 10
+    replica.here("update marts.people set is_new = -1 where id = 3")
+    assert replica.run().updated == 1
+    assert replica.run().unchanged == 10
+    assert replica.there('select sum(is_new), sum(row_key), max("we""ird") from iterable.people') == [(41, 45, 9)]
+
+
 def test_nobody_waits_for_the_network(replica: Replica) -> None:
     """While a replication waits for PostgreSQL, the warehouse is written and published."""
     warehouse = Warehouse.of(replica.settings)
