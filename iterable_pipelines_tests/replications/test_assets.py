@@ -101,6 +101,10 @@ def test_a_schedule_of_its_own_takes_the_place_of_following(replica: Replica, mo
         None,
     )
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    repository = dg.Definitions([asset], schedules=[schedule]).get_repository_def()
+    tick = dg.build_schedule_context(repository_def=repository)
+    (request,) = repository.get_schedule_def(schedule.name).evaluate_tick(tick).run_requests or ()
+    assert int(request.tags["dagster/max_runtime"]) > 0
 
 
 def test_a_copy_that_is_published_starts_it_and_nothing_else_does(

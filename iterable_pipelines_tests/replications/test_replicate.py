@@ -87,6 +87,15 @@ def test_what_somebody_does_there_is_set_right(replica: Replica) -> None:
     assert equal(replica)
 
 
+def test_what_postgresql_does_by_itself_is_no_change(replica: Replica) -> None:
+    replica.here(people(1000))
+    replica.run()
+    with psycopg.connect(replica.url, autocommit=True) as con:
+        for statement in ("vacuum (freeze) iterable.people", "vacuum (full, freeze) iterable.people", "checkpoint"):
+            con.execute(statement)
+            assert replica.run().unchanged == 1000
+
+
 def test_a_new_column_is_added_and_only_rows_with_something_in_it_are_sent(replica: Replica) -> None:
     replica.here(people(1000))
     replica.run()
