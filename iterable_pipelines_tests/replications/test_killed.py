@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
+from iterable_pipelines.postgres import _TRANSACTION, PostgresFailed, PostgresRefused
+from iterable_pipelines_tests.postgres_server import Server
 from iterable_pipelines_tests.replications.conftest import VARIABLE, Replica
 
 KILLED = -9
@@ -134,15 +137,47 @@ def test_two_at_once_wait_for_each_other(replica: Replica) -> None:
 
 
 def test_a_locked_table_is_an_error_that_says_so(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
-    from iterable_pipelines import postgres
-
     fill(replica)
     replica.run()
     change(replica)
-    monkeypatch.setattr(postgres, "_TRANSACTION", postgres._TRANSACTION.replace("60s", "200ms"))
+    monkeypatch.setattr("iterable_pipelines.postgres._TRANSACTION", _TRANSACTION.replace("60s", "200ms"))
     with psycopg.connect(replica.url) as holder:
         holder.execute("lock table iterable.people")
-        with pytest.raises(postgres.PostgresFailed, match="another session keeps the table locked") as caught:
+        with pytest.raises(PostgresFailed, match="another session keeps the table locked") as caught:
             replica.run()
-        assert not isinstance(caught.value, postgres.PostgresRefused)
+        assert not isinstance(caught.value, PostgresRefused)
     assert replica.run().inserted == 1000
+
+
+def test_a_session_that_the_server_ends_is_worth_another_try(replica: Replica) -> None:
+    fill(replica)
+    with psycopg.connect(replica.url) as holder, ThreadPoolExecutor() as threads:
+        holder.execute("select pg_advisory_xact_lock(hashtextextended('replication iterable.people', 0))")
+        waiting = threads.submit(replica.run)
+        waits = "select pid from pg_locks where locktype = 'advisory' and not granted"
+        while not (found := replica.there(waits)):
+            assert not waiting.done(), waiting.result()
+        holder.execute("select pg_terminate_backend(%s)", [found[0][0]])
+        with pytest.raises(PostgresFailed, match="as it was") as caught:
+            waiting.result(timeout=60)
+        assert not isinstance(caught.value, PostgresRefused)
+    assert replica.run().inserted == ROWS
+
+
+def test_a_login_without_the_right_to_write_is_refused(
+    replica: Replica, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(replica)
+    replica.run()
+    old = rows_there(replica)
+    change(replica)
+    replica.there("create user reader password 'secret'")
+    replica.there("grant usage on schema iterable to reader")
+    replica.there("grant select on all tables in schema iterable to reader")
+    database = replica.url.rpartition("/")[2]
+    monkeypatch.setenv(VARIABLE, postgres.url_of(database, user="reader", password="secret"))
+    with pytest.raises(PostgresRefused, match=r"must be owner of table people \(42501\)"):
+        replica.run()
+    replica.there("drop owned by reader")
+    replica.there("drop user reader")
+    assert rows_there(replica) == old
