@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from running import PeerFailed, run_redirected
+from running import PeerFailed, json_lines, run_redirected
 from truth import PAGE, TEMPLATE_TYPES, Streams, Truth
 
 from iterable_pipelines.data_types import DATA_TYPE
@@ -44,7 +44,7 @@ def read(sandbox: Sandbox, folder: Path) -> Streams:
 
     def messages(command: str, *arguments: str) -> list[dict[str, Any]]:
         said = run_redirected(sandbox, COMMAND, command, "--config", str(folder / "config.json"), *arguments)
-        found = [json.loads(line) for line in said.splitlines()]
+        found = json_lines(said)
         for each in found:
             if each["type"] == "TRACE" and each["trace"]["type"] == "ERROR":
                 raise PeerFailed(f"{COMMAND} {command}: {each['trace']['error']['internal_message']}")

@@ -1,8 +1,10 @@
 """How a peer is run: in an environment of its own, for a limited time, without a way out of the machine."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from iterable_pipelines.sandbox import Sandbox
 
@@ -34,6 +36,11 @@ def run_redirected(sandbox: Sandbox, command: str, *arguments: str) -> str:
     python = ROOT / ".venv-peers" / command / "bin" / "python"
     # -P: what lies beside redirect.py is not the client's to import
     return run([str(python), "-P", str(ROOT / "peers" / "redirect.py"), sandbox.url, command, *arguments])
+
+
+def json_lines(said: str) -> list[dict[str, Any]]:
+    """The messages of a peer, one a line; strings in them may hold every other sign that ends a line."""
+    return [json.loads(line) for line in said.split("\n") if line]
 
 
 def _end(said: str | bytes | None) -> str:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from running import run_redirected
+from running import json_lines, run_redirected
 from truth import PAGE, TEMPLATE_TYPES, Streams, Truth
 
 from iterable_pipelines.sandbox import Sandbox
@@ -52,9 +52,9 @@ def read(sandbox: Sandbox, folder: Path) -> Streams:
         for each in stream["metadata"]:
             each["metadata"]["selected"] = True
     (folder / "catalog.json").write_text(json.dumps(catalog))
-    lines = run_redirected(sandbox, NAME, *arguments, "--catalog", str(folder / "catalog.json")).splitlines()
+    said = run_redirected(sandbox, NAME, *arguments, "--catalog", str(folder / "catalog.json"))
     streams: Streams = {each["stream"]: [] for each in catalog["streams"]}
-    for message in map(json.loads, lines):
+    for message in json_lines(said):
         if message["type"] == "RECORD":
             record = message["record"]
             streams[message["stream"]].append([record.get(field) for field in FIELDS[message["stream"]]])

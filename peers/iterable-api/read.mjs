@@ -74,7 +74,7 @@ async function templates() {
         keep("template", [whole.templateId, whole.name]);
         const { clientTemplateId } = whole;
         const named = await ask("getTemplateByClientId", { clientTemplateId });
-        keep("template by its client's id", ...named.templates.map((each) => [clientTemplateId, each.templateId]));
+        keep("template by client id", ...named.templates.map((each) => [clientTemplateId, each.templateId]));
       }
     }
   }
