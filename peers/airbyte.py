@@ -47,7 +47,7 @@ def read(sandbox: Sandbox, folder: Path) -> Streams:
         found = json_lines(said)
         for each in found:
             if each["type"] == "TRACE" and each["trace"]["type"] == "ERROR":
-                raise PeerFailed(f"{COMMAND} {command}: {each['trace']['error']['internal_message']}")
+                raise PeerFailed(f"{COMMAND} {command}: {each['trace']['error']['message']}")
         return found
 
     statuses = [each["connectionStatus"] for each in messages("check") if each["type"] == "CONNECTION_STATUS"]

@@ -45,4 +45,4 @@ def json_lines(said: str) -> list[dict[str, Any]]:
 
 def _end(said: str | bytes | None) -> str:
     text = said.decode(errors="replace") if isinstance(said, bytes) else said or ""
-    return "\n".join(text.splitlines()[-30:])
+    return "\n".join(line[:500] for line in text.splitlines()[-30:])
