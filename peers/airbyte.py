@@ -12,7 +12,6 @@ from truth import PAGE, TEMPLATE_TYPES, Streams, Truth
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.sandbox import Sandbox
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
-from iterable_pipelines.sandbox.shelves import TABLES
 
 NAME = "airbyte-source-iterable"
 COMMAND = "source-iterable"
@@ -94,7 +93,7 @@ def expected(truth: Truth) -> Streams:
         "campaigns_metrics": truth.sends(truth.campaigns[:PAGE]),
         "channels": [[each["id"]] for each in objects.channels],
         "message_types": [[each["id"]] for each in objects.message_types],
-        "metadata": [[name] for name in TABLES],
+        "metadata": [[each["name"]] for each in truth.rows("/api/metadata", "results")],
         "templates": [[each.template_id] for each in templates],
         "users": truth.keys("user", *FIELDS["users"]),
         "events": [[each["_type"], each.get("messageId")] for each in did],

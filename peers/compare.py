@@ -31,13 +31,21 @@ def main(names: list[str]) -> int:
     if unknown:
         complain(f"{unknown[0]} is no peer. Next: name one of {', '.join(PEERS)}, or none for all")
         return 2
-    world = World(seed=1, users=30, activity=0.8, start=utc("2026-10-31"), end=utc("2026-11-02"), plain=True)
+    world = World(
+        seed=1,
+        users=30,
+        activity=0.8,
+        start=utc("2026-10-31"),
+        end=utc("2026-11-02"),
+        project_type="hybrid",
+        plain=True,
+    )
     shown = table("What the peers read", "peer", "stream", "records", "equal", numbers=("records",))
     troubles: list[str] = []
     passed = 0
     # limits last no time here: a peer that waits one out proves nothing more
     with running_sandbox(world=world, relaxed=True, pace=0, job_seconds=0) as sandbox:
-        truth = Truth(world)
+        truth = Truth(sandbox)
         for name in names or PEERS:
             with tempfile.TemporaryDirectory() as folder:
                 try:

@@ -12,7 +12,6 @@ from truth import TEMPLATE_TYPES, Streams, Truth
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.sandbox import Sandbox
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
-from iterable_pipelines.sandbox.shelves import CATALOGS, item
 from iterable_pipelines.sandbox.user_reads import REACH, field_types
 
 NAME = "@iterable/api"
@@ -25,6 +24,7 @@ UNREAD = [
     "getExperimentVariants",
     "getInAppMessages",
 ]
+SINGLE_ITEMS = 20  # so many of each catalog are read one by one, as in read.mjs
 ADDRESS = re.compile(r"[\w'+.-]+@[\w.-]+", re.ASCII)  # what the client takes for an address
 
 
@@ -79,21 +79,26 @@ def _templates(truth: Truth) -> Streams:
 
 def _shelves(truth: Truth) -> Streams:
     objects = truth.world.objects
-    items = [item(truth.world, name, nth) for name, size in CATALOGS.items() for nth in range(size)]
-    item_keys = [[each["catalogName"], each["itemId"], each["value"]["price"]] for each in items]
-    snippets = [(700 + nth, f"footer-{nth}") for nth in range(3)]
+    catalogs = [each["name"] for each in truth.rows("/api/catalogs", "catalogNames")]
+    items = {name: truth.rows(f"/api/catalogs/{name}/items", "catalogItemsWithProperties") for name in catalogs}
+    snippets = truth.rows("/api/snippets", "snippets")
     return {
-        "catalogs": list(CATALOGS),
-        "catalog items": item_keys,
-        "catalog item": item_keys,
-        "catalog fields": [[name, *pair] for name in CATALOGS for pair in (("price", "double"), ("name", "string"))],
-        "snippets": [list(each) for each in snippets],
-        "snippet": [[name, number] for number, text in snippets for name in (number, text)],
+        "catalogs": catalogs,
+        "catalog items": [item_key(each) for rows in items.values() for each in rows],
+        "catalog item": [item_key(each) for rows in items.values() for each in rows[:SINGLE_ITEMS]],
+        "catalog fields": [[name, *pair] for name in catalogs for pair in (("price", "double"), ("name", "string"))],
+        "snippets": [[each["id"], each["name"]] for each in snippets],
+        "snippet": [[each[field], each["id"]] for each in snippets for field in ("id", "name")],
         "channels": [[each["id"], each["name"]] for each in objects.channels],
         "message types": [[each["id"], each["name"]] for each in objects.message_types],
-        "webhooks": ["https://hooks.example.com/iterable"],
+        "webhooks": [each["endpoint"] for each in truth.rows("/api/webhooks", "webhooks")],
         "journeys": [[each["id"], each["name"], each["isArchived"]] for each in objects.journeys],
     }
+
+
+def item_key(item: dict[str, Any]) -> list[Any]:
+    """What is compared of a catalog item."""
+    return [item["catalogName"], item["itemId"], item["value"]["price"]]
 
 
 def _people(truth: Truth) -> Streams:

@@ -18,8 +18,8 @@ class PeerFailed(Exception):
 
 def run(command: list[str], stdin: str = "") -> str:
     """What the command prints. Raises PeerFailed if it fails or takes too long."""
-    proxies = ("http_proxy", "https_proxy", "all_proxy")
-    environment = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
+    theirs_not = ("http_proxy", "https_proxy", "all_proxy", "pythonpath")
+    environment = {name: value for name, value in os.environ.items() if name.lower() not in theirs_not}
     try:
         done = subprocess.run(
             command, input=stdin, capture_output=True, text=True, timeout=SECONDS, env=environment, cwd=ROOT

@@ -8,7 +8,6 @@ from truth import PAGE, TEMPLATE_TYPES, Streams, Truth
 
 from iterable_pipelines.sandbox import Sandbox
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
-from iterable_pipelines.sandbox.shelves import TABLE_PAGE, TABLES
 
 NAME = "tap-iterable"
 MESSAGE = ("email", "messageId", "campaignId")
@@ -68,7 +67,8 @@ def expected(truth: Truth) -> Streams:
     """
     objects = truth.world.objects
     templates = [each for medium in TEMPLATE_MEDIUMS for each in truth.templates(medium, "Blast")[:PAGE]]
-    keys = [[table, f"key-{nth:04d}"] for table, rows in TABLES.items() for nth in range(min(rows, TABLE_PAGE))]
+    tables = [each["name"] for each in truth.rows("/api/metadata", "results")]
+    keys = [each for table in tables for each in truth.first(f"/api/metadata/{table}", "results")]
     return {
         "lists": [[each["id"]] for each in objects.lists],
         "list_users": [list(each) for each in truth.members],
@@ -76,7 +76,7 @@ def expected(truth: Truth) -> Streams:
         "channels": [[each["id"]] for each in objects.channels],
         "message_types": [[each["id"]] for each in objects.message_types],
         "templates": [[each.template_id] for each in templates] * len(TEMPLATE_TYPES),
-        "metadata": keys,
+        "metadata": [[each[field] for field in FIELDS["metadata"]] for each in keys],
         "users": truth.keys("user", *FIELDS["users"]),
         **{stream: truth.keys(name, *FIELDS[stream]) for stream, name in DATA_TYPES.items()},
     }

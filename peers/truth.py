@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import requests
+
 from iterable_pipelines.data_types import DATA_TYPE
-from iterable_pipelines.sandbox import World
+from iterable_pipelines.sandbox import Sandbox
 from iterable_pipelines.sandbox.objects import Campaign
 from iterable_pipelines.sandbox.people import LIST_IDS
 
@@ -22,10 +24,11 @@ SENDS = {"Email": "emailSend", "Push": "pushSend", "SMS": "smsSend", "InApp": "i
 
 
 class Truth:
-    """A plain world at the moment its clock stands at."""
+    """The plain world of a sandbox, at the moment its clock stands at."""
 
-    def __init__(self, world: World):
-        self.world = world
+    def __init__(self, sandbox: Sandbox):
+        self.sandbox, self.world = sandbox, sandbox.world
+        world = self.world
         self.campaigns = world.objects.campaigns(int(world.now().timestamp()))
         self.records = {name: world.all_records(name) for name in DATA_TYPE}
         self.events = [{"_type": name} | each for name in DATA_TYPE if name != "user" for each in self.records[name]]
@@ -47,6 +50,27 @@ class Truth:
         """The campaigns whose template is of this medium and type, by template id."""
         found = [each for each in self.campaigns if each.medium == medium and each.template_type == kind]
         return sorted(found, key=lambda each: each.template_id)
+
+    def rows(self, path: str, key: str) -> list[dict[str, Any]]:
+        """Every page of a listing of what stands beside the world: catalogs, snippets, metadata, webhooks."""
+        found: list[dict[str, Any]] = []
+        page: int | None = 1
+        while page:
+            answer = self._get(f"{path}?page={page}&pageSize=1000")
+            found += answer[key]
+            page = page + 1 if "nextPageUrl" in answer else None
+        return found
+
+    def first(self, path: str, key: str) -> list[dict[str, Any]]:
+        """The first page of such a listing, for those who ask for no other."""
+        rows: list[dict[str, Any]] = self._get(path)[key]
+        return rows
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = requests.get(self.sandbox.url + path, headers={"Api-Key": self.sandbox.key}, timeout=30)
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body.get("params", body)
 
     def events_of(self, name: str, since: datetime) -> list[dict[str, Any]]:
         """What the person of this address or user id did since a moment."""

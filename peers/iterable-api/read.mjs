@@ -60,7 +60,8 @@ async function campaigns() {
   const campaignId = found.map(({ id }) => id);
   for (let first = 0; first < campaignId.length; first += 20) {
     const rows = await ask("getExperimentMetrics", { campaignId: campaignId.slice(first, first + 20), ...span });
-    keep("experiment metrics", ...rows.map((row) => [Number(row.campaignId), sends(row)]));
+    // the variants of a campaign share its figures
+    keep("experiment metrics", ...new Map(rows.map((row) => [Number(row.campaignId), sends(row)])));
   }
 }
 
@@ -83,9 +84,9 @@ async function templates() {
 async function shelves() {
   for (const { name: catalogName } of await pages("getCatalogs", "catalogNames", {}, 1)) {
     keep("catalogs", catalogName);
-    const items = await pages("getCatalogItems", "catalogItemsWithProperties", { catalogName }, 10);
+    const items = await pages("getCatalogItems", "catalogItemsWithProperties", { catalogName }, 20);
     keep("catalog items", ...items.map(({ itemId, value }) => [catalogName, itemId, value.price]));
-    for (const { itemId } of items) {
+    for (const { itemId } of items.slice(0, 20)) {
       const item = await ask("getCatalogItem", { catalogName, itemId });
       keep("catalog item", [catalogName, item.itemId, item.value.price]);
     }
