@@ -98,7 +98,7 @@ def _shelves(truth: Truth) -> Streams:
 
 def item_key(item: dict[str, Any]) -> list[Any]:
     """What is compared of a catalog item."""
-    return [item["catalogName"], item["itemId"], item["value"]["price"]]
+    return [item["catalogName"], item["itemId"], item["value"]["name"]]
 
 
 def _people(truth: Truth) -> Streams:

@@ -85,10 +85,10 @@ async function shelves() {
   for (const { name: catalogName } of await pages("getCatalogs", "catalogNames", {}, 1)) {
     keep("catalogs", catalogName);
     const items = await pages("getCatalogItems", "catalogItemsWithProperties", { catalogName }, 20);
-    keep("catalog items", ...items.map(({ itemId, value }) => [catalogName, itemId, value.price]));
+    keep("catalog items", ...items.map(({ itemId, value }) => [catalogName, itemId, value.name]));
     for (const { itemId } of items.slice(0, 20)) {
       const item = await ask("getCatalogItem", { catalogName, itemId });
-      keep("catalog item", [catalogName, item.itemId, item.value.price]);
+      keep("catalog item", [catalogName, item.itemId, item.value.name]);
     }
     const { definedMappings } = await ask("getCatalogFieldMappings", { catalogName });
     keep("catalog fields", ...Object.entries(definedMappings).map((pair) => [catalogName, ...pair]));
