@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from running import ROOT, run
+from running import ROOT, json_lines, run
 from truth import TEMPLATE_TYPES, Streams, Truth
 
 from iterable_pipelines.data_types import DATA_TYPE
@@ -38,16 +38,18 @@ def read(sandbox: Sandbox, folder: Path) -> Streams:
         "start": f"{world.start:%Y-%m-%d %H:%M:%S}",
         "end": f"{world.now():%Y-%m-%d %H:%M:%S}",
     }
-    answer = json.loads(run(["node", str(ROOT / "peers" / "iterable-api" / "read.mjs")], stdin=json.dumps(asked)))
+    runner = ROOT / "peers" / "iterable-api" / "read.mjs"
+    (answer,) = json_lines(run(["node", str(runner)], stdin=json.dumps(asked)))
+    found: Streams = answer["read"]
     refused = {f"refused by {method}": names for method, names in answer["refused"].items()}
-    return answer["read"] | refused | {"methods without a route": answer["unread"]}
+    return found | refused | {"methods without a route": answer["unread"]}
 
 
 def expected(truth: Truth) -> Streams:
     """Everything: the client pages."""
     exports = {f"export {name}": truth.keys(name, "email", "messageId") for name in DATA_TYPE}
     jobs = [[name, "completed"] for name in DATA_TYPE]
-    rest = {"export jobs": jobs, "methods without a route": UNREAD}
+    rest: Streams = {"export jobs": jobs, "methods without a route": UNREAD}
     return _campaigns(truth) | _templates(truth) | _shelves(truth) | _people(truth) | exports | rest
 
 
@@ -118,7 +120,7 @@ def _people(truth: Truth) -> Streams:
     def refused(names: list[str]) -> list[str]:
         return [name for name in names if any(map(has_odd_address, did[name]))]
 
-    streams = {
+    return {
         "lists": [[each["id"], each["name"], each["listType"]] for each in world.objects.lists],
         "list users": [list(each) for each in truth.members],
         "list preview": [list(each) for each in truth.members],
@@ -136,7 +138,6 @@ def _people(truth: Truth) -> Streams:
         # nor does it know people without an address
         "refused by getUserByUserId": [user_id for user_id, row in by_id.items() if not row.get("email")],
     }
-    return {name: keys for name, keys in streams.items() if keys}
 
 
 def has_odd_address(event: dict[str, Any]) -> bool:

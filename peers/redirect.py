@@ -27,7 +27,7 @@ def main() -> None:
         request.url = here + address.removeprefix(ITERABLE) if address.startswith(ITERABLE) else address
         return send(self, request, **options)
 
-    requests.Session.send = redirected  # type: ignore[method-assign]
+    requests.Session.send = redirected
     sys.argv = [command, *sys.argv[3:]]
     (found,) = entry_points(group="console_scripts", name=command)
     found.load()()

@@ -24,6 +24,8 @@ def run(command: list[str], stdin: str = "") -> str:
         done = subprocess.run(
             command, input=stdin, capture_output=True, text=True, timeout=SECONDS, env=environment, cwd=ROOT
         )
+    except FileNotFoundError as missing:
+        raise PeerFailed(f"{command[0]} is not there. Next: make test-peers, which sets it up") from missing
     except subprocess.TimeoutExpired as late:
         raise PeerFailed(f"{Path(command[0]).name} was not done after {SECONDS} s\n{_end(late.stderr)}") from late
     if done.returncode:
@@ -40,7 +42,10 @@ def run_redirected(sandbox: Sandbox, command: str, *arguments: str) -> str:
 
 def json_lines(said: str) -> list[dict[str, Any]]:
     """The messages of a peer, one a line; strings in them may hold every other sign that ends a line."""
-    return [json.loads(line) for line in said.split("\n") if line]
+    try:
+        return [json.loads(line) for line in said.split("\n") if line]
+    except ValueError as wrong:
+        raise PeerFailed(f"what it printed is no JSON: {wrong}\n{_end(said)}") from wrong
 
 
 def _end(said: str | bytes | None) -> str:

@@ -70,7 +70,8 @@ class Truth:
         answer = requests.get(self.sandbox.url + path, headers={"Api-Key": self.sandbox.key}, timeout=30)
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
-        return body.get("params", body)
+        params: dict[str, Any] = body.get("params", body)
+        return params
 
     def events_of(self, name: str, since: datetime) -> list[dict[str, Any]]:
         """What the person of this address or user id did since a moment."""
