@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ UNREAD = [
     "getExperimentTotals",
     "getExperimentTrends",
     "getExperimentVariants",
-    "getInAppMessages",
 ]
 SINGLE_ITEMS = 20  # so many of each catalog are read one by one, as in read.mjs
 ADDRESS = re.compile(r"[\w'+.-]+@[\w.-]+", re.ASCII)  # what the client takes for an address
@@ -117,6 +117,11 @@ def _people(truth: Truth) -> Streams:
     def event_keys(names: list[str]) -> list[Any]:
         return [[name, each["_type"], each.get("messageId")] for name in names for each in did[name]]
 
+    def waiting(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        over = {each["messageId"] for each in events if each["_type"] in ("inAppRecall", "inAppDelete")}
+        sends = [each for each in events if each["_type"] == "inAppSend" and each["messageId"] not in over]
+        return [each for each in sends if datetime.fromisoformat(each["expiresAt"]) > world.now()]
+
     def refused(names: list[str]) -> list[str]:
         return [name for name in names if any(map(has_odd_address, did[name]))]
 
@@ -131,6 +136,9 @@ def _people(truth: Truth) -> Streams:
         "events by email": event_keys(emails),
         "events by user id": event_keys(user_ids),
         "sent messages": [[email, each["messageId"], each["campaignId"]] for email in emails for each in sent[email]],
+        "in-app messages": [
+            [email, each["messageId"], each["campaignId"]] for email in emails for each in waiting(did[email])
+        ],
         # the client requires a medium and a status, which no message has (api.md 5.10)
         "refused by getSentMessages": [email for email in emails if sent[email]],
         "refused by getUserEventsByEmail": refused(emails),

@@ -127,6 +127,8 @@ async function people() {
     if (user?.userId) userIds.add(user.userId);
     const { events } = await ask("getUserEventsByEmail", { email, limit: 200 });
     keep("events by email", ...events.map((each) => [email, each.eventType, each.messageId ?? null]));
+    const { inAppMessages } = await ask("getInAppMessages", { email, count: 100 });
+    keep("in-app messages", ...inAppMessages.map(({ messageId, campaignId }) => [email, messageId, campaignId]));
     const { messages } = await ask("getSentMessages", { email, limit: 1000 });
     keep("sent messages", ...messages.map(({ messageId, campaignId }) => [email, messageId, campaignId]));
   }
