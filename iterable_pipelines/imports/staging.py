@@ -1,0 +1,129 @@
+"""From NDJSON to one typed Parquet file: all that a target needs, made before any database is opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.api import Broken
+from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns, readings
+from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
+from iterable_pipelines.landing.cut import Unreadable
+from iterable_pipelines.record_files import Lines, check_lines, identifier, joined, literal, parquet_options, pointer
+from iterable_pipelines.settings import SettingsError
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Typed rows on disk. `columns` maps names to SQL types, in order; `untyped` counts, by column, the values that did
+    not fit; `left_out` are the fields that no column reads.
+    """
+
+    path: Path
+    rows: int
+    columns: dict[str, str]
+    untyped: dict[str, int]
+    left_out: list[str]
+
+
+def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> Staged:
+    """Type the records of `parts`, which are used up, and write them to `to` in the order of their time.
+
+    A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column.
+    Raises Broken if a line is not a JSON object, SettingsError if the time column is none of the records'.
+    """
+    with _opened(to, memory_limit) as con:
+        lines = _verified(con, parts, to)
+        fields = fields_of(con, lines)
+        columns = readings(made.source.columns, fields)
+        _check_time(made, [each.column for each in columns])
+        untyped = _write(con, made, columns, lines, to)
+        described = con.execute(f"describe from {literal(str(to))}").fetchall()
+    read = {field for each in columns for field in each.fields}
+    return Staged(to, lines.count, {name: kind for name, kind, *_ in described}, untyped, sorted(fields - read))
+
+
+def guess(parts: Sequence[Path], scratch: Path, memory_limit: str) -> list[Column]:
+    """The columns of the records of `parts`, which are used up. Raises Broken if a line is not a JSON object."""
+    with _opened(scratch, memory_limit) as con:
+        return guess_columns(con, _verified(con, parts, scratch))
+
+
+def _opened(beside: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(beside.with_suffix(".duckdb"))
+    con.execute(f"set memory_limit = '{memory_limit}'")
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def _verified(con: duckdb.DuckDBPyConnection, parts: Sequence[Path], beside: Path) -> Lines:
+    lines = joined(parts, beside.with_suffix(".ndjson"))
+    try:
+        check_lines(con, lines)
+    except Unreadable as error:
+        raise Broken(f"what Iterable sent cannot be read: {error}") from None
+    return lines
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, made: Import, columns: list[Reading], lines: Lines, to: Path
+) -> dict[str, int]:
+    zone = literal(made.target.timezone)
+    # one pass over each record for all its texts: a path at a time would parse it as often
+    fields = sorted({field for each in columns for field in each.fields if each.column.type != "json"})
+    pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
+    texts = {field: f"texts[{at}]" for at, field in enumerate(fields, start=1)}
+    values = [f"{_stored(each, texts, zone)} as {identifier(each.column.name)}" for each in columns]
+    misfits = [
+        f"{{'k': {literal(each.column.name)}, 'v': case when {identifier(each.column.name)} is null "
+        f"then {each.text(texts)} end}}"
+        for each in columns
+        if each.column.type not in ("string", "json") and each.fields
+    ]
+    kept = f"list_filter([{', '.join(misfits)}], lambda each: each.v is not null)"
+    untyped = f"case when len({kept}) > 0 then to_json(map_from_entries({kept})) end" if misfits else "null::json"
+    own = "".join(f"{identifier(each.column.name)}, " for each in columns)
+    extracted = f"select json, json_extract_string(json, [{pointers}]) as texts from {lines.source}"
+    typed = f"select {', '.join(['texts', *values])} from ({extracted})"
+    ordered = f" order by {TIME}" if made.target.time_column else ""
+    con.execute(
+        f"copy (select {own}{_time(made, columns)} as {TIME}, {untyped} as {UNTYPED} from ({typed}){ordered}) "
+        f"to {literal(str(to))} ({parquet_options(con, len(columns))})"
+    )
+    return dict(
+        con.execute(
+            f"select name, count(*) from (select unnest(json_keys({UNTYPED})) as name from {literal(str(to))}) "
+            "group by name order by name"
+        ).fetchall()
+    )
+
+
+def _stored(each: Reading, texts: dict[str, str], zone: str) -> str:
+    value = f"cast({each.value(texts)} as {each.column.sql_type})"
+    # a timestamp of UTC as the clocks of the zone show it
+    return f"(({value}) at time zone 'UTC' at time zone {zone})" if each.column.type == "timestamp" else value
+
+
+def _time(made: Import, columns: list[Reading]) -> str:
+    zone = literal(made.target.timezone)
+    loaded = f"date_trunc('second', now()) at time zone {zone}"
+    chosen = made.target.time_column
+    if chosen is None:
+        return loaded
+    column = identifier(chosen)
+    if next(each.column.type for each in columns if each.column.name == chosen) == "long":
+        # seconds since 1970, as Treasure Data reads it, or milliseconds, as Iterable writes it
+        millis = f"case when abs({column}) < 100000000000 then 1000 * {column} else {column} end"
+        column = f"(make_timestamptz(1000 * {millis}) at time zone {zone})"
+    return f"coalesce({column}, {loaded})"
+
+
+def _check_time(made: Import, columns: list[Column]) -> None:
+    chosen = made.target.time_column
+    if chosen is not None and chosen not in {each.name for each in columns if each.type in ("timestamp", "long")}:
+        raise SettingsError(
+            f"{made.name}: out.time_column is {chosen!r}, but in.columns declares no column of that name with type "
+            "timestamp or long. Nothing was stored.\nNext: declare it in the file; iterable-pipelines import guess "
+            "writes the columns for you"
+        )
