@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from iterable_pipelines.automation import JOBS, schedules_and_sensors
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
@@ -23,7 +24,7 @@ def defs() -> dg.Definitions:
         # partitioned checks and backfill policies are new in Dagster: its warnings say so a hundred times
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
-    return dg.Definitions(
+    project = dg.Definitions(
         assets=[
             *landing_assets(settings),
             *stream_assets(settings),
@@ -42,3 +43,4 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
+    return dg.Definitions.merge(project, import_definitions(settings))

@@ -7,6 +7,7 @@ import dagster as dg
 
 from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
 
@@ -19,7 +20,7 @@ def when_to_retry(error: Exception) -> str:
         kind: type[Exception] = error.kind
     else:
         kind = type(error)
-    if issubclass(kind, Refused | SettingsError | StaleWriter | FileNotFoundError):
+    if issubclass(kind, Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused):
         return NEVER
     return LATER if issubclass(kind, Busy | WarehouseLocked) else NOW
 
@@ -31,7 +32,15 @@ def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
     """
     try:
         yield
-    except (IterableError, LandingFailed, SettingsError, StaleWriter, WarehouseFailed, FileNotFoundError) as error:
+    except (
+        IterableError,
+        LandingFailed,
+        SettingsError,
+        StaleWriter,
+        WarehouseFailed,
+        PostgresFailed,
+        FileNotFoundError,
+    ) as error:
         when = when_to_retry(error)
         if when == NEVER:
             context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})

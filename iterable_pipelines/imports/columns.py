@@ -78,11 +78,12 @@ def guess_columns(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[Column]:
         f"(select json from {lines.source} limit {_OF_A_SAMPLE})), told as ("
         "select field, json_type(json, pointer) as kind, json_extract_string(json, pointer) as text from "
         "(select *, '/' || replace(replace(field, '~', '~0'), '/', '~1') as pointer from each)) "
-        f"select field, list(distinct kind) filter (kind <> 'NULL'), {shapes} from told group by field order by field"
+        f"select field, list(distinct kind) filter (kind <> 'NULL'), {shapes} from told group by field"
     ).fetchall()
     taken: dict[str, str] = {}
     guessed = []
-    for field, kinds, *fits in rows:
+    # of fields that differ by case, the one that is called like the column keeps its name
+    for field, kinds, *fits in sorted(rows, key=lambda row: (row[0] != column_name(row[0]), row[0])):
         name, number = column_name(field), 1
         while name in taken:
             number += 1

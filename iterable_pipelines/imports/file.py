@@ -180,11 +180,16 @@ class Target(_Section):
 
     def problems(self) -> list[tuple[str, str]]:
         """What does not fit together: the field, and what is wrong with it."""
+        found = []
         if self.type == "postgresql" and not self.is_postgres:
-            return [("database", "type postgresql needs the URL of a database: postgresql://user@host:5432/name")]
+            found.append(("type", "postgresql needs the URL of a database, best as database: ${MY_URL}"))
         if self.type == "duckdb" and self.is_postgres:
-            return [("type", "the database is the URL of a PostgreSQL one: write postgresql, or leave the type out")]
-        return []
+            found.append(
+                ("type", "the database is the URL of a PostgreSQL one: write postgresql, or leave the type out")
+            )
+        if self.is_postgres and self.timezone != "UTC":
+            found.append(("timezone", "PostgreSQL keeps moments, and shows them in each reader's zone: take it out"))
+        return found
 
 
 class Schedule(_Section):

@@ -12,13 +12,13 @@ from pydantic.fields import FieldInfo
 
 from iterable_pipelines.imports.document import Document, ImportFileError, Place, read_document
 from iterable_pipelines.imports.file import Column, Filter, Import, Schedule, Source, Target
+from iterable_pipelines.imports.values import REFERENCE
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import DOTENV, SettingsWarning
 from iterable_pipelines.settings_values import api_key, did_you_mean
 
 FOLDER, ENDING = "imports", ".yml"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
-_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     (): Import,
     ("in",): Source,
@@ -53,7 +53,7 @@ def all_imports(settings: Settings) -> list[Import]:
     found, problems = [], []
     for path in sorted(imports_folder(settings).glob("*.y*ml")):
         try:
-            found.append(read_import(path, settings))
+            found.append(read_import(path, settings, complete=True))
         except ImportFileError as error:
             problems.append(str(error))
     if problems:
@@ -61,20 +61,26 @@ def all_imports(settings: Settings) -> list[Import]:
     return found
 
 
-def read_import(path: Path, settings: Settings) -> Import:
-    """The import that a file describes. Raises ImportFileError; warns (SettingsWarning) of a key that stands in it."""
+def read_import(path: Path, settings: Settings, complete: bool = False) -> Import:
+    """The import that a file describes; `complete` if it must name a table.
+
+    Raises ImportFileError; warns (SettingsWarning) of a key that stands in it.
+    """
     shown = shown_path(path, settings)
     if path.suffix != ENDING:
         raise ImportFileError(f"{shown} is not read: rename it to {path.with_suffix(ENDING).name}")
-    if not _NAME.fullmatch(path.stem):
-        raise ImportFileError(
-            f"{shown}: the file's name is the import's: rename it to letters, digits and _, beginning with a letter"
-        )
-    return checked(read_document(path, shown), path.stem, settings)
+    document = read_document(path, shown)
+    if complete and not document.value(("out", "table")):
+        document.complain(("out", "table"), "it is missing")
+    return checked(document, path.stem, settings)
 
 
 def checked(document: Document, name: str, settings: Settings) -> Import:
     """The import that a document describes. Raises ImportFileError; warns (SettingsWarning) of a key in it."""
+    if not _NAME.fullmatch(name):
+        raise ImportFileError(
+            f"{document.shown}: the file's name is the import's: at most 60 letters, digits and _, beginning with a letter"
+        )
     sections = {key: each for key, each in document.given.items() if each is not None}
     if "name" in sections:
         document.complain(("name",), "it is no section: the file's own name is the import's")
@@ -88,7 +94,9 @@ def checked(document: Document, name: str, settings: Settings) -> Import:
             place = tuple(int(part) if part.isdigit() else part for part in path.split("."))
             document.complain(_spelled(place, document), text)
         if holds_a_key(made.source):
-            _warn_of_key(document.shown)
+            _warn(document.shown, "in.api_key is the key itself", "api_key: ${MY_KEY}")
+        if made.target.is_postgres and not REFERENCE.fullmatch(str(made.target.database)):
+            _warn(document.shown, "out.database holds the login itself", "database: ${MY_URL}")
     # outside the handler: the library's own error holds what was given, the key among it
     document.check()
     return made
@@ -99,7 +107,7 @@ def resolved_key(source: Source, settings: Settings) -> str:
     if source.api_key is None:
         return settings.required_api_key()
     written = source.api_key.get_secret_value().strip()
-    found = _REFERENCE.fullmatch(written)
+    found = REFERENCE.fullmatch(written)
     if not found:
         return _header_safe(written, "in.api_key")
     variable, dotenv = found[1], settings.project_root / DOTENV
@@ -114,7 +122,7 @@ def resolved_key(source: Source, settings: Settings) -> str:
 
 def holds_a_key(source: Source) -> bool:
     """Whether the key itself stands in the file, instead of the name of the variable that holds it."""
-    return source.api_key is not None and not _REFERENCE.fullmatch(source.api_key.get_secret_value().strip())
+    return source.api_key is not None and not REFERENCE.fullmatch(source.api_key.get_secret_value().strip())
 
 
 def database_file(target: Target, settings: Settings) -> Path:
@@ -138,13 +146,11 @@ def _header_safe(text: str, name: str) -> str:
         raise ImportFileError(f"{name}: {error}. Nothing was asked.\nNext: iterable-pipelines check") from None
 
 
-def _warn_of_key(shown: str) -> None:
-    warnings.warn(
-        f"{shown}: in.api_key is the key itself, which everybody who gets the file can read. It belongs into {DOTENV}, "
-        "as MY_KEY=…; write api_key: ${MY_KEY} here, or leave the line out to use ITERABLE_API_KEY",
-        SettingsWarning,
-        stacklevel=4,
+def _warn(shown: str, what: str, instead: str) -> None:
+    text = (
+        f"{shown}: {what}, which everybody who gets the file can read. It belongs into {DOTENV}; write {instead} here"
     )
+    warnings.warn(text, SettingsWarning, stacklevel=4)
 
 
 def _of_the_project(made: Import, settings: Settings) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.moments import parse_moment, zone_named
@@ -15,6 +14,8 @@ _MODES = {"alwaysreplace": "replace"}
 _TABLE = re.compile(r"([A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,62}", re.ASCII)
 _DATABASE = re.compile(r"[A-Za-z_]\w{0,62}", re.ASCII)
 CRON_NAMES = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+# the name of a variable, of the environment or .env, in place of what it holds
+REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}", re.ASCII)
 # the letters of a format, longest first, and what DuckDB calls them
 _FORMAT = {
     "yyyy": "%Y",
@@ -114,19 +115,18 @@ def table(given: Any) -> str:
 
 
 def database(given: Any) -> str:
-    """A name (a file in the data folder), the path of a .duckdb file, or the URL of a PostgreSQL database."""
+    """A name (a file in the data folder), the path of a .duckdb file, or the URL of a PostgreSQL database, which may be
+    named: ${REPORTING_URL}.
+    """
     text = str(given).strip()
-    if is_postgres(text):
-        if not urlsplit(text).path.strip("/"):
-            raise ValueError("the URL names no database: write postgresql://user@host:5432/database")
-    elif not (_DATABASE.fullmatch(text) or text.endswith(".duckdb")):
-        raise ValueError("write a name such as imports, a path that ends with .duckdb, or postgresql://user@host/name")
+    if not (is_postgres(text) or _DATABASE.fullmatch(text) or text.endswith(".duckdb")):
+        raise ValueError("write a name such as imports, a path that ends with .duckdb, or ${MY_URL} for PostgreSQL")
     return text
 
 
 def is_postgres(database: str) -> bool:
-    """Whether this is the URL of a PostgreSQL database."""
-    return database.startswith(("postgresql://", "postgres://"))
+    """Whether this is the URL of a PostgreSQL database, or the name of a variable that holds one."""
+    return database.startswith(("postgresql://", "postgres://")) or bool(REFERENCE.fullmatch(database))
 
 
 def strptime_format(given: str) -> str:
