@@ -79,7 +79,7 @@ def checked(document: Document, name: str, settings: Settings) -> Import:
     """The import that a document describes. Raises ImportFileError; warns (SettingsWarning) of a key in it."""
     if not _NAME.fullmatch(name):
         raise ImportFileError(
-            f"{document.shown}: the file's name is the import's: at most 60 letters, digits and _, beginning with a letter"
+            f"{document.shown}: {name!r} is no name of an import: write up to 60 letters, digits and _, a letter first"
         )
     sections = {key: each for key, each in document.given.items() if each is not None}
     if "name" in sections:
