@@ -12,8 +12,5 @@ import_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (guess, preview, run, create):
-    import_app.command()(command)
-import_app.command("list")(list_)
-for command in (show, history, enable, disable, delete):
-    import_app.command()(command)
+for command in (guess, preview, run, create, list_, show, history, enable, disable, delete):
+    import_app.command(command.__name__.rstrip("_"))(command)

@@ -62,11 +62,10 @@ class Runs:
             # they are about parts of Dagster that are new, and nothing a person at a terminal can act on
             for category in (dg.BetaWarning, dg.PreviewWarning):
                 warnings.simplefilter("ignore", category)
-            if definitions is None:
-                from iterable_pipelines.definitions import defs as definitions
+            from iterable_pipelines.definitions import defs
 
             self._dg = dg
-            self._definitions = definitions()
+            self._definitions = (definitions or defs)()
             self._instance = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
             self._bury_ghosts()
 

@@ -25,19 +25,17 @@ def definitions_of(imports: list[Import], settings: Settings) -> dg.Definitions:
     """Asset, job and schedule of each of these imports."""
     return dg.Definitions(
         assets=[_asset(each) for each in imports],
-        jobs=[job_of(each.name) for each in imports],
+        jobs=[
+            dg.define_asset_job(
+                job_name(each.name),
+                selection=dg.AssetSelection.assets([FOLDER, each.name]),
+                tags={"dagster/max_runtime": _MOST_SECONDS},
+                description=f"The import that {FOLDER}/{each.name}{ENDING} describes.",
+            )
+            for each in imports
+        ],
         schedules=[_schedule(each, settings) for each in imports if each.schedule],
         executor=dg.in_process_executor,
-    )
-
-
-def job_of(name: str) -> dg.UnresolvedAssetJobDefinition:
-    """The job of one import: its runs are the import's history."""
-    return dg.define_asset_job(
-        job_name(name),
-        selection=dg.AssetSelection.assets([FOLDER, name]),
-        tags={"dagster/max_runtime": _MOST_SECONDS},
-        description=f"The import that {FOLDER}/{name}{ENDING} describes.",
     )
 
 

@@ -25,8 +25,14 @@ _Loader.yaml_implicit_resolvers = {
     first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-# a key may be named instead of written
-_Loader.add_constructor("!env", lambda loader, node: f"${{{loader.construct_scalar(node)}}}")
+
+
+def _named(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    """A key may be named instead of written: `!env MY_KEY` is `${MY_KEY}`."""
+    return f"${{{node.value}}}"
+
+
+_Loader.add_constructor("!env", _named)
 
 
 @dataclass

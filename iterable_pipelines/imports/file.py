@@ -68,8 +68,8 @@ class Source(_Section):
     region: Annotated[Literal["us", "eu"] | None, _or_nothing(values.lower)] = None
     data_type: Annotated[Literal["campaign", "list", "export_data"], BeforeValidator(values.lower)] = "campaign"
     export_data_type: Annotated[str | None, _or_nothing(values.data_type)] = None
-    campaign_ids: Annotated[tuple[int, ...], _or_nothing(values.numbers)] | None = None
-    list_id: Annotated[tuple[int, ...], _or_nothing(values.numbers)] | None = None
+    campaign_ids: Annotated[tuple[int, ...] | None, _or_nothing(values.numbers)] = None
+    list_id: Annotated[tuple[int, ...] | None, _or_nothing(values.numbers)] = None
     number_of_ids_for_each_request: Annotated[int, Field(ge=1, le=20)] = 1
     incremental: bool = False
     start_time: Moment = Field(None, validation_alias=AliasChoices("start_time", "start_date"))

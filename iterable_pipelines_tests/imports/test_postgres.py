@@ -53,7 +53,7 @@ def test_modes_and_types(url: str, sandbox: Sandbox, place: Place, run: Run) -> 
         assert found(url, "select count(*) from crm.sends") == [(times * len(wanted),)]
     got = found(url, "select distinct campaign_id, created_at, email from crm.sends")
     at = [datetime.strptime(each["createdAt"][:19], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for each in wanted]
-    expected = {(each["campaignId"], moment, each.get("email")) for each, moment in zip(wanted, at, strict=True)}
+    expected = {(int(each["campaignId"]), moment, each.get("email")) for each, moment in zip(wanted, at, strict=True)}
     assert set(got) == expected
     # a view of somebody's stays, because the table does
     with psycopg.connect(url) as con:

@@ -1,13 +1,17 @@
 """What Dagster gets of the folder of imports: an asset, a job and a schedule each, and ticks as the file says."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from iterable_pipelines.hours import now
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.imports.document import ImportFileError
 from iterable_pipelines.landing import Exports, Manifest
 from iterable_pipelines.sandbox.server import Sandbox
@@ -15,6 +19,8 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.waiting import NOT_BEFORE, STATE, release_runs
 from iterable_pipelines_tests.imports.conftest import Place, rows
 
+_MODULE = LoadableTargetOrigin(module_name="iterable_pipelines.definitions")
+Definitions = Callable[[], dg.Definitions]
 SENDS = "data_type: export_data; export_data_type: emailSend; start_time: 2026-11-01; end_time: 2026-11-02"
 
 
@@ -27,10 +33,10 @@ def _environment(project: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ITERABLE_REQUESTS_RELAXED", "true")
 
 
-def definitions() -> dg.Definitions:
-    from iterable_pipelines.definitions import defs
-
-    return defs()
+@pytest.fixture
+def definitions(project: Settings) -> Callable[[], dg.Definitions]:
+    """The definitions of the imports alone: the rest of the project takes seconds to load."""
+    return lambda: import_definitions(project)
 
 
 def schedule(cron: str, **rest: Any) -> str:
@@ -39,16 +45,31 @@ def schedule(cron: str, **rest: Any) -> str:
 
 def tick(definitions: dg.Definitions, name: str, moment: datetime) -> Any:
     """What the schedule asks for at a moment."""
+    (schedule,) = [each for each in definitions.get_repository_def().schedule_defs if each.name == name]
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
-        return definitions.get_schedule_def(name).evaluate_tick(context)
+        return schedule.evaluate_tick(context)
 
 
-def test_each_file_is_an_asset_with_a_job_and_a_schedule(project: Settings, place: Place) -> None:
+def in_the_queue(instance: dg.DagsterInstance, definitions: dg.Definitions, name: str, request: Any) -> str:
+    """Queue the run that a schedule asks for, as the daemon does. Returns its id."""
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(_MODULE)
+    made: dg.DagsterRun = instance.create_run_for_job(
+        definitions.resolve_job_def(name),
+        tags=dict(request.tags),
+        status=dg.DagsterRunStatus.QUEUED,
+        remote_job_origin=RemoteRepositoryOrigin(location, "__repository__").get_job_origin(name),
+    )
+    return made.run_id
+
+
+def test_each_file_is_an_asset_with_a_job_and_a_schedule(place: Place) -> None:
+    from iterable_pipelines.definitions import defs
+
     place("sends", SENDS, rest=schedule("@daily", timezone="Asia/Tokyo"))
     place("lists", "data_type: list; list_id: 949811", rest=schedule("10 0 * * *", enabled=False))
     place("once", SENDS)
-    made = definitions()
+    made = defs()
     graph = made.resolve_asset_graph()
     for name in ("sends", "lists", "once"):
         node = graph.get(dg.AssetKey(["imports", name]))
@@ -64,7 +85,7 @@ def test_each_file_is_an_asset_with_a_job_and_a_schedule(project: Settings, plac
     assert lists.default_status == dg.DefaultScheduleStatus.STOPPED
 
 
-def test_a_tick_runs_the_import(project: Settings, sandbox: Sandbox, place: Place) -> None:
+def test_a_tick_runs_the_import(project: Settings, sandbox: Sandbox, place: Place, definitions: Definitions) -> None:
     place("sends", SENDS, rest=schedule("@hourly"))
     made = definitions()
     (request,) = tick(made, "import_sends", now()).run_requests
@@ -78,14 +99,16 @@ def test_a_tick_runs_the_import(project: Settings, sandbox: Sandbox, place: Plac
     assert sandbox.key not in json.dumps(said)
 
 
-def test_the_definitions_are_refused_with_the_file_and_the_line(project: Settings, place: Place) -> None:
+def test_the_definitions_are_refused_with_the_file_and_the_line(
+    project: Settings, place: Place, definitions: Definitions
+) -> None:
     place("sends", SENDS)
     (project.project_root / "imports" / "broken.yml").write_text("in:\n  type: iterable\n  region: uk\n")
     with pytest.raises(ImportFileError, match=r"imports/broken\.yml, line 3: in\.region is 'uk'"):
         definitions()
 
 
-def test_a_delay_keeps_the_run_in_the_queue(project: Settings, place: Place) -> None:
+def test_a_delay_keeps_the_run_in_the_queue(project: Settings, place: Place, definitions: Definitions) -> None:
     place("sends", SENDS, rest=schedule("@hourly", delay=600))
     made = definitions()
     at = now().replace(microsecond=0) - timedelta(seconds=300)
@@ -94,17 +117,15 @@ def test_a_delay_keeps_the_run_in_the_queue(project: Settings, place: Place) -> 
     (due,) = tick(made, "import_sends", at - timedelta(seconds=600)).run_requests
     exports = Exports(Manifest(project.landing_dir))
     with dg.DagsterInstance.ephemeral() as instance:
-        job = made.resolve_job_def("import_sends")
-        waiting, ready = (
-            instance.create_run_for_job(job, tags=dict(each.tags), status=dg.DagsterRunStatus.QUEUED).run_id
-            for each in (late, due)
-        )
+        waiting, ready = (in_the_queue(instance, made, "import_sends", each) for each in (late, due))
         assert release_runs(instance, exports) == (1, set())
         states = [instance.get_run_by_id(each).tags[STATE] for each in (waiting, ready)]  # type: ignore[union-attr]
         assert states == ["waiting", "ready"]
 
 
-def test_a_file_that_was_turned_off_or_deleted_meanwhile_is_skipped(project: Settings, place: Place) -> None:
+def test_a_file_that_was_turned_off_or_deleted_meanwhile_is_skipped(
+    project: Settings, place: Place, definitions: Definitions
+) -> None:
     place("sends", SENDS, rest=schedule("@hourly"))
     made = definitions()
     moment = datetime(2026, 11, 1, 1, tzinfo=UTC)
@@ -114,7 +135,7 @@ def test_a_file_that_was_turned_off_or_deleted_meanwhile_is_skipped(project: Set
     assert "There is no file imports/sends.yml" in tick(made, "import_sends", moment).skip_message
 
 
-def test_a_failure_says_why_and_is_not_tried_again_in_vain(project: Settings, sandbox: Sandbox, place: Place) -> None:
+def test_a_failure_says_why_and_is_not_tried_again_in_vain(place: Place, definitions: Definitions) -> None:
     place("lists", "data_type: list; list_id: 1")
     with dg.DagsterInstance.ephemeral() as instance:
         job = definitions().resolve_job_def("import_lists")
@@ -127,7 +148,7 @@ def test_a_failure_says_why_and_is_not_tried_again_in_vain(project: Settings, sa
     assert tags["dagster/max_retries"] == "0"
 
 
-def test_keep_updated_off_stops_imports_too(project: Settings, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keep_updated_off_stops_imports_too(project: Settings, place: Place) -> None:
     place("sends", SENDS, rest=schedule("@hourly"))
-    monkeypatch.setenv("ITERABLE_KEEP_UPDATED", "false")
-    assert definitions().get_schedule_def("import_sends").default_status == dg.DefaultScheduleStatus.STOPPED
+    (stopped,) = import_definitions(project.model_copy(update={"keep_updated": False})).schedules or ()
+    assert stopped.default_status == dg.DefaultScheduleStatus.STOPPED  # type: ignore[union-attr]
