@@ -62,10 +62,12 @@ class Runs:
             # they are about parts of Dagster that are new, and nothing a person at a terminal can act on
             for category in (dg.BetaWarning, dg.PreviewWarning):
                 warnings.simplefilter("ignore", category)
-            from iterable_pipelines.definitions import defs
+            if definitions is None:
+                from iterable_pipelines.definitions import defs
 
+                definitions = defs
             self._dg = dg
-            self._definitions = (definitions or defs)()
+            self._definitions = definitions()
             self._instance = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
             self._bury_ghosts()
 

@@ -21,9 +21,8 @@ _STATE = (
 class DuckDBStore:
     """One DuckDB file, behind the same kind of door as the warehouse."""
 
-    def __init__(self, path: Path, memory_limit: str) -> None:
-        self._path, self._door = path, Warehouse(path, path, memory_limit)
-        self.shown = str(path)
+    def __init__(self, path: Path, memory_limit: str, shown: str) -> None:
+        self._path, self._door, self.shown = path, Warehouse(path, path, memory_limit), shown
 
     def exists(self) -> bool:
         return self._path.exists()

@@ -14,7 +14,7 @@ from iterable_pipelines.imports.fetch import client_of, fetch, fetch_sample, win
 from iterable_pipelines.imports.file import Column, Import
 from iterable_pipelines.imports.into_duckdb import DuckDBStore
 from iterable_pipelines.imports.into_postgres import PostgresStore
-from iterable_pipelines.imports.reading import database_file
+from iterable_pipelines.imports.reading import database_file, shown_path
 from iterable_pipelines.imports.staging import Staged, guess, stage
 from iterable_pipelines.imports.store import Mark, Store, store_rows, watermark_of
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
@@ -39,7 +39,8 @@ def store_of(made: Import, settings: Settings) -> Store:
     """The database of an import. Raises SettingsError where its URL is named and not set."""
     if made.target.is_postgres:
         return PostgresStore(str(made.target.database), settings.project_root)
-    return DuckDBStore(database_file(made.target, settings), settings.memory_limit)
+    path = database_file(made.target, settings)
+    return DuckDBStore(path, settings.memory_limit, shown_path(path, settings))
 
 
 def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Stored:
