@@ -57,7 +57,11 @@ def window_of(source: Source, settings: Settings, watermark: datetime | None) ->
     if source.data_type == "list":
         return None
     if source.use_date_range:
-        return span_of(source.date_range or "today")
+        try:
+            return span_of(source.date_range or "today")
+        except ValueError:
+            # at midnight, today has no second yet
+            return None
     whole = span_of("all")
     latest = whole.end - timedelta(minutes=settings.fresh_after_minutes) if source.incremental else whole.end
     start = watermark or source.start_time or whole.start

@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.document import ImportFileError
-from iterable_pipelines.imports.file import Import
+from iterable_pipelines.imports.file import Column, Import, Schedule, Source, Target
 from iterable_pipelines.imports.reading import all_imports, read_import, resolved_key
+from iterable_pipelines.imports.run import run_import
+from iterable_pipelines.sandbox.server import Sandbox
+from iterable_pipelines.sandbox.world import utc
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import SettingsWarning
 
@@ -225,6 +229,24 @@ def test_a_password_in_a_url_is_warned_of_and_not_shown(path: Path, project: Set
     with pytest.raises(ImportFileError) as refused:
         read(path, project, f"{START}out:\n  type: duckdb\n  database: postgresql://me:hunter22@localhost/db\n")
     assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_example_runs_as_it_stands(path: Path, project: Settings, sandbox: Sandbox) -> None:
+    example = Path(__file__).parents[2] / "docs" / "import-example.yml"
+    made = read(path.with_name("email_sends.yml"), project, example.read_text())
+    stored = run_import(made, project, "a-run", lambda text: None)
+    wanted = sandbox.world.records("emailSend", Window(utc("2026-11-01"), utc("2026-11-03")), sandbox.world.now())
+    assert stored.rows == len(list(wanted)) > 10
+    assert stored.untyped == {}
+
+
+def test_every_field_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "imports.md").read_text()
+    for section in (Source, Target, Schedule, Column):
+        for name, field in section.model_fields.items():
+            for spelling in [name, *getattr(field.validation_alias, "choices", ())]:
+                assert f"`{spelling}`" in text, spelling
 
 
 def test_a_file_that_is_not_there_is_named(project: Settings) -> None:
