@@ -19,8 +19,10 @@ from pathlib import Path
 import duckdb
 import psycopg
 from dotenv import dotenv_values
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.settings_sources import DOTENV
 
@@ -45,7 +47,7 @@ _SESSION = (
 )
 # the server is there, and will take the same login later
 _PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery", "admin shutdown")
-# what DuckDB's types are called there; those that are not listed are text
+# what DuckDB's types are called there, as PostgreSQL itself spells them; those that are not listed are text
 _TYPES = {
     "BOOLEAN": "boolean",
     "TINYINT": "smallint",
@@ -64,8 +66,8 @@ _TYPES = {
     "UUID": "uuid",
     "BLOB": "bytea",
     "DATE": "date",
-    "TIME": "time",
-    "TIME WITH TIME ZONE": "timetz",
+    "TIME": "time without time zone",
+    "TIME WITH TIME ZONE": "time with time zone",
     "INTERVAL": "interval",
     "JSON": "jsonb",
 }
@@ -95,8 +97,8 @@ class Column:
 
 @dataclass(frozen=True)
 class CopyFile:
-    """Rows on disk as COPY reads them. `replaced` counts the values in which something had to be replaced: NUL
-    characters, and in JSON also halves of surrogate pairs, which PostgreSQL cannot hold; U+FFFD stands there instead.
+    """Rows on disk as COPY reads them. `replaced` counts the values that PostgreSQL cannot hold as they are: U+FFFD
+    stands for a NUL character, and null for NaN and Infinity inside JSON.
     """
 
     path: Path
@@ -130,7 +132,7 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     """
     where = _checked(url, variable)
     try:
-        with psycopg.connect(url, **{name: value for name, value in _DEFAULTS.items() if name not in where}) as con:
+        with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
             con.execute(_SESSION)
             yield con
     except psycopg.Error as error:
@@ -142,7 +144,7 @@ def identifier(name: str) -> str:
 
     Raises PostgresRefused for a name that nothing can have.
     """
-    return '"' + fitting(name).replace('"', '""') + '"'
+    return quoted(fitting(name))
 
 
 def fitting(name: str) -> str:
@@ -158,7 +160,7 @@ def fitting(name: str) -> str:
 
 def columns_of(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Column, ...]:
     """The columns of a DuckDB query (`from t` is one), which is not run. Raises PostgresRefused for equal names."""
-    described = con.execute(f"describe {query}").fetchall()
+    described = con.execute(f"describe from (\n{query}\n)").fetchall()
     columns = tuple(_column(name, kind) for name, kind, *_ in described)
     twice = {each.name for each in columns if [other.name for other in columns].count(each.name) > 1}
     if twice:
@@ -179,42 +181,47 @@ def write_copy_file(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> Cop
     columns = columns_of(con, query)
     texts = ", ".join(f"{each.text} as {identifier(each.name)}" for each in columns)
     # quotes around everything but NULL: an empty text stays one, and \N and \. are texts like others
-    target = "'" + str(to).replace("'", "''") + "'"
-    copied = con.execute(
-        f"copy (select {texts} from (\n{query}\n)) to {target} (format csv, header false, force_quote *, nullstr '')"
-    ).fetchone()
-    mendable = [f"count_if({each.text} is distinct from {each.raw})" for each in columns if each.text != each.raw]
+    options = "format csv, header false, force_quote *, nullstr ''"
+    copied = con.execute(f"copy (select {texts} from (\n{query}\n)) to {literal(str(to))} ({options})").fetchone()
+    mendable = [
+        f"count(*) filter ({each.text} is distinct from {each.raw})" for each in columns if each.text != each.raw
+    ]
     found = con.execute(f"select {' + '.join(mendable)} from (\n{query}\n)").fetchone() if mendable else None
     return CopyFile(to, columns, copied[0] if copied else 0, to.stat().st_size, found[0] if found else 0)
 
 
 def copy_file(postgres: Connection, table: str, copied: CopyFile) -> int:
-    """COPY the file into `table`, a quoted name, in blocks of 1 MiB. Returns how many rows PostgreSQL took."""
+    """COPY the file into `table`, a quoted name. Returns how many rows PostgreSQL took."""
     names = ", ".join(identifier(each.name) for each in copied.columns)
-    command = f"copy {table} ({names}) from stdin (format csv, null '')"
-    with postgres.cursor() as cursor, copied.path.open("rb") as rows:
+    return copy_bytes(postgres, f"copy {table} ({names}) from stdin (format csv, null '')", copied.path)
+
+
+def copy_bytes(postgres: Connection, command: str, path: Path) -> int:
+    """Hand a file to a COPY … FROM STDIN, in blocks of 1 MiB. Returns how many rows PostgreSQL took."""
+    with postgres.cursor() as cursor, path.open("rb") as rows:
         with cursor.copy(command) as copy:
             while block := rows.read(_BLOCK_BYTES):
                 copy.write(block)
+                crashpoint("postgres_copying")
         return cursor.rowcount
 
 
 def _column(name: str, kind: str) -> Column:
-    quoted = '"' + name.replace('"', '""') + '"'
-    plain = f"{quoted}::varchar"
+    value = quoted(name)
+    plain = f"{value}::varchar"
     kind = kind.upper()
     if kind.startswith("TIMESTAMP"):
         # every TIMESTAMP of the warehouse is UTC, and the session's zone there is UTC too
-        cast = plain if "ZONE" in kind else f"{quoted}::timestamp::varchar"
-        return _exactly(name, "timestamptz", f"replace({cast}, ' (BC)', ' BC')")
+        cast = plain if "ZONE" in kind else f"{value}::timestamp::varchar"
+        return _exactly(name, "timestamp with time zone", f"replace({cast}, ' (BC)', ' BC')")
     if kind == "DATE":
         return _exactly(name, "date", f"replace({plain}, ' (BC)', ' BC')")
     if kind == "BLOB":
-        return _exactly(name, "bytea", f"'\\x' || hex({quoted})")
+        return _exactly(name, "bytea", f"'\\x' || hex({value})")
     if kind.startswith("DECIMAL"):
-        return _exactly(name, kind.replace("DECIMAL", "numeric"), plain)
+        return _exactly(name, "numeric", plain)
     if kind.endswith("]") or kind.startswith(_NESTED) or kind == "JSON":
-        text = plain if kind == "JSON" else f"to_json({quoted})::varchar"
+        text = plain if kind == "JSON" else f"to_json({value})::varchar"
         return Column(fitting(name), "jsonb", _json_for_postgres(text), text)
     if kind in _TYPES:
         return _exactly(name, _TYPES[kind], plain)
@@ -226,18 +233,18 @@ def _exactly(name: str, kind: str, text: str) -> Column:
 
 
 def _json_for_postgres(text: str) -> str:
-    r"""JSON text without the escapes that jsonb refuses: \u0000 and halves of surrogate pairs.
-
-    Escaped backslashes and whole pairs are set aside as control characters, which cannot stand in JSON themselves.
-    """
-    aside = f"replace({text}, '\\\\', chr(1))"
-    pair = r"'\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)', chr(2) || '\1' || chr(2) || '\2', 'g'"
-    lone = r"'\\u(0000|[dD][89a-fA-F]..)', '\\ufffd', 'g'"
-    mended = f"regexp_replace(regexp_replace({aside}, {pair}), {lone})"
-    mended = f"replace(replace({mended}, chr(2), '\\u'), chr(1), '\\\\')"
-    # few records have any of it, and a search is quicker than two expressions
-    suspect = " or ".join(f"contains({text}, '{sign}')" for sign in (r"\u0000", r"\ud", r"\uD"))
-    return f"case when {suspect} then {mended} else {text} end"
+    r"""JSON text without what DuckDB takes and jsonb refuses: the escape \u0000, and NaN and Infinity as numbers."""
+    # escaped backslashes are set aside as a control character, which cannot stand in JSON itself
+    escapes = f"replace(replace(replace({text}, '\\\\', chr(1)), '\\u0000', '\\ufffd'), chr(1), '\\\\')"
+    strings = """'"(?:[^"\\\\]|\\\\.)*"|[^"]+', 0, 's'"""
+    parts = f"regexp_extract_all({text}, {strings})"
+    numbers = "case when x[1] = '\"' then x else regexp_replace(x, '-?\\b(NaN|Inf(inity)?)\\b', 'null', 'gi') end"
+    # few values have any of it, and a search is quicker than taking them apart
+    return (
+        f"case when contains({text}, '\\u0000') then {escapes} "
+        f"when regexp_matches({text}, '(?i)(^|[:,[])\\s*-?(nan|inf)') "
+        f"then array_to_string(list_transform({parts}, lambda x: {numbers}), '') else {text} end"
+    )
 
 
 def _checked(url: str, variable: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.landing.cut import SUSPECT, faults, sync
+from iterable_pipelines.quoting import literal, quoted
 
 ENDINGS = (".csv", ".parquet", ".ndjson")
 # from so many columns on, a row group of 20,480 rows, or one for each thread, outgrows the memory
@@ -127,11 +128,11 @@ def _write_table(
     if columns:
         # JSON pointers: in the other kind of path a dot or a quote in a key would have a meaning
         pointers = (literal(pointer(key)) for key in columns)
-        values = ", ".join(f"x[{at}] as {identifier(name)}" for at, name in enumerate(columns.values(), 1))
+        values = ", ".join(f"x[{at}] as {quoted(name)}" for at, name in enumerate(columns.values(), 1))
         extracted = f"select json_extract_string(json, [{', '.join(pointers)}]) as x from {lines.source}"
         con.execute(f"copy (select {values} from ({extracted})) to {literal(str(to))} ({options})")
     elif to.suffix.lower() == ".parquet":
-        nothing = f"select ''::varchar as {identifier(spare_column)} limit 0"
+        nothing = f"select ''::varchar as {quoted(spare_column)} limit 0"
         con.execute(f"copy ({nothing}) to {literal(str(to))} ({options})")
     else:
         to.touch()
@@ -147,13 +148,3 @@ def parquet_options(con: duckdb.DuckDBPyConnection, columns: int) -> str:
 def pointer(key: str) -> str:
     """The JSON pointer to a field of the top level, whatever signs its name has."""
     return "/" + key.replace("~", "~0").replace("/", "~1")
-
-
-def literal(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'

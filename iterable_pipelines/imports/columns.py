@@ -9,7 +9,8 @@ import duckdb
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column
 from iterable_pipelines.imports.values import strptime_format
 from iterable_pipelines.landing.timestamps import timestamp_sql
-from iterable_pipelines.record_files import Lines, literal, pointer
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.record_files import Lines, pointer
 
 # the shapes a guess knows, in the format's own letters (api.md 1.6)
 _SHAPES = {

@@ -19,7 +19,7 @@ from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.file import Source
 from iterable_pipelines.imports.reading import resolved_key
 from iterable_pipelines.moments import span_of
-from iterable_pipelines.record_files import literal
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
 Said = Callable[[str], None]

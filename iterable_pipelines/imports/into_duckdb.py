@@ -9,7 +9,7 @@ import duckdb
 
 from iterable_pipelines.imports.staging import Staged
 from iterable_pipelines.imports.store import Mark
-from iterable_pipelines.record_files import identifier, literal
+from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.streams.warehouse import Warehouse
 
 _STATE = (
@@ -59,22 +59,22 @@ class DuckDBTransaction:
         return found[0].replace(tzinfo=UTC) if found and found[0] else None
 
     def create(self, table: str, staged: Staged) -> None:
-        self._con.execute(f"create schema if not exists {identifier(_parts(table)[0])}")
-        self._con.execute(f"create table {_quoted(table)} as from read_parquet({literal(str(staged.path))}) limit 0")
+        self._con.execute(f"create schema if not exists {quoted(_parts(table)[0])}")
+        self._con.execute(f"create table {_named(table)} as from read_parquet({literal(str(staged.path))}) limit 0")
 
     def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
         for name, kind in columns.items():
-            self._con.execute(f"alter table {_quoted(table)} add column {identifier(name)} {kind}")
+            self._con.execute(f"alter table {_named(table)} add column {quoted(name)} {kind}")
 
     def empty(self, table: str) -> None:
-        self._con.execute(f"delete from {_quoted(table)}")
+        self._con.execute(f"delete from {_named(table)}")
 
     def drop(self, table: str) -> None:
-        self._con.execute(f"drop table {_quoted(table)}")
+        self._con.execute(f"drop table {_named(table)}")
 
     def insert(self, table: str, staged: Staged) -> None:
         source = f"read_parquet({literal(str(staged.path))})"
-        self._con.execute(f"insert into {_quoted(table)} by name select * from {source}")
+        self._con.execute(f"insert into {_named(table)} by name select * from {source}")
 
     def note(self, mark: Mark, rows: int) -> None:
         self._con.execute(_STATE)
@@ -89,5 +89,5 @@ def _parts(table: str) -> tuple[str, str]:
     return schema or "main", name
 
 
-def _quoted(table: str) -> str:
-    return ".".join(identifier(part) for part in _parts(table))
+def _named(table: str) -> str:
+    return ".".join(quoted(part) for part in _parts(table))

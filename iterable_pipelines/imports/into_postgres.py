@@ -20,7 +20,7 @@ from iterable_pipelines.postgres import (
     url_of,
     write_copy_file,
 )
-from iterable_pipelines.record_files import literal
+from iterable_pipelines.quoting import literal
 
 _STATE = (
     "create table if not exists _imports (name text, asked text, up_to timestamptz, rows bigint, run_id text, "
@@ -62,7 +62,7 @@ class PostgresTransaction:
         found = self._con.execute(
             "select attname, replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz') "
             "from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-            [_quoted(table)],
+            [_named(table)],
         )
         return dict(found.fetchall())
 
@@ -78,20 +78,20 @@ class PostgresTransaction:
         schema, _, _ = table.rpartition(".")
         if schema:
             self._con.execute(f"create schema if not exists {identifier(schema)}")
-        self._con.execute(f"create table {_quoted(table)} ({column_list(self._copy_of(staged).columns)})")
+        self._con.execute(f"create table {_named(table)} ({column_list(self._copy_of(staged).columns)})")
 
     def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
         for name, kind in columns.items():
-            self._con.execute(f"alter table {_quoted(table)} add column {identifier(name)} {kind}")
+            self._con.execute(f"alter table {_named(table)} add column {identifier(name)} {kind}")
 
     def empty(self, table: str) -> None:
-        self._con.execute(f"truncate {_quoted(table)}")
+        self._con.execute(f"truncate {_named(table)}")
 
     def drop(self, table: str) -> None:
-        self._con.execute(f"drop table {_quoted(table)}")
+        self._con.execute(f"drop table {_named(table)}")
 
     def insert(self, table: str, staged: Staged) -> None:
-        copy_file(self._con, _quoted(table), self._copy_of(staged))
+        copy_file(self._con, _named(table), self._copy_of(staged))
 
     def note(self, mark: Mark, rows: int) -> None:
         self._con.execute(_STATE)
@@ -111,5 +111,5 @@ class PostgresTransaction:
         return self._copied
 
 
-def _quoted(table: str) -> str:
+def _named(table: str) -> str:
     return ".".join(identifier(part) for part in table.split("."))

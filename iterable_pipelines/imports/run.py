@@ -18,7 +18,7 @@ from iterable_pipelines.imports.reading import database_file, shown_path
 from iterable_pipelines.imports.staging import Staged, guess, stage
 from iterable_pipelines.imports.store import Mark, Store, store_rows, watermark_of
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
-from iterable_pipelines.record_files import literal
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
 Said = Callable[[str], None]

@@ -10,7 +10,8 @@ from iterable_pipelines.api import Broken
 from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns, readings
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
 from iterable_pipelines.landing.cut import Unreadable
-from iterable_pipelines.record_files import Lines, check_lines, identifier, joined, literal, parquet_options, pointer
+from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.record_files import Lines, check_lines, joined, parquet_options, pointer
 from iterable_pipelines.settings import SettingsError
 
 
@@ -74,16 +75,16 @@ def _write(
     fields = sorted({field for each in columns for field in each.fields if each.column.type != "json"})
     pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
     texts = {field: f"texts[{at}]" for at, field in enumerate(fields, start=1)}
-    values = [f"{_stored(each, texts, zone)} as {identifier(each.column.name)}" for each in columns]
+    values = [f"{_stored(each, texts, zone)} as {quoted(each.column.name)}" for each in columns]
     misfits = [
-        f"{{'k': {literal(each.column.name)}, 'v': case when {identifier(each.column.name)} is null "
+        f"{{'k': {literal(each.column.name)}, 'v': case when {quoted(each.column.name)} is null "
         f"then {each.text(texts)} end}}"
         for each in columns
         if each.column.type not in ("string", "json") and each.fields
     ]
     kept = f"list_filter([{', '.join(misfits)}], lambda each: each.v is not null)"
     untyped = f"case when len({kept}) > 0 then to_json(map_from_entries({kept})) end" if misfits else "null::json"
-    own = "".join(f"{identifier(each.column.name)}, " for each in columns)
+    own = "".join(f"{quoted(each.column.name)}, " for each in columns)
     extracted = f"select json, json_extract_string(json, [{pointers}]) as texts from {lines.source}"
     typed = f"select {', '.join(['texts', *values])} from ({extracted})"
     ordered = f" order by {TIME}" if made.target.time_column else ""
@@ -111,7 +112,7 @@ def _time(made: Import, columns: list[Reading]) -> str:
     chosen = made.target.time_column
     if chosen is None:
         return loaded
-    column = identifier(chosen)
+    column = quoted(chosen)
     if next(each.column.type for each in columns if each.column.name == chosen) == "long":
         # seconds since 1970, as Treasure Data reads it, or milliseconds, as Iterable writes it
         millis = f"case when abs({column}) < 100000000000 then 1000 * {column} else {column} end"

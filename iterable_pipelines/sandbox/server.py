@@ -20,6 +20,7 @@ from iterable_pipelines.sandbox.errors import bad_params, unknown_route
 from iterable_pipelines.sandbox.exports import export_routes
 from iterable_pipelines.sandbox.faults import Fault, Faults
 from iterable_pipelines.sandbox.front import Front
+from iterable_pipelines.sandbox.in_app_reads import in_app_read_routes
 from iterable_pipelines.sandbox.jobs import JobBoard, job_routes
 from iterable_pipelines.sandbox.limits import Limits
 from iterable_pipelines.sandbox.lookups import lookup_routes
@@ -85,6 +86,7 @@ def make_routes(
         *shelf_routes(world),
         *write_routes(world),
         *user_read_routes(world),
+        *in_app_read_routes(world),
     ]
 
 

@@ -17,22 +17,16 @@ from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.streams.load import StaleWriter
 from iterable_pipelines_tests.imports.conftest import Place
 from iterable_pipelines_tests.imports.test_runs import DAY_WINDOW, SENDS, columns, records
-from iterable_pipelines_tests.postgres_server import Server, running_postgres
+from iterable_pipelines_tests.postgres_server import Server
 
 Run = Any
 TARGET = "type: postgresql; database: '${REPORTING_URL}'; table: crm.sends"
 TYPED = columns("email string", "campaign_id long", "created_at timestamp", "itbl_internal json")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with running_postgres() as running:
-        yield running
-
-
 @pytest.fixture
-def url(server: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
-    with server.database(f"db{abs(hash(request.node.name))}") as made:
+def url(postgres: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    with postgres.database(f"db{abs(hash(request.node.name))}") as made:
         monkeypatch.setenv("REPORTING_URL", made)
         yield made
 
@@ -100,13 +94,13 @@ def test_incremental_moves_rows_and_watermark_together(
 
 
 def test_what_is_wrong_with_the_url_is_told_without_it(
-    url: str, server: Server, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    url: str, postgres: Server, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made = place("it", f"{SENDS};{TYPED}", TARGET)
     monkeypatch.delenv("REPORTING_URL")
     with pytest.raises(SettingsError, match="REPORTING_URL is not set"):
         run(made)
-    monkeypatch.setenv("REPORTING_URL", server.url_of("postgres", password="hunter22"))
+    monkeypatch.setenv("REPORTING_URL", postgres.url_of("postgres", password="hunter22"))
     with pytest.raises(PostgresRefused) as refused:
         run(made)
     assert "hunter22" not in str(refused.value)
