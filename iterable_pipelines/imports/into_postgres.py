@@ -60,8 +60,8 @@ class PostgresTransaction:
 
     def columns(self, table: str) -> dict[str, str]:
         found = self._con.execute(
-            "select attname, replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz') "
-            "from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
             [_named(table)],
         )
         return dict(found.fetchall())
