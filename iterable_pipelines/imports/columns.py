@@ -9,8 +9,8 @@ import duckdb
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column
 from iterable_pipelines.imports.values import strptime_format
 from iterable_pipelines.landing.timestamps import timestamp_sql
-from iterable_pipelines.quoting import literal
-from iterable_pipelines.record_files import Lines, pointer
+from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.record_files import Lines
 
 # the shapes a guess knows, in the format's own letters (api.md 1.6)
 _SHAPES = {
@@ -25,20 +25,36 @@ _OF_A_SAMPLE = 10_000
 
 @dataclass(frozen=True)
 class Reading:
-    """A column, and the fields of the records that it reads; the first that has a value counts."""
+    """A column, and the fields of the records that it reads; the first that has a value counts, the others are kept."""
 
     column: Column
     fields: tuple[str, ...]
 
-    def value(self, texts: Mapping[str, str]) -> str:
-        """The SQL of the column's value; NULL for what does not fit its type. `texts` are the SQL of each field."""
-        if self.column.type == "json":
-            return _first(f"nullif(json_extract(json, {literal(pointer(field))}), 'null')" for field in self.fields)
-        return _typed(self.column, self.text(texts))
+    def value(self, found: Mapping[str, str]) -> str:
+        """The SQL of the column's value; NULL for what does not fit its type.
 
-    def text(self, texts: Mapping[str, str]) -> str:
-        """The SQL of the value as text, as it came."""
-        return _first(texts[field] for field in self.fields)
+        `found` is the SQL of each field: as JSON for a column of that type, else as text.
+        """
+        if self.column.type == "json":
+            return _first(f"nullif({found[field]}, 'null')" for field in self.fields)
+        return _typed(self.column, self.text(found))
+
+    def text(self, found: Mapping[str, str]) -> str:
+        """The SQL of the value as it came."""
+        return _first(found[field] for field in self.fields)
+
+    def kept(self, found: Mapping[str, str]) -> dict[str, str]:
+        """The SQL of what does not get into the column, by what it is called in `_untyped`; NULL where all did."""
+        name = self.column.name
+        kept = {
+            f"{name} ({field})": f"case when {_first(found[each] for each in self.fields[:at])} is not null "
+            f"then {found[field]}::varchar end"
+            for at, field in enumerate(self.fields)
+            if at
+        }
+        if self.fields and self.column.type not in ("string", "json"):
+            kept[name] = f"case when {quoted(name)} is null then {self.text(found)} end"
+        return kept
 
 
 def column_name(field: str) -> str:
@@ -55,7 +71,7 @@ def readings(columns: Sequence[Column], fields: Iterable[str]) -> list[Reading]:
     """What each column reads of the `fields` there are. Without columns, every field is a string of its own name."""
     by_name: dict[str, list[str]] = {}
     claimed = {column.field for column in columns}
-    for field in sorted(fields):
+    for field in sorted(fields, key=_exact_first):
         if field not in claimed:
             by_name.setdefault(column_name(field), []).append(field)
     columns = columns or [Column(name=name, type="string") for name in by_name]
@@ -73,29 +89,32 @@ def guess_columns(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[Column]:
 
     Only the top level is looked at: nested values are json. Texts stay texts whatever they look like, except times.
     """
-    shapes = ", ".join(f"bool_and(regexp_full_match(text, {literal(shape)}))" for shape in _SHAPES.values())
+    fits = [f"regexp_full_match(text, {literal(shape)})" for shape in _SHAPES.values()]
+    # one field, written in several ways
+    fits.append(f"regexp_matches(text, '^\\d{{4}}-\\d\\d-\\d\\d') and {timestamp_sql('text')} is not null")
+    all_fit = ", ".join(f"bool_and({each})" for each in fits)
     rows = con.execute(
         "with each as (select json, unnest(json_keys(json)) as field from "
         f"(select json from {lines.source} limit {_OF_A_SAMPLE})), told as ("
         "select field, json_type(json, pointer) as kind, json_extract_string(json, pointer) as text from "
         "(select *, '/' || replace(replace(field, '~', '~0'), '/', '~1') as pointer from each)) "
-        f"select field, list(distinct kind) filter (kind <> 'NULL'), {shapes} from told group by field"
+        f"select field, list(distinct kind) filter (kind <> 'NULL'), {all_fit} from told group by field"
     ).fetchall()
     taken: dict[str, str] = {}
     guessed = []
     # of fields that differ by case, the one that is called like the column keeps its name
-    for field, kinds, *fits in sorted(rows, key=lambda row: (row[0] != column_name(row[0]), row[0])):
+    for field, kinds, *fits in sorted(rows, key=lambda row: _exact_first(row[0])):
         name, number = column_name(field), 1
         while name in taken:
             number += 1
             name = f"{column_name(field)}_{number}"
         taken[name] = field
-        kind, shape = _type_of(set(kinds or ()), dict(zip(_SHAPES, fits, strict=True)))
+        kind, shape = _type_of(set(kinds or ()), dict(zip([*_SHAPES, None], fits, strict=True)))
         guessed.append(Column(name=name, type=kind, format=shape, field=field if number > 1 else None))
     return sorted(guessed, key=lambda column: column.name)
 
 
-def _type_of(kinds: set[str], fits: dict[str, bool | None]) -> tuple[str, str | None]:
+def _type_of(kinds: set[str], fits: dict[str | None, bool | None]) -> tuple[str, str | None]:
     if kinds & {"OBJECT", "ARRAY"}:
         return "json", None
     if kinds == {"BOOLEAN"}:
@@ -104,8 +123,9 @@ def _type_of(kinds: set[str], fits: dict[str, bool | None]) -> tuple[str, str | 
         return "long", None
     if kinds and kinds <= {"BIGINT", "UBIGINT", "DOUBLE"}:
         return "double", None
-    shape = next((shape for shape, fit in fits.items() if fit and kinds == {"VARCHAR"}), None)
-    return ("timestamp", shape) if shape else ("string", None)
+    if kinds == {"VARCHAR"} and any(fits.values()):
+        return "timestamp", next(shape for shape, fit in fits.items() if fit)
+    return "string", None
 
 
 def _typed(column: Column, text: str) -> str:
@@ -128,6 +148,10 @@ def _typed(column: Column, text: str) -> str:
         parsed += " at time zone 'UTC'"
     # Iterable writes the same field in several ways (api.md 1.6): what is not in this format may be in one of those
     return f"coalesce(cast({parsed} as timestamp), {known})"
+
+
+def _exact_first(field: str) -> tuple[bool, str]:
+    return field != column_name(field), field
 
 
 def _first(values: Iterable[str]) -> str:

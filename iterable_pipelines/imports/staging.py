@@ -31,7 +31,8 @@ class Staged:
 def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> Staged:
     """Type the records of `parts`, which are used up, and write them to `to` in the order of their time.
 
-    A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column.
+    A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column;
+    so does that of a second field of the column's name.
     Raises Broken if a line is not a JSON object, SettingsError if the time column is none of the records'.
     """
     with _opened(to, memory_limit) as con:
@@ -71,22 +72,27 @@ def _write(
     con: duckdb.DuckDBPyConnection, made: Import, columns: list[Reading], lines: Lines, to: Path
 ) -> dict[str, int]:
     zone = literal(made.target.timezone)
-    # one pass over each record for all its texts: a path at a time would parse it as often
-    fields = sorted({field for each in columns for field in each.fields if each.column.type != "json"})
-    pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
-    texts = {field: f"texts[{at}]" for at, field in enumerate(fields, start=1)}
-    values = [f"{_stored(each, texts, zone)} as {quoted(each.column.name)}" for each in columns]
+    # one pass over each record for all texts, and one for what stays JSON: a path at a time would parse it as often
+    texts, text_of = _places("texts", [each for each in columns if each.column.type != "json"])
+    jsons, json_of = _places("jsons", [each for each in columns if each.column.type == "json"])
+    found = [json_of if each.column.type == "json" else text_of for each in columns]
+    values = [
+        f"{_stored(each, places, zone)} as {quoted(each.column.name)}"
+        for each, places in zip(columns, found, strict=True)
+    ]
     misfits = [
-        f"{{'k': {literal(each.column.name)}, 'v': case when {quoted(each.column.name)} is null "
-        f"then {each.text(texts)} end}}"
-        for each in columns
-        if each.column.type not in ("string", "json") and each.fields
+        f"{{'k': {literal(name)}, 'v': {value}}}"
+        for each, places in zip(columns, found, strict=True)
+        for name, value in each.kept(places).items()
     ]
     kept = f"list_filter([{', '.join(misfits)}], lambda each: each.v is not null)"
     untyped = f"case when len({kept}) > 0 then to_json(map_from_entries({kept})) end" if misfits else "null::json"
     own = "".join(f"{quoted(each.column.name)}, " for each in columns)
-    extracted = f"select json, json_extract_string(json, [{pointers}]) as texts from {lines.source}"
-    typed = f"select {', '.join(['texts', *values])} from ({extracted})"
+    extracted = (
+        f"select json_extract_string(json, [{texts}]) as texts, json_extract(json, [{jsons}]) as jsons "
+        f"from {lines.source}"
+    )
+    typed = f"select {', '.join(['texts, jsons', *values])} from ({extracted})"
     ordered = f" order by {TIME}" if made.target.time_column else ""
     con.execute(
         f"copy (select {own}{_time(made, columns)} as {TIME}, {untyped} as {UNTYPED} from ({typed}){ordered}) "
@@ -100,10 +106,19 @@ def _write(
     )
 
 
-def _stored(each: Reading, texts: dict[str, str], zone: str) -> str:
-    value = f"cast({each.value(texts)} as {each.column.sql_type})"
-    # a timestamp of UTC as the clocks of the zone show it
-    return f"(({value}) at time zone 'UTC' at time zone {zone})" if each.column.type == "timestamp" else value
+def _places(name: str, columns: list[Reading]) -> tuple[str, dict[str, str]]:
+    """The paths to extract into the list `name` for these columns, and the SQL of each field in it."""
+    fields = sorted({field for each in columns for field in each.fields})
+    pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
+    return pointers, {field: f"{name}[{at}]" for at, field in enumerate(fields, start=1)}
+
+
+def _stored(each: Reading, found: dict[str, str], zone: str) -> str:
+    value = f"cast({each.value(found)} as {each.column.sql_type})"
+    if each.column.type != "timestamp" or zone == "'UTC'":
+        return value
+    # a moment of UTC, as the clocks of the zone show it
+    return f"({value} at time zone 'UTC' at time zone {zone})"
 
 
 def _time(made: Import, columns: list[Reading]) -> str:
