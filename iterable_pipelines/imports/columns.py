@@ -103,13 +103,13 @@ def guess_columns(con: duckdb.DuckDBPyConnection, lines: Lines) -> list[Column]:
     taken: dict[str, str] = {}
     guessed = []
     # of fields that differ by case, the one that is called like the column keeps its name
-    for field, kinds, *fits in sorted(rows, key=lambda row: _exact_first(row[0])):
+    for field, kinds, *fitting in sorted(rows, key=lambda row: _exact_first(row[0])):
         name, number = column_name(field), 1
         while name in taken:
             number += 1
             name = f"{column_name(field)}_{number}"
         taken[name] = field
-        kind, shape = _type_of(set(kinds or ()), dict(zip([*_SHAPES, None], fits, strict=True)))
+        kind, shape = _type_of(set(kinds or ()), dict(zip([*_SHAPES, None], fitting, strict=True)))
         guessed.append(Column(name=name, type=kind, format=shape, field=field if number > 1 else None))
     return sorted(guessed, key=lambda column: column.name)
 

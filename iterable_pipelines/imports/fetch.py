@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from iterable_pipelines.api import Iterable, Ledger, Patience, Priority, Refused
+from iterable_pipelines.api import Broken, Iterable, Ledger, Patience, Priority, Refused
 from iterable_pipelines.api.address import REGIONS
 from iterable_pipelines.api.selection import Selection
 from iterable_pipelines.exporting import fetch_records
@@ -27,6 +27,8 @@ Said = Callable[[str], None]
 _MOMENT = "%Y-%m-%d %H:%M:%S"
 # nothing was sent yet, or the children of a recurring campaign have it (api.md 5.2)
 _WITHOUT_METRICS = ("Draft", "Scheduled", "Starting", "Recurring")
+# people leave a list while it is read and then counted
+_LEFT_MEANWHILE = 0.01
 _CAMPAIGNS_OF_A_SAMPLE = 20
 # how far back a sample looks, one after the other, until there is a record
 _SAMPLES = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
@@ -109,18 +111,24 @@ def _export(client: Iterable, source: Source, window: Window, folder: Path, said
 
 
 def _list_users(client: Iterable, list_id: int, folder: Path, said: Said) -> Path:
-    """The users of one list: an email address each, or the user id of one who has none (api.md 5.3)."""
+    """The users of one list: an email address each, or the user id of one who has none (api.md 5.3).
+
+    Lines of text do not say where they end, so they are counted. Raises Broken if some are missing.
+    """
     said(f"users of list {list_id}")
     text, to = folder / f"{list_id}.txt", folder / f"{list_id}.ndjson"
     text.write_text(client.get_text("/api/lists/getUsers", {"listId": list_id}), encoding="utf-8")
     with duckdb.connect() as con:
-        con.execute(
+        copied = con.execute(
             'copy (select ? as "listId", trim(line, E\' \\t\\r\') as "user" from '
             "(select unnest(string_split(content, E'\\n')) as line from read_text(?)) "
             f"where trim(line, E' \\t\\r') <> '') to {literal(str(to))} (format json)",
             [list_id, str(text)],
-        )
+        ).fetchone()
     text.unlink()
+    lines, size = copied[0] if copied else 0, client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')
+    if size.isascii() and size.isdigit() and lines < int(size) * (1 - _LEFT_MEANWHILE):
+        raise Broken(f"list {list_id}: {lines:,} users came of the {int(size):,} that Iterable counts")
     return to
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from iterable_pipelines.api import IterableError, Refused
+from iterable_pipelines.api import Broken, IterableError, Refused
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.imports.fetch import window_of
 from iterable_pipelines.imports.file import Import
@@ -295,6 +295,16 @@ def test_users_of_lists(project: Settings, sandbox: Sandbox, place: Place, run: 
     assert [dict(entry.params)["listId"] for entry in sandbox.requests("/api/lists/getUsers")] == ["949810", "949811"]
     with pytest.raises(Refused, match=r"it: .*invalidListId"):
         run(place("it", "data_type: list; list_id: 1"))
+
+
+def test_a_list_that_was_cut_changes_nothing(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
+    made = place("it", "data_type: list; list_id: 949811", "mode: replace")
+    run(made)
+    before = rows(project, "select count(*) from loaded")
+    sandbox.fault("drop_tail", path="/api/lists/getUsers", share=0.05)
+    with pytest.raises(Broken, match=r"it: list 949811: \d+ users came of the \d+ that Iterable counts"):
+        run(made)
+    assert rows(project, "select count(*) from loaded") == before
 
 
 @pytest.mark.parametrize("each", [3, 20])
