@@ -35,11 +35,9 @@ class Reading:
 
         `found` is the SQL of each field: as JSON for a column of that type, else as text.
         """
-        if self.column.type == "json":
-            return _first(f"nullif({found[field]}, 'null')" for field in self.fields)
-        return _typed(self.column, self.text(found))
+        return _typed(self.column, self.raw(found))
 
-    def text(self, found: Mapping[str, str]) -> str:
+    def raw(self, found: Mapping[str, str]) -> str:
         """The SQL of the value as it came."""
         return _first(found[field] for field in self.fields)
 
@@ -53,7 +51,7 @@ class Reading:
             if at
         }
         if self.fields and self.column.type not in ("string", "json"):
-            kept[name] = f"case when {quoted(name)} is null then {self.text(found)} end"
+            kept[name] = f"case when {quoted(name)} is null then {self.raw(found)} end"
         return kept
 
 
@@ -129,7 +127,7 @@ def _type_of(kinds: set[str], fits: dict[str | None, bool | None]) -> tuple[str,
 
 
 def _typed(column: Column, text: str) -> str:
-    if column.type == "string":
+    if column.type in ("string", "json"):
         return text
     if column.type == "boolean":
         return f"case {text} when 'true' then true when 'false' then false end"

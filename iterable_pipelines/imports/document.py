@@ -81,17 +81,19 @@ def read_document(path: Path, shown: str) -> Document:
         raise ImportFileError(f"{shown} cannot be read ({type(error).__name__})") from None
     except yaml.MarkedYAMLError as error:
         raise _no_yaml(error, shown) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ImportFileError(f"{shown} is no YAML file ({type(error).__name__})") from None
     if not isinstance(node, yaml.MappingNode):
         raise ImportFileError(f"{shown}, line 1: write the sections in:, out: and schedule:, with fields below them")
     document = Document(shown, {})
-    _walk(node, (), document)
-    document.check()
     try:
+        _walk(node, (), document)
         document.given = _Loader("").construct_document(node)
     except yaml.MarkedYAMLError as error:
         raise _no_yaml(error, shown) from None
+    except (ValueError, RecursionError) as error:
+        raise ImportFileError(f"{shown} holds what cannot be read ({type(error).__name__})") from None
+    document.check()
     return document
 
 
@@ -111,6 +113,8 @@ def _walk(node: yaml.Node, place: Place, document: Document) -> None:
             document.lines[where] = key.start_mark.line + 1
             if twice:
                 document.complain(where, "it stands twice")
+            elif key.tag != "tag:yaml.org,2002:str":
+                document.complain(where, "it is no field")
             _walk(value, where, document)
     elif isinstance(node, yaml.SequenceNode):
         for at, value in enumerate(node.value):

@@ -37,7 +37,7 @@ class _Section(BaseModel):
 class Column(_Section):
     """One column. `field` is the record's field; without it, every field whose name in snake case is the column's."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63)]
+    name: Annotated[str, Field(min_length=1)]
     type: Annotated[Literal["boolean", "long", "double", "string", "timestamp", "json"], BeforeValidator(values.lower)]
     format: str | None = None
     field: str | None = None

@@ -85,7 +85,7 @@ def checked(document: Document, name: str, settings: Settings) -> Import:
     if "name" in sections:
         document.complain(("name",), "it is no section: the file's own name is the import's")
     try:
-        made = Import(**{**sections, "name": name})
+        made = Import.model_validate({**sections, "name": name})
     except ValidationError as error:
         for each in error.errors(include_input=False, include_url=False):
             _explain(document, tuple(each["loc"]), each["type"], each["msg"])

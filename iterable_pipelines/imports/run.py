@@ -104,6 +104,7 @@ def _explained(made: Import) -> Iterator[None]:
         yield
     except IterableError as error:
         said = [f"{made.name}: {error}", *getattr(error, "__notes__", ())]
-        then = "check" if isinstance(error, Refused) else f"import run {made.name}"
-        error.args = ("\n".join([*said, f"Nothing of it was stored.\nNext: iterable-pipelines {then}"]),)
+        refused = isinstance(error, Refused)
+        then = "correct the file; whether it is the key, iterable-pipelines check says" if refused else "run it again"
+        error.args = ("\n".join([*said, f"Nothing of it was stored.\nNext: {then}"]),)
         raise

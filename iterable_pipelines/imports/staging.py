@@ -73,8 +73,8 @@ def _write(
 ) -> dict[str, int]:
     zone = literal(made.target.timezone)
     # one pass over each record for all texts, and one for what stays JSON: a path at a time would parse it as often
-    texts, text_of = _places("texts", [each for each in columns if each.column.type != "json"])
-    jsons, json_of = _places("jsons", [each for each in columns if each.column.type == "json"])
+    texts, text_of = _places("texts[{}]", [each for each in columns if each.column.type != "json"])
+    jsons, json_of = _places("nullif(jsons[{}], 'null')", [each for each in columns if each.column.type == "json"])
     found = [json_of if each.column.type == "json" else text_of for each in columns]
     values = [
         f"{_stored(each, places, zone)} as {quoted(each.column.name)}"
@@ -106,11 +106,11 @@ def _write(
     )
 
 
-def _places(name: str, columns: list[Reading]) -> tuple[str, dict[str, str]]:
-    """The paths to extract into the list `name` for these columns, and the SQL of each field in it."""
+def _places(place: str, columns: list[Reading]) -> tuple[str, dict[str, str]]:
+    """The paths to extract into a list for these columns, and the SQL of each field: its place in that list."""
     fields = sorted({field for each in columns for field in each.fields})
     pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
-    return pointers, {field: f"{name}[{at}]" for at, field in enumerate(fields, start=1)}
+    return pointers, {field: place.format(at) for at, field in enumerate(fields, start=1)}
 
 
 def _stored(each: Reading, found: dict[str, str], zone: str) -> str:

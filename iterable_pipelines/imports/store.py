@@ -111,7 +111,7 @@ def store_rows(store: Store, made: Import, staged: Staged, mark: Mark) -> int:
         if made.source.incremental and there and transaction.watermark(made.name, mark.asked) != mark.before:
             raise StaleWriter(
                 f"{made.name}: another run of this import has stored rows meanwhile; nothing of this one was stored.\n"
-                f"Next: iterable-pipelines import run {made.name}, which goes on from there"
+                "Next: run it again; it goes on from there"
             )
         kept = mode == "replace_on_new_data" and not staged.rows
         if not kept:

@@ -126,6 +126,24 @@ def test_fields_with_every_kind_of_sign(tmp_path: Path, place: Place) -> None:
     assert set(found[1].values()) == {None}
 
 
+def test_a_second_json_of_one_name_is_kept_unless_it_is_null(tmp_path: Path, place: Place) -> None:
+    made = place("it", f"{USERS}; columns:;- {{name: tags, type: json}}")
+    records = ({"tags": [1], "Tags": None}, {"tags": None, "Tags": [2]}, {"tags": [3], "Tags": {"a": 4}})
+    staged = stage(made, [part(tmp_path, *records)], tmp_path / "s.parquet", "500MB")
+    assert content(staged) == [
+        {"tags": "[1]", "_untyped": None},
+        {"tags": "[2]", "_untyped": None},
+        {"tags": "[3]", "_untyped": '{"tags (Tags)":"{\\"a\\":4}"}'},
+    ]
+
+
+def test_names_of_any_length(tmp_path: Path, place: Place) -> None:
+    record = {"x" * 300: 1}
+    (column,) = guess([part(tmp_path, record)], tmp_path / "g.parquet", "500MB")
+    assert column.name == "x" * 300
+    assert stage(place("it", USERS), [part(tmp_path, record)], tmp_path / "s.parquet", "500MB").columns["x" * 300]
+
+
 def test_no_record_and_no_field(tmp_path: Path, place: Place) -> None:
     for records, count in (((), 0), (({}, {}), 2)):
         staged = stage(place("it", USERS), [part(tmp_path, *records)], tmp_path / "s.parquet", "500MB")

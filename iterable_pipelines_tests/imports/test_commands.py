@@ -94,6 +94,9 @@ def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox:
     assert said.code == 1
     assert "imports/daily_import.yml" in said.err and "write perhaps America/Los_Angeles" in said.err
     assert not placed.exists()
+    said = command("import", "create", "daily-import", *asked[3:])
+    assert said.code == 1
+    assert "'daily-import' is no name of an import" in said.err
     said = command(*asked, "-t", "Asia/Tokyo", "--delay", "90", "--auto-create-table")
     assert said.code == 0, said.err
     again = command(*asked)
@@ -167,7 +170,7 @@ def test_a_key_that_is_wrong(command: Command, sandbox: Sandbox) -> None:
         assert said.code == 1
         assert "load: " in said.err and "401" in said.err
         assert "Nothing of it was stored" in said.err
-        assert "Next: iterable-pipelines check" in said.err
+        assert "iterable-pipelines check says" in said.err
         assert key not in said.out + said.err
     assert not (command.root / "other.yml").exists()
     for file in (command.root / "data").rglob("*"):

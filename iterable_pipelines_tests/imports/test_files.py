@@ -103,6 +103,12 @@ WRONG = {
     "a table": (f"{START}out:\n  table: drop table\n", 4, "out.table is 'drop table': write a table's name"),
     "a database": (f"{START}out:\n  database: mysql://host/x\n", 4, "out.database: write a name such as imports"),
     "the warehouse": (f"{START}out:\n  database: iterable\n", 4, "the project's own warehouse"),
+    "a zone of moments": (
+        f"{START}out:\n  database: ${{MY_URL}}\n  timezone: Asia/Tokyo\n",
+        5,
+        "out.timezone is 'Asia/Tokyo': PostgreSQL keeps moments",
+    ),
+    "a name that is a number": (f"{START}1: 2\n", 3, "1: it is no field"),
     "a type of database": (f"{START}out:\n  type: postgresql\n", 4, "postgresql needs the URL of a database"),
     "a schedule without a cron": (f"{START}schedule:\n  delay: 5\n", 3, "schedule.cron: it is missing"),
     "a cron": (f"{START}schedule:\n  cron: daily\n", 4, "write @hourly, @daily, @monthly, or five fields"),
@@ -229,6 +235,12 @@ def test_a_password_in_a_url_is_warned_of_and_not_shown(path: Path, project: Set
     with pytest.raises(ImportFileError) as refused:
         read(path, project, f"{START}out:\n  type: duckdb\n  database: postgresql://me:hunter22@localhost/db\n")
     assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["in: &a [*a]\n", "in: !!int x\n", f"in: {'[' * 5000}\n", "in: !!python/name:os\n"])
+def test_yaml_that_goes_round_or_nowhere(path: Path, project: Settings, text: str) -> None:
+    with pytest.raises(ImportFileError, match=r"imports/users\.yml"):
+        read(path, project, text)
 
 
 @pytest.mark.filterwarnings("error")

@@ -262,7 +262,7 @@ def test_a_failed_run_changes_nothing(project: Settings, sandbox: Sandbox, place
         with pytest.raises(IterableError) as failed:
             run(again)
         assert str(failed.value).startswith("it: ")
-        assert "Nothing of it was stored.\nNext: iterable-pipelines " in str(failed.value)
+        assert "Nothing of it was stored.\nNext: " in str(failed.value)
         sandbox.faults.clear()
     assert rows(project, "select count(*), (select max(up_to) from _imports) from loaded") == before
     assert not list((project.landing_dir / "scratch").iterdir())
