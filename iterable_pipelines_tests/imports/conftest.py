@@ -1,8 +1,11 @@
 """What the tests of imports share: a sandbox that stands still, and a project with a folder of imports."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -75,6 +78,23 @@ def place(project: Settings) -> Place:
 def run(project: Settings) -> Callable[[Import], Stored]:
     """Run an import to its end."""
     return lambda made: run_import(made, project, "a-run", lambda text: None)
+
+
+@pytest.fixture
+def environment(project: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Dagster's runs and schedules read: the project's settings, as variables."""
+    for name in ("project_root", "base_url", "data_dir", "memory_limit"):
+        monkeypatch.setenv(f"ITERABLE_{name.upper()}", str(getattr(project, name)))
+    monkeypatch.setenv("ITERABLE_API_KEY", project.required_api_key())
+    monkeypatch.setenv("ITERABLE_REQUESTS_RELAXED", "true")
+
+
+def tick(definitions: dg.Definitions, name: str, moment: datetime) -> Any:
+    """What the schedule of that name asks for at a moment."""
+    (schedule,) = [each for each in definitions.get_repository_def().schedule_defs if each.name == name]
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
+        return schedule.evaluate_tick(context)
 
 
 def rows(project: Settings, query: str, file: str = "imports") -> list[tuple]:  # type: ignore[type-arg]

@@ -3,13 +3,17 @@
 import re
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 import yaml
 
+from iterable_pipelines.hours import now
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.imports.conftest import tick
 
 # checklist T47, as it is printed there; the times are the sandbox's
 SEED = """in:
@@ -44,7 +48,9 @@ def command(project: Settings, sandbox: Sandbox) -> Command:
     return Command(project.project_root, base_url=sandbox.url, requests_relaxed="true")
 
 
-def test_the_sample_runs_as_written(command: Command, sandbox: Sandbox) -> None:
+@pytest.mark.usefixtures("environment")
+@pytest.mark.filterwarnings("ignore:.*in.api_key is the key itself")
+def test_the_sample_runs_as_written(command: Command, project: Settings, sandbox: Sandbox) -> None:
     root = command.root
     (root / "seed.yml").write_text(SEED.format(key=sandbox.key))
     said = command("import", "guess", "seed.yml", "-o", "load.yml")
@@ -84,6 +90,16 @@ def test_the_sample_runs_as_written(command: Command, sandbox: Sandbox) -> None:
     assert job
     said = command("import", "history", "load", "--job", job[1][:8])
     assert f"rows: {found[0]}" in said.out and "untyped_values: 0" in said.out
+
+    asked = ("users", "@daily", "td_sample_db", "td_sample_table", "load.yml", "--time-column", "profile_updated_at")
+    said = command("import", "create", *asked)
+    assert said.code == 0, said.err
+    made = import_definitions(project)
+    (request,) = tick(made, "import_users", now()).run_requests
+    with dg.DagsterInstance.from_config(str(root / "data" / "dagster")) as instance:
+        made.resolve_job_def("import_users").execute_in_process(instance=instance, tags=request.tags)
+    # it has a name of its own, and begins at the beginning
+    assert re.search(rf"│ success │ +{found[0]} │ ", command("import", "history", "users").out)
 
 
 def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox: Sandbox) -> None:

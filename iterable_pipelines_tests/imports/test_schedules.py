@@ -10,27 +10,22 @@ import pytest
 from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from iterable_pipelines.cli.sandbox_project import sandbox_project
 from iterable_pipelines.hours import now
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.imports.document import ImportFileError
 from iterable_pipelines.landing import Exports, Manifest
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import NOT_BEFORE, STATE, release_runs
-from iterable_pipelines_tests.imports.conftest import Place, rows
+from iterable_pipelines_tests.imports.conftest import Place, rows, tick
 
 _MODULE = LoadableTargetOrigin(module_name="iterable_pipelines.definitions")
 Definitions = Callable[[], dg.Definitions]
 SENDS = "data_type: export_data; export_data_type: emailSend; start_time: 2026-11-01; end_time: 2026-11-02"
 
 
-@pytest.fixture(autouse=True)
-def _environment(project: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(project.project_root))
-    monkeypatch.setenv("ITERABLE_API_KEY", project.required_api_key())
-    monkeypatch.setenv("ITERABLE_BASE_URL", project.url)
-    monkeypatch.setenv("ITERABLE_DATA_DIR", str(project.data_dir))
-    monkeypatch.setenv("ITERABLE_REQUESTS_RELAXED", "true")
+pytestmark = pytest.mark.usefixtures("environment")
 
 
 @pytest.fixture
@@ -41,14 +36,6 @@ def definitions(project: Settings) -> Callable[[], dg.Definitions]:
 
 def schedule(cron: str, **rest: Any) -> str:
     return f"schedule: {json.dumps({'cron': cron, **rest})}\n"
-
-
-def tick(definitions: dg.Definitions, name: str, moment: datetime) -> Any:
-    """What the schedule asks for at a moment."""
-    (schedule,) = [each for each in definitions.get_repository_def().schedule_defs if each.name == name]
-    with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
-        return schedule.evaluate_tick(context)
 
 
 def in_the_queue(instance: dg.DagsterInstance, definitions: dg.Definitions, name: str, request: Any) -> str:
@@ -152,3 +139,16 @@ def test_keep_updated_off_stops_imports_too(project: Settings, place: Place) -> 
     place("sends", SENDS, rest=schedule("@hourly"))
     (stopped,) = import_definitions(project.model_copy(update={"keep_updated": False})).schedules or ()
     assert stopped.default_status == dg.DefaultScheduleStatus.STOPPED  # type: ignore[union-attr]
+
+
+def test_the_sandbox_of_a_project_without_a_key_runs_none_of_its_imports(
+    project: Settings, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place("sends", SENDS, rest=schedule("@hourly"))
+    for name in ("WAREHOUSE", "PROJECT_TYPE", "DATA_TYPES", "SKIP_USERS", "SKIP_ACTIVITY", "START_DATE"):
+        # what it sets is taken back afterwards
+        monkeypatch.setenv(f"ITERABLE_{name}", "")
+    with sandbox_project() as settings:
+        assert settings.data_dir == project.data_dir / "demo"
+        assert not import_definitions(settings).assets
+        assert not import_definitions(load_settings()).schedules
