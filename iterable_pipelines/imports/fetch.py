@@ -135,23 +135,26 @@ def _list_users(client: Iterable, list_id: int, folder: Path, said: Said) -> Pat
 def _campaigns(client: Iterable, source: Source, window: Window, folder: Path, said: Said, most: int | None) -> Path:
     """Campaigns with their metrics in the span, and the span itself as startDateTime and endDateTime (api.md 5.2)."""
     chosen = set(source.campaign_ids or ())
-    listed = client.get_pages("/api/campaigns", "campaigns")
-    campaigns = [each for each in islice(listed, None if chosen else most) if not chosen or each.get("id") in chosen]
-    missing = chosen - {each.get("id") for each in campaigns}
-    if missing:
+    listed = islice(client.get_pages("/api/campaigns", "campaigns"), None if chosen else most)
+    # by id: a page that shifts while it is read brings a campaign twice
+    campaigns = {int(each["id"]): each for each in listed if not chosen or each["id"] in chosen}
+    if missing := chosen - campaigns.keys():
         raise Refused(f"campaign_ids: Iterable lists no campaign {', '.join(map(str, sorted(missing)))}")
+    sampled = dict(islice(campaigns.items(), most))
     span = {"startDateTime": window.start.strftime(_MOMENT), "endDateTime": window.end.strftime(_MOMENT)}
     figures: dict[int, dict[str, Any]] = {}
-    ids = [int(each["id"]) for each in campaigns[:most] if each.get("campaignState") not in _WITHOUT_METRICS]
-    for at in range(0, len(ids), source.number_of_ids_for_each_request):
+    ids = [number for number, each in sampled.items() if each.get("campaignState") not in _WITHOUT_METRICS]
+    # a sample is one request: there are ten a minute
+    at_once = most or source.number_of_ids_for_each_request
+    for at in range(0, len(ids), at_once):
         said(f"metrics of campaigns, {at:,} of {len(ids):,}")
-        some = ids[at : at + source.number_of_ids_for_each_request]
+        some = ids[at : at + at_once]
         figures |= {int(float(row.pop("id"))): row for row in metrics(client, some, span)}
     to = folder / "campaigns.ndjson"
     # a lone surrogate is valid JSON and not valid UTF-8
     with to.open("w", encoding="utf-8", errors="replace") as file:
-        for campaign in campaigns[:most]:
-            record = {**figures.get(int(campaign["id"]), {}), **campaign, **span}
+        for number, campaign in sampled.items():
+            record = {**figures.get(number, {}), **campaign, **span}
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     return to
 

@@ -13,7 +13,7 @@ from iterable_pipelines.api import Broken, IterableError, Refused
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.imports.fetch import window_of
 from iterable_pipelines.imports.file import Import
-from iterable_pipelines.imports.run import Stored, run_import
+from iterable_pipelines.imports.run import Stored, run_import, sample_columns
 from iterable_pipelines.imports.staging import stage
 from iterable_pipelines.imports.store import Mismatch
 from iterable_pipelines.sandbox.server import Sandbox
@@ -323,6 +323,13 @@ def test_campaigns_with_their_metrics(project: Settings, sandbox: Sandbox, place
     ]
     assert {(start, end) for *_, start, end in found} == {("2026-11-01 00:00:00", "2026-11-02 00:00:00")}
     assert all(purchases is not None for _, _, purchases, *_ in found)
+
+
+def test_a_sample_of_campaigns_costs_two_requests(project: Settings, sandbox: Sandbox, place: Place) -> None:
+    found = {each.name: each.type for each in sample_columns(place("it", DAY), project, lambda text: None)}
+    assert [entry.path for entry in sandbox.requests()] == ["/api/campaigns", "/api/campaigns/metrics"]
+    assert found.items() >= {"id": "long", "name": "string", "revenue": "double", "labels": "json"}.items()
+    assert found["start_date_time"] == found["end_date_time"] == "timestamp"
 
 
 def test_a_campaign_that_is_not_there_is_named(project: Settings, place: Place, run: Run) -> None:
