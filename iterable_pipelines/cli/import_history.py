@@ -7,8 +7,10 @@ import typer
 
 from iterable_pipelines.cli.console import CannotGoOn, out, quiet, say, table
 from iterable_pipelines.cli.runs import prepare_home
+from iterable_pipelines.imports.reading import FOLDER
 from iterable_pipelines.settings import load_settings
 
+_BY_HAND, _MOST_BY_HAND = "__ASSET_JOB", 1000
 _COLUMNS = ("job id", "status", "records", "database", "table", "started (UTC)", "seconds")
 
 
@@ -26,12 +28,15 @@ def history(
         from iterable_pipelines.imports.assets import job_name
 
         with dg.DagsterInstance.from_config(str(home)) as instance:
-            wanted = dg.RunsFilter(job_name=job_name(name))
-            runs = [
-                (each, _said(instance, each.dagster_run.run_id))
-                for each in instance.get_run_records(wanted, limit=None if job else most)
-                if job is None or each.dagster_run.run_id.startswith(job)
-            ]
+            own = instance.get_run_records(dg.RunsFilter(job_name=job_name(name)))
+            # what somebody materialized by hand runs in a job of Dagster's own
+            key, by_hand = dg.AssetKey([FOLDER, name]), dg.RunsFilter(job_name=_BY_HAND)
+            others = instance.get_run_records(by_hand, limit=_MOST_BY_HAND)
+            found = [*own, *(each for each in others if key in (each.dagster_run.asset_selection or ()))]
+            found.sort(key=lambda each: each.create_timestamp, reverse=True)
+            if job:
+                found = [each for each in found if each.dagster_run.run_id.startswith(job)]
+            runs = [(each, _said(instance, each.dagster_run.run_id)) for each in found[:most]]
     if not runs:
         which = f" that begins with {job}" if job else ""
         raise CannotGoOn(f"{name} has no run{which} yet.\nNext: iterable-pipelines import run {name}")

@@ -98,8 +98,14 @@ def test_the_sample_runs_as_written(command: Command, project: Settings, sandbox
     (request,) = tick(made, "import_users", now()).run_requests
     with dg.DagsterInstance.from_config(str(root / "data" / "dagster")) as instance:
         made.resolve_job_def("import_users").execute_in_process(instance=instance, tags=request.tags)
+        # and as the UI does, for the asset that is materialized by hand
+        made.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(["imports", "users"])]
+        )
+    listed = command("import", "history", "users").out
     # it has a name of its own, and begins at the beginning
-    assert re.search(rf"│ success │ +{found[0]} │ ", command("import", "history", "users").out)
+    assert re.search(rf"│ success │ +{found[0]} │ ", listed)
+    assert listed.count("│ success │") == 2
 
 
 def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox: Sandbox) -> None:
