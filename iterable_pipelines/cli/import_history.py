@@ -43,8 +43,8 @@ def history(
     if job:
         for record, said in runs:
             say(f"job id: {record.dagster_run.run_id}\nstatus: {_status(record)}")
-            for key, value in said.items():
-                say(f"{key}: {value}")
+            for what, value in said.items():
+                say(f"{what}: {value}")
         return
     shown = table("", *_COLUMNS, numbers=("records", "seconds"))
     for record, said in runs:
