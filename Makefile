@@ -12,7 +12,7 @@ PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
-.PHONY: help install demo dev test check bench screenshots
+.PHONY: help install demo dev test check bench screenshots postgres
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,8 +23,16 @@ demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account
 dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
 	@$(BIN)/iterable-pipelines dev
 
-test: $(INSTALLED) ## every test
+test: $(INSTALLED) postgres ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
+
+# the tests start a server of their own and stop it; only its programs are needed
+postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| { echo "Installing PostgreSQL, which the tests replicate into"; \
+		apt-get install -y -qq --no-install-recommends postgresql >/dev/null 2>&1 \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+		|| { echo "PostgreSQL's server could not be installed; as root on Debian: apt-get install -y postgresql"; exit 1; }; }
 
 check: $(INSTALLED) ## style, types, definitions, models
 	$(BIN)/ruff check .

@@ -41,9 +41,9 @@ _DEFAULTS = {
     "keepalives_idle": "30",
     "tcp_user_timeout": "60000",
 }
-_SESSION = (
-    "select set_config('timezone', 'UTC', false), set_config('lock_timeout', '60s', false), "
-    "set_config('datestyle', 'ISO, YMD', false), set_config('idle_in_transaction_session_timeout', '0', false)"
+_TRANSACTION = (
+    "select set_config('timezone', 'UTC', true), set_config('lock_timeout', '60s', true), "
+    "set_config('datestyle', 'ISO, YMD', true), set_config('idle_in_transaction_session_timeout', '0', true)"
 )
 # the server is there, and will take the same login later
 _PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery", "admin shutdown")
@@ -124,7 +124,7 @@ def url_of(variable: str, root: Path) -> str:
 
 @contextmanager
 def connect(url: str, variable: str) -> Iterator[Connection]:
-    """One transaction: committed at the end, rolled back on any error, closed either way. The session's zone is UTC.
+    """One transaction, its time zone UTC: committed at the end, rolled back on any error, closed either way.
 
     Parameters of the URL (`?sslmode=verify-full&sslrootcert=…`) reach libpq. Raises PostgresRefused for a URL, login or
     right that is wrong, else PostgresFailed; neither text holds the password, a value of a row, or more of the URL
@@ -133,7 +133,7 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     where = _checked(url, variable)
     try:
         with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
-            con.execute(_SESSION)
+            con.execute(_TRANSACTION)
             yield con
     except psycopg.Error as error:
         raise _explained(error, where, variable) from None
@@ -210,6 +210,9 @@ def _column(name: str, kind: str) -> Column:
     value = quoted(name)
     plain = f"{value}::varchar"
     kind = kind.upper()
+    if kind.endswith("]") or kind.startswith(_NESTED) or kind == "JSON":
+        text = plain if kind == "JSON" else f"to_json({value})::varchar"
+        return Column(fitting(name), "jsonb", _json_for_postgres(text), text)
     if kind.startswith("TIMESTAMP"):
         # every TIMESTAMP of the warehouse is UTC, and the session's zone there is UTC too
         cast = plain if "ZONE" in kind else f"{value}::timestamp::varchar"
@@ -220,9 +223,6 @@ def _column(name: str, kind: str) -> Column:
         return _exactly(name, "bytea", f"'\\x' || hex({value})")
     if kind.startswith("DECIMAL"):
         return _exactly(name, "numeric", plain)
-    if kind.endswith("]") or kind.startswith(_NESTED) or kind == "JSON":
-        text = plain if kind == "JSON" else f"to_json({value})::varchar"
-        return Column(fitting(name), "jsonb", _json_for_postgres(text), text)
     if kind in _TYPES:
         return _exactly(name, _TYPES[kind], plain)
     return Column(fitting(name), "text", f"replace({plain}, chr(0), chr(65533))", plain)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from iterable_pipelines.postgres import Column, CopyFile, columns_of, write_copy_file
+from iterable_pipelines.postgres import Column, CopyFile, columns_of, fitting, write_copy_file
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.replications.errors import ReplicationRefused
 
@@ -31,7 +31,7 @@ def source_columns(con: duckdb.DuckDBPyConnection, source: str, keys: Sequence[s
     """The columns of the source. Raises ReplicationRefused if a key is not among them, or one has a name of ours."""
     columns = columns_of(con, source)
     names = [each.name for each in columns]
-    if missing := [key for key in keys if key not in names]:
+    if missing := [key for key in keys if fitting(key) not in names]:
         raise ReplicationRefused(f"`keys` names {missing[0]!r}, which is no column; there are {', '.join(names)[:500]}")
     if taken := {KEY, HASH, TRANSACTION, MOMENT} & set(names):
         raise ReplicationRefused(f"{min(taken)} is a name for our own use: give that column another one with `as`")
@@ -45,34 +45,34 @@ def find_changes(
 
     Memory holds two hashes a row. Raises ReplicationRefused where keys are NULL or stand twice.
     """
-    marks = f"{_hash([each for each in columns if each.name in keys])} as row_key, {_hash(columns)} as row_hash"
+    identity = [each for each in columns if each.name in map(fitting, keys)]
+    marks = f"{_hash(identity)} as {KEY}, {_hash(columns)} as {HASH}"
+    marked = f"select *, {marks} from (\n{source}\n)"
     empty = " or ".join(f"{quoted(key)} is null" for key in keys)
-    con.execute(f"create temp table here as select {marks}, {empty} as is_empty from (\n{source}\n)")
+    con.execute(f"create temp table _here as select {KEY}, {HASH}, {empty} as is_empty from ({marked})")
     con.execute(
-        f"create temp table there as from read_csv({literal(str(there))}, header = false, auto_detect = false, "
-        "columns = {'row_key': 'uuid', 'row_hash': 'uuid'})"
+        f"create temp table _there as from read_csv({literal(str(there))}, header = false, auto_detect = false, "
+        f"columns = {{'{KEY}': 'uuid', '{HASH}': 'uuid'}})"
     )
     _check_keys(con, keys)
     con.execute(
-        "create temp table changed as select row_key, row_key not in (select row_key from there) as is_new from here "
-        "where not exists (select 1 from there where there.row_key = here.row_key and there.row_hash = here.row_hash)"
+        f"create temp table _changed as select {KEY}, {KEY} not in (select {KEY} from _there) as is_new from _here "
+        f"where ({KEY}, {HASH}) not in (select ({KEY}, {HASH}) from _there where {HASH} is not null)"
     )
-    inserted, updated = _one(con, "select count(*) filter (is_new), count(*) filter (not is_new) from changed")
+    inserted, updated = _one(con, "select count(*) filter (is_new), count(*) filter (not is_new) from _changed")
     gone = to / "gone.csv"
     (deleted,) = _one(
         con,
-        "copy (select distinct row_key from there where row_key not in (select row_key from here)) "
+        f"copy (select distinct {KEY} from _there where {KEY} not in (select {KEY} from _here)) "
         f"to {literal(str(gone))} (format csv, header false)",
     )
-    names = ", ".join(quoted(each.name) for each in columns)
-    marked = f"select {names}, row_key as {KEY}, row_hash as {HASH} from (select *, {marks} from (\n{source}\n))"
-    sent = write_copy_file(con, f"{marked} where row_key in (select row_key from changed)", to / "sent.csv")
-    (here,) = _one(con, "select count(*) from here")
+    sent = write_copy_file(con, f"from ({marked}) where {KEY} in (select {KEY} from _changed)", to / "sent.csv")
+    (here,) = _one(con, "select count(*) from _here")
     return Changes(sent, gone, inserted, updated, deleted, here - inserted - updated)
 
 
 def _check_keys(con: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
-    empty, rows, distinct = _one(con, "select count(*) filter (is_empty), count(*), count(distinct row_key) from here")
+    empty, rows, distinct = _one(con, f"select count(*) filter (is_empty), count(*), count(distinct {KEY}) from _here")
     if empty:
         raise ReplicationRefused(f"{empty:,} rows have no {' or '.join(keys)}: without it a row cannot be found again")
     if rows > distinct:

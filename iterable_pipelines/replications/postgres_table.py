@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.postgres import Column, Connection, copy_bytes, copy_file, fitting, identifier
+from iterable_pipelines.postgres import Column, Connection, column_list, copy_bytes, copy_file, fitting, identifier
 from iterable_pipelines.replications.changes import HASH, KEY, MOMENT, TRANSACTION, Changes
 from iterable_pipelines.replications.errors import ReplicationRefused
 
@@ -71,10 +71,8 @@ def find(postgres: Connection, schema: str, table: str, keys: Sequence[str]) -> 
 def schema_changes(target: Target, columns: Sequence[Column], keys: Sequence[str]) -> tuple[list[str], list[str]]:
     """The statements that let `target` hold the columns, and a note on each that changes a table that was there."""
     if not target.columns:
-        made = ", ".join(f"{identifier(each.name)} {each.type}" for each in (*columns, *_OWN))
-        return [
-            f"create table {target.name} ({made}, primary key ({', '.join(identifier(fitting(key)) for key in keys)}))"
-        ], []
+        primary = ", ".join(identifier(key) for key in keys)
+        return [f"create table {target.name} ({column_list([*columns, *_OWN])}, primary key ({primary}))"], []
     parts, notes = [], []
     for column in columns:
         there = target.columns.get(column.name)
@@ -105,9 +103,9 @@ def fetch_marks(postgres: Connection, target: Target, to: Path) -> None:
             file.write(line)
 
 
-def count_rows(postgres: Connection, target: Target, where: str = "true") -> int:
+def count_rows(postgres: Connection, target: Target) -> int:
     """How many rows the table has."""
-    found = postgres.execute(f"select count(*) from {target.name} where {where}").fetchone()
+    found = postgres.execute(f"select count(*) from {target.name}").fetchone()
     return found[0] if found else 0
 
 

@@ -44,11 +44,7 @@ class Replicated:
 
 
 def replicate(
-    settings: Settings,
-    replication: Replication,
-    *,
-    allow_deletes: bool = False,
-    dry_run: bool = False,
+    settings: Settings, replication: Replication, *, allow_deletes: bool = False, dry_run: bool = False
 ) -> Replicated:
     """Make the target what the source is now; a dry run only says what that would change.
 
@@ -119,15 +115,8 @@ def _into_postgres(settings: Settings, replication: Replication, allow_deletes: 
             crashpoint("replica_before_commit")
     if not dry_run:
         crashpoint("replica_after_commit")
-    return Replicated(
-        changes.inserted,
-        changes.updated,
-        deleted,
-        changes.unchanged,
-        changes.sent.bytes,
-        changes.sent.replaced,
-        tuple(notes),
-    )
+    counts = changes.inserted, changes.updated, deleted, changes.unchanged
+    return Replicated(*counts, changes.sent.bytes, changes.sent.replaced, tuple(notes))
 
 
 def _send(

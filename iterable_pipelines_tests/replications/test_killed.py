@@ -139,7 +139,7 @@ def test_a_locked_table_is_an_error_that_says_so(replica: Replica, monkeypatch: 
     fill(replica)
     replica.run()
     change(replica)
-    monkeypatch.setattr(postgres, "_SESSION", postgres._SESSION.replace("60s", "200ms"))
+    monkeypatch.setattr(postgres, "_TRANSACTION", postgres._TRANSACTION.replace("60s", "200ms"))
     with psycopg.connect(replica.url) as holder:
         holder.execute("lock table iterable.people")
         with pytest.raises(postgres.PostgresFailed, match="another session keeps the table locked") as caught:

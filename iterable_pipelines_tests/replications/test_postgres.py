@@ -51,6 +51,8 @@ VALUES = [
     ("'-infinity'::timestamp", "timestamp with time zone", "-infinity"),
     ("interval '-1 month 3 days -04:05:06.5'", "interval", "-1 mons +3 days -04:05:06.5"),
     ("[1, NULL, 3]", "jsonb", "[1, null, 3]"),
+    ("[timestamp '2026-11-01 12:00:00']", "jsonb", '["2026-11-01 12:00:00"]'),
+    ("[1.50::decimal(10, 2)]", "jsonb", "[1.5]"),
     ("[]::varchar[]", "jsonb", "[]"),
     ("[1, 2]::integer[2]", "jsonb", "[1, 2]"),
     ("{'a': {'b': ['x\"y', NULL]}}", "jsonb", '{"a": {"b": ["x\\"y", null]}}'),

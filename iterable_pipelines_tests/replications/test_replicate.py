@@ -1,9 +1,13 @@
 """A table in PostgreSQL becomes what the table here is, and only what has changed is sent."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 
 from iterable_pipelines.replications import Replicated
 from iterable_pipelines.replications.errors import ReplicationRefused
+from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.replications.conftest import PEOPLE, Replica
 
 MANY = 100_000
@@ -81,6 +85,15 @@ def test_what_somebody_does_there_is_set_right(replica: Replica) -> None:
     replica.there("truncate iterable.people")
     assert replica.run().inserted == 1000
     assert equal(replica)
+
+
+def test_what_postgresql_does_by_itself_is_no_change(replica: Replica) -> None:
+    replica.here(people(1000))
+    replica.run()
+    with psycopg.connect(replica.url, autocommit=True) as con:
+        for statement in ("vacuum (freeze) iterable.people", "vacuum (full, freeze) iterable.people", "checkpoint"):
+            con.execute(statement)
+            assert replica.run().unchanged == 1000
 
 
 def test_a_new_column_is_added_and_only_rows_with_something_in_it_are_sent(replica: Replica) -> None:
@@ -203,3 +216,36 @@ def test_a_query_with_two_keys_into_a_table_of_another_name(replica: Replica) ->
     done = replica.run()
     assert replica.there('select count(*), sum(people) from "Reports"."Points per Day"') == [(done.inserted, 100)]
     assert replica.run().unchanged == done.inserted
+
+
+def test_columns_of_any_name(replica: Replica) -> None:
+    odd = ("row_key", "_here", "here", "is_new", "is_empty", "incoming", 'we"ird', "per%cent %s", "UPPER", "x" * 80)
+    columns = ", ".join('i as "' + name.replace('"', '""') + '"' for name in odd)
+    replica.here(f"create table marts.people as select i as id, {columns} from range(10) r(i)")
+    assert replica.run().inserted == 10
+    replica.here("update marts.people set is_new = -1 where id = 3")
+    assert replica.run().updated == 1
+    assert replica.run().unchanged == 10
+    assert replica.there('select sum(is_new), sum(row_key), max("we""ird") from iterable.people') == [(41, 45, 9)]
+
+
+def test_nobody_waits_for_the_network(replica: Replica) -> None:
+    """While a replication waits for PostgreSQL, the warehouse is written and published."""
+    warehouse = Warehouse.of(replica.settings)
+    with warehouse.transaction() as con:
+        con.execute("create schema marts")
+        con.execute("create table marts.people as select 1 as id")
+    warehouse.publish()
+    with psycopg.connect(replica.url) as holder, ThreadPoolExecutor() as threads:
+        holder.execute("select pg_advisory_xact_lock(hashtextextended('replication iterable.people', 0))")
+        waiting = threads.submit(replica.run)
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while not replica.there(waits)[0][0]:
+            assert not waiting.done(), waiting.result()
+        with warehouse.transaction() as con:
+            con.execute("insert into marts.people values (2)")
+        warehouse.publish()
+        holder.rollback()
+        assert waiting.result(timeout=60).inserted in (1, 2)
+    replica.run()
+    assert replica.there("select id from iterable.people order by id") == [(1,), (2,)]
