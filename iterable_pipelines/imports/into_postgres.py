@@ -31,12 +31,12 @@ _STATE = (
 class PostgresStore:
     """One PostgreSQL database. `database` is its URL, or ${VARIABLE} for the variable that holds it."""
 
-    def __init__(self, database: str, root: Path) -> None:
+    def __init__(self, database: str, root: Path, memory_limit: str) -> None:
         """Raises SettingsError if the variable is not set."""
         named = REFERENCE.fullmatch(database)
         self._variable = named[1] if named else "out.database"
         self._url = url_of(named[1], root) if named else database
-        self.shown = self._variable
+        self.shown, self._memory_limit = self._variable, memory_limit
 
     def exists(self) -> bool:
         return True
@@ -45,14 +45,14 @@ class PostgresStore:
     def transaction(self) -> Iterator["PostgresTransaction"]:
         """Raises PostgresFailed; nothing is changed then."""
         with connect(self._url, self._variable) as con:
-            yield PostgresTransaction(con)
+            yield PostgresTransaction(con, self._memory_limit)
 
 
 class PostgresTransaction:
     """One transaction on PostgreSQL."""
 
-    def __init__(self, con: Connection) -> None:
-        self._con = con
+    def __init__(self, con: Connection, memory_limit: str) -> None:
+        self._con, self._memory_limit = con, memory_limit
         self._copied: CopyFile | None = None
 
     def types(self, staged: Staged) -> dict[str, str]:
@@ -105,6 +105,7 @@ class PostgresTransaction:
         """The staged rows as COPY takes them, written once."""
         if self._copied is None:
             with duckdb.connect() as con:
+                con.execute(f"set memory_limit = '{self._memory_limit}'")
                 con.execute("set timezone = 'UTC'")
                 query = f"from read_parquet({literal(str(staged.path))})"
                 self._copied = write_copy_file(con, query, staged.path.with_suffix(".csv"))

@@ -38,7 +38,7 @@ class Stored:
 def store_of(made: Import, settings: Settings) -> Store:
     """The database of an import. Raises SettingsError where its URL is named and not set."""
     if made.target.is_postgres:
-        return PostgresStore(str(made.target.database), settings.project_root)
+        return PostgresStore(str(made.target.database), settings.project_root, settings.memory_limit)
     path = database_file(made.target, settings)
     return DuckDBStore(path, settings.memory_limit, shown_path(path, settings))
 

@@ -232,7 +232,7 @@ def test_a_password_in_a_url_is_warned_of_and_not_shown(path: Path, project: Set
     with pytest.warns(SettingsWarning, match="out.database holds the login itself") as warned:
         read(path, project, f"{START}out:\n  database: postgresql://me:hunter22@localhost/db\n")
     assert "hunter22" not in str(warned[0].message)
-    with pytest.raises(ImportFileError) as refused:
+    with pytest.warns(SettingsWarning), pytest.raises(ImportFileError) as refused:
         read(path, project, f"{START}out:\n  type: duckdb\n  database: postgresql://me:hunter22@localhost/db\n")
     assert "hunter22" not in str(refused.value)
 
