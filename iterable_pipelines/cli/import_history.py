@@ -7,7 +7,7 @@ import typer
 
 from iterable_pipelines.cli.console import CannotGoOn, out, quiet, say, table
 from iterable_pipelines.cli.runs import prepare_home
-from iterable_pipelines.imports.reading import FOLDER
+from iterable_pipelines.imports.reading import FOLDER, job_name
 from iterable_pipelines.settings import load_settings
 
 _BY_HAND, _MOST_BY_HAND = "__ASSET_JOB", 1000
@@ -24,8 +24,6 @@ def history(
     home = prepare_home(settings)
     with quiet():
         import dagster as dg
-
-        from iterable_pipelines.imports.assets import job_name
 
         with dg.DagsterInstance.from_config(str(home)) as instance:
             own = instance.get_run_records(dg.RunsFilter(job_name=job_name(name)))

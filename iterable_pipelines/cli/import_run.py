@@ -15,7 +15,7 @@ from iterable_pipelines.cli.import_arguments import (
 )
 from iterable_pipelines.cli.runs import Runs
 from iterable_pipelines.imports.document import read_document
-from iterable_pipelines.imports.reading import checked, shown_path
+from iterable_pipelines.imports.reading import checked, job_name, shown_path
 from iterable_pipelines.imports.run import store_of
 from iterable_pipelines.settings import load_settings
 
@@ -57,7 +57,7 @@ def run(
             shown.update(bar, description=plain(text))
 
         with Runs(settings, definitions) as runs:
-            outcome = runs.run(f"import_{made.name}", said=hear)
+            outcome = runs.run(job_name(made.name), said=hear)
     if outcome.failed:
         raise CannotGoOn("\n".join(outcome.failed.values()))
     say(said[-1] if said else f"{made.name}: done")

@@ -15,7 +15,7 @@ from iterable_pipelines.cli.import_arguments import (
 )
 from iterable_pipelines.imports.document import ImportFileError, read_document
 from iterable_pipelines.imports.file import Import
-from iterable_pipelines.imports.reading import ENDING, imports_folder, read_import, shown_path
+from iterable_pipelines.imports.reading import ENDING, imports_folder, job_name, read_import, shown_path
 from iterable_pipelines.imports.run import store_of
 from iterable_pipelines.imports.writing import as_yaml, with_enabled, write_import
 from iterable_pipelines.settings import Settings, load_settings
@@ -140,8 +140,6 @@ def _forget_switch(name: str, settings: Settings) -> None:
         return
     with quiet():
         import dagster as dg
-
-        from iterable_pipelines.imports.assets import job_name
 
         with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
             for state in instance.all_instigator_state():

@@ -7,7 +7,7 @@ import dagster as dg
 from iterable_pipelines.failures import explained
 from iterable_pipelines.imports.document import ImportFileError
 from iterable_pipelines.imports.file import TIME, UNTYPED, Import
-from iterable_pipelines.imports.reading import ENDING, FOLDER, all_imports, imports_folder, read_import
+from iterable_pipelines.imports.reading import ENDING, FOLDER, all_imports, imports_folder, job_name, read_import
 from iterable_pipelines.imports.run import Stored, run_import
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import wait_until
@@ -37,11 +37,6 @@ def definitions_of(imports: list[Import], settings: Settings) -> dg.Definitions:
         schedules=[_schedule(each, settings) for each in imports if each.schedule],
         executor=dg.in_process_executor,
     )
-
-
-def job_name(name: str) -> str:
-    """The name of an import's job, and of its schedule."""
-    return f"import_{name}"
 
 
 def _asset(made: Import) -> dg.AssetsDefinition:

@@ -48,6 +48,11 @@ def imports_folder(settings: Settings) -> Path:
     return settings.project_root / FOLDER
 
 
+def job_name(name: str) -> str:
+    """The name of an import's Dagster job, and of its schedule."""
+    return f"import_{name}"
+
+
 def all_imports(settings: Settings) -> list[Import]:
     """Every import of the project, by name. Raises ImportFileError, with what is wrong in each of the files."""
     found, problems = [], []
