@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from iterable_pipelines.cli.console import CannotGoOn, out, quiet, say, table
+from iterable_pipelines.cli.console import CannotGoOn, complain, out, quiet, say, table
 from iterable_pipelines.cli.import_arguments import (
     AutoCreate,
     Name,
@@ -17,8 +17,10 @@ from iterable_pipelines.imports.document import ImportFileError, read_document
 from iterable_pipelines.imports.file import Import
 from iterable_pipelines.imports.reading import ENDING, imports_folder, job_name, read_import, shown_path
 from iterable_pipelines.imports.run import store_of
+from iterable_pipelines.imports.store import watermark_of
 from iterable_pipelines.imports.writing import as_yaml, with_enabled, write_import
-from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.postgres import PostgresFailed
+from iterable_pipelines.settings import Settings, SettingsError, load_settings
 
 _RELOAD = "Next: where the UI is open, Deployment, Reload definitions; or start it with make dev"
 
@@ -54,6 +56,11 @@ def create(
         schedule: dict[str, Any] = {"cron": cron, "delay": delay, "timezone": timezone, "enabled": True}
         made = write_import(path, as_yaml({**given, "out": target, "schedule": schedule}), settings)
     say(f"{shown_path(path, settings)}: {made.source.what} into {table}, {cron} {timezone}")
+    try:
+        watermark_of(store_of(made, settings), made, "")
+    except (SettingsError, PostgresFailed) as error:
+        # it may be made until the first run; whoever forgets it should not learn it from that one
+        complain(f"Warning: {error}")
     say(_RELOAD)
 
 

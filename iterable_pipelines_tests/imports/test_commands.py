@@ -120,7 +120,7 @@ def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox:
     assert said.code == 1
     assert "'daily-import' is no name of an import" in said.err
     said = command(*asked, "-t", "Asia/Tokyo", "--delay", "90", "--auto-create-table")
-    assert said.code == 0, said.err
+    assert (said.code, said.err) == (0, "")
     again = command(*asked)
     assert again.code == 1
     assert "is there already, and was left as it is" in again.err
@@ -145,6 +145,10 @@ def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox:
         assert re.search(row + told, command("import", "list").out)
     assert placed.read_text().startswith("# ours\n")
 
+    said = command(*asked, "--overwrite")
+    assert said.code == 0
+    assert "Warning: daily_import: there is no database data/td_sample_db.duckdb" in said.err
+    assert command(*asked, "--auto-create-table", "--overwrite").err == ""
     said = command("import", "run", "daily_import", api_key=sandbox.key)
     assert said.code == 0, said.err
     said = command("import", "delete", "daily_import")
