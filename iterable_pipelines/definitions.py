@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from iterable_pipelines.automation import JOBS, replication_schedules, schedules_and_sensors
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
@@ -26,7 +27,7 @@ def defs() -> dg.Definitions:
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
     replications = load_replications(settings)
-    return dg.Definitions(
+    project = dg.Definitions(
         assets=[
             *landing_assets(settings),
             *stream_assets(settings),
@@ -46,3 +47,4 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
+    return dg.Definitions.merge(project, import_definitions(settings))

@@ -16,6 +16,7 @@ from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
 from iterable_pipelines.cli.export import export
+from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
@@ -59,6 +60,7 @@ for command in (
     rebuild,
 ):
     app.command()(command)
+app.add_typer(import_app, name="import")
 
 _KNOWN = (
     CannotGoOn,
