@@ -7,6 +7,7 @@ import dagster as dg
 from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
+from iterable_pipelines.objects.io_manager import WarehouseFrames
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
 from iterable_pipelines.settings import load_settings
@@ -37,6 +38,7 @@ def defs() -> dg.Definitions:
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),
+            "warehouse_frames": WarehouseFrames(),
             **profile_resources(settings),
         },
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100

@@ -1,0 +1,13 @@
+"""How a text from a record becomes a value of a column: what does not fit is NULL, and stays readable in the record."""
+
+from iterable_pipelines.landing.timestamps import timestamp_sql
+
+
+def typed_sql(kind: str, text: str) -> str:
+    """A DuckDB expression that reads the text expression `text` as the SQL type `kind`."""
+    if kind == "TIMESTAMP":
+        return timestamp_sql(text)
+    if kind == "BIGINT":
+        # a cast alone would round 12.5 to 13 and take 0x1F for 31
+        return f"case when try_cast({text} as double) = try_cast({text} as bigint) then try_cast({text} as bigint) end"
+    return text if kind == "VARCHAR" else f"try_cast({text} as {kind})"
