@@ -24,7 +24,8 @@ def page_of(
         return bad_params("page and pageSize must be numbers")
     if page < 1 or not 1 <= size <= largest:
         return bad_params(f"page must be at least 1 and pageSize between 1 and {largest}")
-    rows = world.shifts.strike(request, key, rows)
+    filters = [each for each in query.multi_items() if each[0] not in ("page", "pageSize", "sort")]
+    rows = world.shifts.strike(request, f"{key} {dict(filters)}" if filters else key, rows)
     answer: dict[str, Any] = {key: rows[(page - 1) * size : page * size], total: len(rows)}
     if page * size < len(rows):
         answer["nextPageUrl"] = str(request.url.include_query_params(page=page + 1, pageSize=size))
