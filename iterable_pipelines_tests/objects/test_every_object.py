@@ -151,7 +151,7 @@ def test_every_table_is_what_the_world_says_and_stays_so(
         assert warehouse.read(f"select * from objects.{name} order by all") == before[name], name
     again = Counter(each.path.rpartition("/")[0] for each in sandbox.requests()[asked:])
     # neither a template nor a value was asked for again
-    assert not [path for path in again if path.startswith("/api/templates/") or path.startswith("/api/metadata/p")]
+    assert not [path for path in again if path.startswith(("/api/templates/", "/api/metadata/p"))]
     assert sum(again.values()) < 60
 
 

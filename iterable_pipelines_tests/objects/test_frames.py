@@ -78,7 +78,7 @@ def test_values_that_do_not_fit_leave_the_rows_of_before(warehouse: Warehouse) -
 
 
 def test_a_table_that_is_not_there_is_told(warehouse: Warehouse) -> None:
-    with pytest.raises(FrameRefused, match="own.nothing is not there yet"):
+    with pytest.raises(FrameRefused, match=r"own\.nothing is not there yet"):
         read_frame(warehouse, "own", "nothing")
 
 

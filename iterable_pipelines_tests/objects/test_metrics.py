@@ -37,7 +37,7 @@ def test_ended_campaigns_are_asked_for_during_15_days_and_once_after(
     first = len(requests)
     refresh("campaign_metrics")
     again = {campaign for each in asked_for(sandbox)[first:] for campaign in each}
-    running = {campaign for campaign, (state, kind) in states.items() if "Running" == state or kind == "Triggered"}
+    running = {campaign for campaign, (state, kind) in states.items() if state == "Running" or kind == "Triggered"}
     assert running
     # the third ended in the meantime: its last figures are fetched once
     assert again == running | set(ended[:3])
