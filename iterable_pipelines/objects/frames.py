@@ -86,7 +86,7 @@ def check_columns(frame: pd.DataFrame, expected: Collection[str], table: str) ->
 
 
 def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
-    rows = con.execute(sql, parameters or []).to_arrow_table()
+    rows = con.sql(sql, params=parameters).to_arrow_table()
     # JSON is text that DuckDB marks as more
     plain = [pa.field(each.name, getattr(each.type, "storage_type", each.type)) for each in rows.schema]
     return rows.cast(pa.schema(plain)).to_pandas(types_mapper=_PANDAS_TYPES.get)

@@ -13,8 +13,8 @@ from iterable_pipelines.sandbox.people import EPOCH
 from iterable_pipelines.sandbox.world import World
 
 CATALOGS = {"products": 2_400, "stores": 3, "empty": 0}
-TABLES = {"Test": 3, "prices": 120}
-TABLE_PAGE = 100
+TABLES = {"Test": 3, "prices": 30}
+TABLE_PAGE = 20
 SNIPPETS = 3
 WEBHOOK = {
     "id": 51,
