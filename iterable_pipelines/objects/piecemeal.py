@@ -65,11 +65,15 @@ def _answers(client: Client, read: OneByOne | Metrics, batch: list[Question]) ->
         except Refused as refused:
             if refused.status in (401, 403):
                 raise
-            yield batch, f"HTTP {refused.status} {refused.code or ''}".rstrip() if refused.status else str(refused), []
+            said = f"HTTP {refused.status} {refused.code or ''}".rstrip()
+            yield batch, said if refused.status else "a name that no address can hold", []
         return
     asked = {int(each.asked["campaignId"]): each for each in batch}
-    moment = now()
-    for found in read_metrics(client, list(asked), BEGINNING, moment, read.endpoint, read.inclusive_end):
+    answers = list(read_metrics(client, list(asked), BEGINNING, now(), read.endpoint, read.inclusive_end))
+    if len(batch) > 1 and all(each.refusal for each in answers):
+        # that all of them are gone is not likely: something else is refused
+        raise Refused(f"GET {read.endpoint}: each of {len(batch)} campaigns was refused, {answers[0].refusal}")
+    for found in answers:
         yield [asked[each] for each in found.campaigns], found.refusal, list(_figures(found.rows))
 
 

@@ -58,6 +58,7 @@ def refresh_object(
         requests += fetched.requests
         notes += fetched.notes
         if fetched.error:
+            log(f"objects/{name}: what came is stored, {done.changed:,} changed; the rest is asked for again next time")
             raise fetched.error
     log(f"objects/{name}: {done.rows:,} there, {done.changed:,} changed, {done.gone:,} gone")
     for note in notes:

@@ -135,7 +135,7 @@ def _count_untyped(con: duckdb.DuckDBPyConnection, kind: ObjectType) -> int:
         for column in kind.columns
         if not column.asked and column.field_name not in plain
     ]
-    return _count(con, "fresh", " + ".join(["0", *counts]))
+    return _count(con, "fresh", " + ".join(counts)) if counts else 0
 
 
 def _other_fields(con: duckdb.DuckDBPyConnection, kind: ObjectType) -> frozenset[str]:

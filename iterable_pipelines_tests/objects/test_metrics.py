@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from iterable_pipelines.api import Broken
+from iterable_pipelines.api import Broken, Refused
 from iterable_pipelines.api.metrics import rows_of
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.streams import Warehouse
@@ -69,6 +69,17 @@ def test_a_campaign_iterable_does_not_know_hides_no_other(
     assert measured == everyone - strangers
     noted = warehouse.read("select count(*) from objects.asked where outcome = 'HTTP 404 NotFound'")
     assert noted == [(2,)]
+
+
+def test_when_all_are_refused_it_is_not_the_campaigns(sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse) -> None:
+    refresh("campaigns")
+    sandbox.fault("status", PATH, times=None, status=400)
+    with pytest.raises(Refused, match="each of 20 campaigns was refused"):
+        refresh("campaign_metrics")
+    # so they are asked about again
+    assert warehouse.read("select count(*) from objects.asked") == [(0,)]
+    sandbox.faults.clear()
+    assert refresh("campaign_metrics").stored.rows > 0
 
 
 def test_figures_are_numbers_and_blanks_are_none(refresh: Refresh, warehouse: Warehouse) -> None:
