@@ -89,7 +89,8 @@ def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
     rows = con.sql(sql, params=parameters).to_arrow_table()
     # JSON is text that DuckDB marks as more
     plain = [pa.field(each.name, getattr(each.type, "storage_type", each.type)) for each in rows.schema]
-    return rows.cast(pa.schema(plain)).to_pandas(types_mapper=_PANDAS_TYPES.get)
+    frame: pd.DataFrame = rows.cast(pa.schema(plain)).to_pandas(types_mapper=_PANDAS_TYPES.get)
+    return frame
 
 
 def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Whole listings: every page, and pages that shift while they are read are read again (faults.md H35)."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api import Refused
 from iterable_pipelines.api.paging import Page, pages_by_marker, pages_by_number, pages_by_offset, unwrapped
 from iterable_pipelines.objects.lines import Fetched, Lines
-from iterable_pipelines.objects.object_type import Listing, ObjectType
+from iterable_pipelines.objects.object_type import Listing, ObjectType, Paging
 from iterable_pipelines.objects.questions import Question
 
 _READINGS = 5
@@ -81,7 +81,7 @@ def _pages(client: Client, read: Listing, question: Question) -> Iterator[Page]:
         return client.get(path, query | page)
 
     what = f"GET {read.endpoint}"
-    ways = {
+    ways: dict[Paging, Callable[[], Iterator[Page]]] = {
         "pages": partial(pages_by_number, ask, read.array, read.page_size, what),
         "offset": partial(pages_by_offset, ask, read.array, read.page_size, what),
         "marker": partial(pages_by_marker, ask, read.array, what),

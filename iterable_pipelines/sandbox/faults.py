@@ -155,8 +155,8 @@ def _total_count(body: bytes, options: dict[str, Any]) -> bytes:
 
 def _headers_rows(body: bytes, options: dict[str, Any]) -> bytes:
     """A table as the document's model has it, {headers, rows}, each a line of CSV (api.md 5.7)."""
-    headers, *rows = body.decode().splitlines()
-    return json.dumps({"headers": headers, "rows": rows}).encode()
+    lines = body.decode().splitlines()
+    return json.dumps({"headers": "".join(lines[:1]), "rows": lines[1:]}).encode()
 
 
 BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {

@@ -6,6 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from iterable_pipelines.sandbox.faults import Fault
+
 _NAMES = ("id", "templateId", "itemId", "key", "name")
 
 
@@ -24,19 +26,23 @@ class Shifts:
 
     def strike(self, request: Request, listing: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The rows to answer a request with, after the fault that struck it, if any, has changed the listing."""
-        fault = getattr(request.state, "fault", None)
-        for _ in range(fault.options.get("rows", 1) if fault else 0):
-            with self._lock:
-                first = self.shown(listing, rows)[0]
-                field, name = _name(first)
-                if fault.kind == "row_leaves":
-                    came = self._came.get(listing, [])
-                    self._came[listing] = [each for each in came if _name(each)[1] != name]
-                    self._left.setdefault(listing, set()).add(name)
+        fault: Fault | None = getattr(request.state, "fault", None)
+        if fault is None:
+            return self.shown(listing, rows)
+        with self._lock:
+            now = self.shown(listing, rows)
+            for _ in range(fault.options.get("rows", 1)):
+                field, name = _name(now[0])
+                came = self._came.setdefault(listing, [])
+                if fault.kind == "row_comes":
+                    value = now[0][field]
+                    came.insert(0, now[0] | {field: f"a-{value}" if isinstance(value, str) else value - 1_000_000})
+                    now.insert(0, came[0])
+                elif now.pop(0) in came:
+                    came.pop(0)
                 else:
-                    fresh = first | {field: f"a-{name}" if isinstance(first[field], str) else first[field] - 1_000_000}
-                    self._came.setdefault(listing, []).insert(0, fresh)
-        return self.shown(listing, rows)
+                    self._left.setdefault(listing, set()).add(name)
+            return now
 
 
 def _name(row: dict[str, Any]) -> tuple[str, str]:
