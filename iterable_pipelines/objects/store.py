@@ -89,6 +89,8 @@ def _take(con: duckdb.DuckDBPyConnection, kind: ObjectType, fresh: Path | pd.Dat
         con.execute(f"create or replace temp table fresh as select {columns} from frame")
         return
     con.execute(f"create or replace temp table fresh as {fresh_sql(kind)}", [str(fresh)])
+    if isinstance(kind.read, Listing):
+        return
     con.execute(
         "insert or replace into objects.asked select ?, json_extract_string(json, '$.question') as question, "
         "json_extract_string(json, '$.version'), json_extract_string(json, '$.outcome'), now() at time zone 'UTC' "

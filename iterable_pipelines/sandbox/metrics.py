@@ -135,7 +135,7 @@ def metric_routes(world: World) -> list[Route]:
     """GET campaigns/metrics and experiments/metrics."""
     counts = Counts(world)
 
-    def asked_for(request: Request) -> tuple[list[Campaign], Window]:
+    def asked_for(request: Request, inclusive: bool = False) -> tuple[list[Campaign], Window]:
         names = [name for value in request.query_params.getlist("campaignId") for name in value.split(",")]
         if len(str(request.url)) > 2048:
             raise OverflowError("Request-URI Too Long")
@@ -143,6 +143,7 @@ def metric_routes(world: World) -> list[Route]:
             raise ValueError("campaignId must be a number")
         start = read_moment(request.query_params.get("startDateTime", "2018-06-25"))
         end = read_moment(request.query_params.get("endDateTime", f"{world.now():%Y-%m-%d %H:%M:%S}"))
+        end += timedelta(seconds=1) if inclusive else timedelta()
         known = {each.id: each for each in world.objects.campaigns(int(world.now().timestamp()))}
         missing = [name for name in names if int(name) not in known]
         if missing:
@@ -167,7 +168,7 @@ def metric_routes(world: World) -> list[Route]:
 
     def experiment_metrics(request: Request) -> Response:
         try:
-            campaigns, window = asked_for(request)
+            campaigns, window = asked_for(request, inclusive=True)  # unlike elsewhere
         except (ValueError, LookupError, OverflowError) as wrong:
             return refused(wrong)
         rows = []

@@ -1,11 +1,14 @@
 """Metrics of campaigns: who is asked about and when, in how many requests, and one bad id among twenty."""
 
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
-from iterable_pipelines.api import Broken, Refused
-from iterable_pipelines.api.metrics import rows_of
+from iterable_pipelines.api import Broken, Iterable, Refused
+from iterable_pipelines.api.metrics import BEGINNING, read_metrics, rows_of
+from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.sandbox.oddities import stamp
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.objects.conftest import Refresh
@@ -52,6 +55,25 @@ def test_both_ends_are_always_named(sandbox: Sandbox, refresh: Refresh) -> None:
         for each in sandbox.requests(path):
             asked = dict(each.params)
             assert asked["startDateTime"] == "1970-01-01 00:00:00" < asked["endDateTime"]
+
+
+def test_the_end_of_a_span_is_the_same_for_campaigns_and_experiments(sandbox: Sandbox, client: Iterable) -> None:
+    campaign = next(each for each in sandbox.world.objects.standing if each.experience_id and each.medium == "Email")
+    moment = parse_hour("2025-02-28T10")
+    at = int(moment.timestamp())
+    record = {"createdAt": stamp(at), "email": "a@example.com", "campaignId": campaign.id, "messageId": "m"}
+
+    def sends(end: datetime) -> list[str]:
+        both = [
+            read_metrics(client, [campaign.id], BEGINNING, end),
+            read_metrics(client, [campaign.id], BEGINNING, end, "/api/experiments/metrics", inclusive_end=True),
+        ]
+        return [next(found).rows[0]["Total Email Sends"] for found in both]
+
+    before = sends(moment)
+    sandbox.world.write_event("emailSend", record, at, None)
+    assert sends(moment) == before
+    assert sends(moment + timedelta(seconds=1)) == [str(int(each) + 1) for each in before]
 
 
 def test_a_campaign_iterable_does_not_know_hides_no_other(

@@ -1,6 +1,7 @@
 """Objects as Dagster runs them: frames from asset to asset, and what a project does not offer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -11,8 +12,6 @@ from iterable_pipelines.objects.io_manager import WarehouseFrames
 from iterable_pipelines.sandbox import Sandbox, running_sandbox
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn
-
-Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 @dg.asset(
@@ -31,6 +30,13 @@ def channels_by_medium(channels: pd.DataFrame, campaigns: pd.DataFrame) -> pd.Da
 def sandbox() -> Iterator[Sandbox]:
     with running_sandbox(users=5, start=parse_hour("2025-02-28"), end=parse_hour("2025-03-01")) as running:
         yield running
+
+
+@pytest.fixture
+def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project with a warehouse, and nothing else."""
+    monkeypatch.setenv("ITERABLE_API_KEY", "sandbox")
+    monkeypatch.setenv("ITERABLE_DATA_DIR", str(tmp_path))
 
 
 def execute(definitions: dg.Definitions, job: str) -> dg.ExecuteInProcessResult:
@@ -81,14 +87,11 @@ def test_a_frame_that_lost_a_column_fails_and_leaves_the_table(sandbox: Sandbox,
     assert tables().read("select a, b from own.pairs") == [(1, 1), (2, 2)]
 
 
+@pytest.mark.usefixtures("own_project")
 @pytest.mark.parametrize(
     ("key", "said"), [(["pairs"], "key of two parts"), (["own", "counts"], "one whole DataFrame, not a int")]
 )
-def test_what_has_no_table_is_refused(
-    key: list[str], said: str, sandbox: Sandbox, definitions_on: DefinitionsOn
-) -> None:
-    definitions_on(sandbox)
-
+def test_what_has_no_table_is_refused(key: list[str], said: str) -> None:
     @dg.asset(key=key, io_manager_key="warehouse_frames")
     def wrong() -> int:
         return 17
@@ -129,7 +132,3 @@ def test_a_key_without_rights_stops_only_what_needs_them(sandbox: Sandbox, defin
     done = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
     assert "objects/campaigns" in done
     assert "objects/webhooks" not in done
-
-
-def test_a_wrong_key_fails(sandbox: Sandbox, definitions_on: DefinitionsOn) -> None:
-    assert not execute(definitions_on(sandbox, api_key="wrong"), "objects_refresh").success
