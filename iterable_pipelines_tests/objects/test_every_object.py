@@ -31,6 +31,7 @@ from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.objects.conftest import Refresh
 
 Truth = dict[tuple[Any, ...], dict[str, Any]]
+FORGOTTEN = ("forgotten_emails", "forgotten_user_ids")
 OFFERED = [kind.name for kind in OBJECT_TYPES if kind.name != "forgotten_user_ids"]
 
 
@@ -145,14 +146,18 @@ def test_every_table_is_what_the_world_says_and_stays_so(
         check_columns(warehouse, OBJECT_TYPE[name], world)
     before = {name: warehouse.read(f"select * from objects.{name} order by all") for name in OFFERED}
     asked = len(sandbox.requests())
+    hourly = 0
     for name in OFFERED:
         done = refresh(name)
+        hourly += done.requests if OBJECT_TYPE[name].every == "hour" else 0
         assert (done.stored.rows, done.stored.changed, done.stored.gone) == (len(world[name]), 0, 0), name
         assert warehouse.read(f"select * from objects.{name} order by all") == before[name], name
     again = Counter(each.path.rpartition("/")[0] for each in sandbox.requests()[asked:])
     # neither a template nor a value was asked for again
     assert not [path for path in again if path.startswith(("/api/templates/", "/api/metadata/p"))]
     assert sum(again.values()) < 60
+    # sixteen for templates, two for journeys, one for each of the others
+    assert hourly == 25
 
 
 @pytest.mark.parametrize("name", ["templates", "template_contents"])
@@ -173,6 +178,18 @@ def test_what_the_answer_does_not_say_is_taken_from_the_question(
         }
 
 
-def test_what_a_project_does_not_have_is_said_and_not_an_error_of_the_import(refresh: Refresh) -> None:
-    with pytest.raises(NotOffered, match="forgotten user ids"):
-        refresh("forgotten_user_ids")
+@pytest.mark.parametrize(
+    ("project_type", "offered"),
+    [("email", {"forgotten_emails"}), ("userid", {"forgotten_user_ids"}), ("hybrid", set(FORGOTTEN))],
+)
+def test_forgotten_users_of_every_type_of_project(
+    project_type: str, offered: set[str], sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse
+) -> None:
+    sandbox.world.project_type = project_type
+    for name in FORGOTTEN:
+        if name in offered:
+            assert refresh(name).stored.rows > 0
+        else:
+            with pytest.raises(NotOffered, match=name.replace("_", " ")):
+                refresh(name)
+            assert warehouse.read(f"select count(*) from objects.{name}") == [(0,)]

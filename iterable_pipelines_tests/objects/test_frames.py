@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from iterable_pipelines.api import Iterable
 from iterable_pipelines.objects import OBJECT_TYPE
@@ -41,6 +43,27 @@ def test_columns_go_by_name_whatever_their_order(warehouse: Warehouse) -> None:
     write_frame(warehouse, "own", "pairs", pd.DataFrame({"a": [1], "b": [2]}))
     write_frame(warehouse, "own", "pairs", pd.DataFrame({"b": [20], "a": [10]}))
     assert warehouse.read("select a, b from own.pairs") == [(10, 20)]
+
+
+_VALUES = {
+    "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "share": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    "text": st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    "yes": st.none() | st.booleans(),
+}
+_DTYPES = {"whole": "Int64", "share": "Float64", "text": "string", "yes": "boolean"}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.fixed_dictionaries(_VALUES), max_size=5), order=st.permutations(list(_VALUES)))
+def test_whatever_is_written_is_read_again(rows: list[dict], order: list[str], warehouse: Warehouse) -> None:
+    frame = pd.DataFrame({name: pd.array([row[name] for row in rows], dtype=_DTYPES[name]) for name in order})
+    write_frame(warehouse, "own", "drawn", frame)
+    found = read_frame(warehouse, "own", "drawn")
+    assert sorted(map(repr, rows_of(found[order]))) == sorted(map(repr, rows_of(frame)))
+    with pytest.raises(FrameRefused):
+        write_frame(warehouse, "own", "drawn", frame.drop(columns=order[0]))
+    assert len(read_frame(warehouse, "own", "drawn")) == len(rows)
 
 
 def test_an_empty_frame_empties_the_table(warehouse: Warehouse) -> None:
