@@ -102,7 +102,7 @@ def compare_campaigns(client: Client, counted: Counted) -> list[Compared]:
     compared: list[Compared] = []
     for found in read_metrics(client, list(counted.figures), counted.since, counted.until):
         for row in found.rows:
-            campaign = int(cell(row, "id") or 0)
+            campaign = int(float(cell(row, "id") or 0))
             for figure, here in counted.figures.get(campaign, {}).items():
                 # a blank cell and a missing column both mean that Iterable does not say
                 if row.get(figure):

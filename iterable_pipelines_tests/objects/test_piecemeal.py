@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from iterable_pipelines.api import Broken
+from iterable_pipelines.api import Broken, Busy
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.objects.conftest import Refresh
@@ -78,6 +78,21 @@ def test_when_everything_fails_it_stops_soon(sandbox: Sandbox, refresh: Refresh,
     sandbox.faults.clear()
     assert refresh("template_contents").stored.rows > 0
     assert warehouse.read("select count(*) from objects.asked where version is null") == [(0,)]
+
+
+def test_what_was_stored_before_an_interruption_is_not_asked_for_again(
+    sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh("campaigns", "templates")
+    monkeypatch.setattr("iterable_pipelines.objects.refresh._STORED_AT_ONCE", 10)
+    sandbox.fault("429", "/api/templates/", after=25, retry_after=1)
+    with pytest.raises(Busy):
+        refresh("template_contents")
+    assert warehouse.read("select count(*) from objects.template_contents") == [(25,)]
+    before = len(asked_for(sandbox))
+    rows = refresh("template_contents").stored.rows
+    assert len(asked_for(sandbox)) - before == rows - 25
+    assert len(set(asked_for(sandbox))) == rows
 
 
 def test_what_its_parent_lost_is_gone_and_returns_with_it(
