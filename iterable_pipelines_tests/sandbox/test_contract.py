@@ -37,6 +37,10 @@ KNOWN_WRONG = [
     Wrong("IterableApiResponse", "params", ANY, "null in most real answers (api.md 1.3, 1.4)"),
     Wrong("ApiTemplateResponse", "createdAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
     Wrong("ApiTemplateResponse", "updatedAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
+    Wrong("ApiPushTemplateModel", "createdAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiPushTemplateModel", "updatedAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiSMSTemplateModel", "createdAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiSMSTemplateModel", "updatedAt", NUMBER, "epoch milliseconds: the official client refuses text"),
     Wrong(
         "CampaignsResponse", "totalCampaignsCount", NUMBER, "an optional number, rendered as object by the generator"
     ),
