@@ -79,7 +79,7 @@ def rows_of(text: str, path: str = CAMPAIGNS) -> list[dict[str, str]]:
     for cells in table:
         if cells and len(cells) != len(header):
             raise Broken(f"GET {path}: a row has {len(cells)} cells under {len(header)} columns")
-        if row := {name: text for name, text in zip(header, cells, strict=True) if text.strip()} if cells else {}:
+        if row := {name: value for name, value in zip(header, cells, strict=True) if value.strip()} if cells else {}:
             found.append(row)
     return found
 
