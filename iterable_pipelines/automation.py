@@ -53,7 +53,7 @@ objects_refresh = dg.define_asset_job(
     "objects_refresh",
     selection=_objects["hour"],
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Campaigns, templates, channels, message types, journeys and lists: where the names come from.",
+    description="Campaigns, templates, journeys, lists and what else is listed quickly: where the names come from.",
 )
 objects_daily = dg.define_asset_job(
     "objects_daily",

@@ -25,8 +25,8 @@ class FrameRefused(Exception):
 def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFrame) -> None:
     """Put `frame` in the place of the rows of `schema.table`, which is made if it is not there.
 
-    Raises FrameRefused for columns that are not the table's, before the table is touched; WarehouseFailed for values
-    that do not fit. The rows of before stay, then.
+    Raises FrameRefused for columns that are not the table's and values that do not fit theirs, before the table is
+    touched; WarehouseFailed. The rows of before stay, then.
     """
     rows = as_arrow(frame)
     name = f"{_quoted(schema)}.{_quoted(table)}"
@@ -35,6 +35,7 @@ def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFra
         known = _columns(con, schema, table)
         if known:
             check_columns(frame, known, f"{schema}.{table}")
+            _check_values(con, known, f"{schema}.{table}")
             con.execute(f"delete from {name}")
             con.execute(f"insert into {name} by name select * from frame")
         else:
@@ -66,8 +67,9 @@ def as_arrow(frame: pd.DataFrame) -> pa.Table:
         raise FrameRefused("the frame's index has a name, or it has no columns: use reset_index(). Nothing was stored")
     try:
         rows = pa.Table.from_pandas(frame.rename(columns=str), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise FrameRefused(f"a column holds values of several types ({error}). Nothing was stored") from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        # what Arrow says would show the value, and that may be a person
+        raise FrameRefused("a column of the frame holds values of several types. Nothing was stored") from None
     # of a column without a value nothing is known: text takes all
     types = [pa.field(each.name, pa.string() if pa.types.is_null(each.type) else each.type) for each in rows.schema]
     return rows.cast(pa.schema(types))
@@ -85,6 +87,18 @@ def check_columns(frame: pd.DataFrame, expected: Collection[str], table: str) ->
         )
 
 
+def _check_values(con: duckdb.DuckDBPyConnection, types: dict[str, str], table: str) -> None:
+    # DuckDB's own error would show the value, and that may be a person
+    misfits = ", ".join(
+        f"count(*) filter ({_quoted(name)} is not null and try_cast({_quoted(name)} as {kind}) is null)"
+        for name, kind in types.items()
+    )
+    counts = con.execute(f"select {misfits} from frame").fetchone() or ()
+    wrong = [f"{n:,} of {name} ({kind})" for (name, kind), n in zip(types.items(), counts, strict=True) if n]
+    if wrong:
+        raise FrameRefused(f"values for {table} do not fit its columns: {', '.join(wrong)}. The table is as it was")
+
+
 def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
     rows = con.sql(sql, params=parameters).to_arrow_table()
     # JSON is text that DuckDB marks as more
@@ -93,11 +107,12 @@ def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
     return frame
 
 
-def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[str]:
+def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+    """Name to SQL type, empty for a table that is not there."""
     found = con.execute(
-        "select column_name from duckdb_columns() where schema_name = ? and table_name = ?", [schema, table]
+        "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?", [schema, table]
     )
-    return [name for (name,) in found.fetchall()]
+    return dict(found.fetchall())
 
 
 def _quoted(name: str) -> str:

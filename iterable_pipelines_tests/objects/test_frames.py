@@ -13,7 +13,7 @@ from iterable_pipelines.objects.frames import FrameRefused, read_frame, write_fr
 from iterable_pipelines.objects.refresh import read_object
 from iterable_pipelines.objects.store import store
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams import Warehouse, WarehouseFailed
+from iterable_pipelines.streams import Warehouse
 
 FRAME = pd.DataFrame(
     {
@@ -93,11 +93,14 @@ def test_a_frame_that_does_not_fit_is_refused_and_the_rows_stay(
     assert warehouse.read("select a, b from own.pairs") == [(1, 2)]
 
 
-def test_values_that_do_not_fit_leave_the_rows_of_before(warehouse: Warehouse) -> None:
+def test_values_that_do_not_fit_leave_the_rows_of_before_and_are_not_shown(warehouse: Warehouse) -> None:
     write_frame(warehouse, "own", "pairs", pd.DataFrame({"a": [1], "b": [2]}))
-    with pytest.raises(WarehouseFailed, match="Stored data is safe"):
-        write_frame(warehouse, "own", "pairs", pd.DataFrame({"a": [5, 6], "b": ["7", "seven"]}))
+    with pytest.raises(FrameRefused, match=r"1 of b \(BIGINT\)") as refused:
+        write_frame(warehouse, "own", "pairs", pd.DataFrame({"a": [5, 6], "b": ["7", "somebody@example.com"]}))
+    assert "somebody" not in str(refused.value)
     assert warehouse.read("select a, b from own.pairs") == [(1, 2)]
+    write_frame(warehouse, "own", "pairs", pd.DataFrame({"a": [5, 6], "b": ["7", None]}))
+    assert warehouse.read("select a, b from own.pairs order by a") == [(5, 7), (6, None)]
 
 
 def test_a_table_that_is_not_there_is_told(warehouse: Warehouse) -> None:

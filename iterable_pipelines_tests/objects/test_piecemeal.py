@@ -106,3 +106,29 @@ def test_what_its_parent_lost_is_gone_and_returns_with_it(
     sandbox.world.objects.standing.insert(0, gone)
     assert refresh("campaigns", "templates", "template_contents").stored.changed == 1
     assert warehouse.read(state) == [(False,)]
+
+
+def test_keys_may_name_persons_and_may_be_such_as_no_address_can_hold(
+    sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse
+) -> None:
+    rows = [
+        {"table": "Test", "key": key, "size": 1, "lastModified": 1}
+        for key in ("a/b", "..", "who@example.com", "key-0000", "größe")
+    ]
+    sandbox.fault("status", "/api/metadata/test", status=200, body={"results": rows})
+    refresh("metadata_tables", "metadata_keys")
+    sandbox.fault("status", "/api/metadata/test/who", status=500)
+    with pytest.raises(Broken) as failed:
+        refresh("metadata_values")
+    assert "GET /api/metadata/test/[key]: HTTP 500" in str(failed.value)
+    outcomes = dict(
+        warehouse.read("select question ->> 'key', outcome from objects.asked where question like '%test%'")
+    )
+    unaddressable = "a name that no address can hold"
+    assert outcomes == {
+        "a/b": unaddressable,
+        "..": unaddressable,
+        "who@example.com": "Broken",
+        "key-0000": "",
+        "größe": "HTTP 404 NotFound",
+    }

@@ -105,3 +105,13 @@ def test_pages_that_cannot_be_reached_are_told_and_nothing_is_taken_for_gone(
     assert done.notes == ("/api/catalogs/products/items lists 1,500 of the 2,400 it says there are",)
     assert done.stored.gone == 0
     assert warehouse.read("select count(*) from objects.catalog_items where _gone_at is null") == before
+
+
+def test_a_journey_that_comes_out_of_the_archive_between_two_passes(
+    sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse
+) -> None:
+    journeys = [each for each in sandbox.world.objects.journeys if not each["isArchived"]]
+    # the first answer is from before, all others are from after
+    sandbox.fault("status", "/api/journeys", status=200, body={"journeys": journeys[1:]})
+    refresh("journeys")
+    assert stored(warehouse, "journeys") == sandbox.world.objects.journeys
