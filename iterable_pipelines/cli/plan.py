@@ -49,7 +49,7 @@ def plan(
             for job in each.jobs:
                 say(f"{job.data_type} {job.window} by export job {job.job_id or 'to come'}, {job.state}")
     say("Hours are counted per data type. Rows and MB are what earlier fetches let expect; ? where there were none.")
-    listings = [kind.read for kind in OBJECT_TYPES if isinstance(kind.read, Listing)]
+    listings = [kind.read for kind in OBJECT_TYPES if kind.every == "hour" and isinstance(kind.read, Listing)]
     say(f"Objects take at least {sum(len(each.passes) for each in listings)} requests more, seconds in all.")
     if settings.requests_relaxed:
         say("The export limit is relaxed (ITERABLE_REQUESTS_RELAXED): requests do not wait.")

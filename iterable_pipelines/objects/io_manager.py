@@ -20,7 +20,7 @@ class WarehouseFrames(dg.ConfigurableIOManager):
         """Store a frame. Fails with the table as it was for a wrong frame, and for the parts of a partitioned asset."""
         schema, table = _table_of(context)
         if context.has_partition_key or not isinstance(obj, pd.DataFrame):
-            what = "one partition" if context.has_partition_key else f"a {type(obj).__name__}"
+            what = "one partition" if context.has_partition_key else type(obj).__name__
             raise dg.Failure(f"{schema}.{table} takes one whole DataFrame, not {what}", allow_retries=False)
         warehouse = Warehouse.of(load_settings(), context.log.info)
         try:

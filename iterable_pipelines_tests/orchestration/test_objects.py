@@ -89,7 +89,7 @@ def test_a_frame_that_lost_a_column_fails_and_leaves_the_table(sandbox: Sandbox,
 
 @pytest.mark.usefixtures("own_project")
 @pytest.mark.parametrize(
-    ("key", "said"), [(["pairs"], "key of two parts"), (["own", "counts"], "one whole DataFrame, not a int")]
+    ("key", "said"), [(["pairs"], "key of two parts"), (["own", "counts"], "one whole DataFrame, not int")]
 )
 def test_what_has_no_table_is_refused(key: list[str], said: str) -> None:
     @dg.asset(key=key, io_manager_key="warehouse_frames")
