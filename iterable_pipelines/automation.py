@@ -12,6 +12,7 @@ from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
 from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass
+from iterable_pipelines.objects import OBJECT_TYPES
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
 from iterable_pipelines.replications.declaration import Replication
 from iterable_pipelines.resources import IterableResource
@@ -45,11 +46,21 @@ catch_up = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Hours that are missing, were fetched too early to hold what came late, or are due for an audit.",
 )
+_objects = {
+    every: dg.AssetSelection.assets(*(["objects", kind.name] for kind in OBJECT_TYPES if kind.every == every))
+    for every in ("hour", "day")
+}
 objects_refresh = dg.define_asset_job(
     "objects_refresh",
-    selection=dg.AssetSelection.groups("objects"),
+    selection=_objects["hour"],
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Campaigns, templates, channels, message types, journeys and lists: where the names come from.",
+    description="Campaigns, templates, journeys, lists and what else is listed quickly: where the names come from.",
+)
+objects_daily = dg.define_asset_job(
+    "objects_daily",
+    selection=_objects["day"],
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="What is large, or takes many requests: contents, metrics, experiments, catalogs, metadata.",
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
@@ -76,7 +87,16 @@ replicate = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Tables and queries into PostgreSQL and files, as replications/*.yml say.",
 )
-JOBS = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness, compare_campaigns, replicate]
+JOBS = [
+    hourly_import,
+    catch_up,
+    objects_refresh,
+    objects_daily,
+    profiles_build,
+    audit_completeness,
+    compare_campaigns,
+    replicate,
+]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
@@ -139,6 +159,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """Five past: the names of this hour's campaigns, before their events arrive."""
         return dg.RunRequest()
 
+    @dg.schedule(job=objects_daily, cron_schedule="25 2 * * *", default_status=schedule_status)
+    def refresh_slow_objects() -> dg.RunRequest:
+        """At night: metrics are of whole days then, and 10 requests a minute leave the day to others."""
+        return dg.RunRequest()
+
     @dg.schedule(job=audit_completeness, cron_schedule="25 3 * * *", default_status=schedule_status)
     def look_at_every_hour() -> dg.RunRequest:
         """At night: what somebody took away by hand is found even where nothing is imported any more."""
@@ -185,6 +210,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         import_the_last_hour,
         import_what_is_behind,
         refresh_objects,
+        refresh_slow_objects,
         look_at_every_hour,
         compare_with_iterable,
     ]

@@ -8,6 +8,7 @@ from iterable_pipelines.automation import JOBS, replication_schedules, schedules
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
+from iterable_pipelines.objects.io_manager import WarehouseFrames
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.replications.assets import replication_assets
 from iterable_pipelines.replications.declaration import load_replications
@@ -42,6 +43,7 @@ def defs() -> dg.Definitions:
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),
+            "warehouse_frames": WarehouseFrames(),
             **profile_resources(settings),
         },
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from iterable_pipelines.api.ledger import Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, limits_of, scope_of
 from iterable_pipelines.api.network import host_of, send
 from iterable_pipelines.api.operations import check_operation
+from iterable_pipelines.api.paging import pages_by_number
 from iterable_pipelines.api.patience import Patience, retrying
 from iterable_pipelines.api.redaction import shown
 from iterable_pipelines.api.retry_after import parse_http_date
@@ -147,21 +147,12 @@ class Iterable:
 
         Raises Broken when a page comes a second time: paging that loops would never end (H34).
         """
-        seen: set[bytes] = set()
-        page = 1
-        while True:
-            answer = self.get(path, {**(params or {}), "page": page, "pageSize": page_size}, limit)
-            items = answer.get(key)
-            if not isinstance(items, list):
-                raise Broken(f"{shown('GET', path)}: page {page} has no list {key!r}")
-            yield from items
-            if not answer.get("nextPageUrl"):
-                return
-            content = sha256(json.dumps(items).encode()).digest()
-            if content in seen:
-                raise Broken(f"{shown('GET', path)}: page {page} repeats an earlier page, so paging would never end")
-            seen.add(content)
-            page += 1
+
+        def ask(page: dict[str, Any]) -> dict[str, Any]:
+            return self.get(path, {**(params or {}), **page}, limit)
+
+        for page in pages_by_number(ask, key, page_size, shown("GET", path)):
+            yield from page.items
 
     def get_text(self, path: str, params: Params | None = None, limit: str | None = None) -> str:
         """The body of a text or CSV endpoint (lists, metrics), decoded as UTF-8."""
@@ -304,7 +295,8 @@ class Iterable:
         prepared = self._session.prepare_request(request)
         if len(prepared.url or "") > _LONGEST_URL:
             raise Refused(
-                f"{question.what[:200]}: the address is longer than {_LONGEST_URL:,} characters: ask for less at once"
+                f"{question.what[:200]}: the address is longer than {_LONGEST_URL:,} characters: ask for less at once",
+                414,
             )
         return prepared
 

@@ -30,6 +30,7 @@ _PHONE = re.compile(r"\+\d{7,}")
 _NAMED_PATH = re.compile(
     r"(/api/(?:users|events)/(?:byUserId/)?)(?!byUserId\b|get|forgotten)([^/?]*@[^/?]*|[^/?]*%40[^/?]*)"
 )
+_METADATA_KEY = re.compile(r"(/api/metadata/[^/?]+/)[^/?]+")
 _BY_USER_ID = re.compile(r"(/byUserId/)[^/?]+")
 
 
@@ -44,6 +45,7 @@ def redacted(text: str, key: str = "") -> str:
 
 def shown(method: str, path: str, params: Mapping[str, Any] | None = None) -> str:
     """A request as it may be logged: values of parameters that may name a person are left out."""
+    path = _METADATA_KEY.sub(r"\1[key]", path)
     path = _NAMED_PATH.sub(r"\1[email]", _BY_USER_ID.sub(r"\1[hidden]", path))
     parts = []
     for name, value in (params or {}).items():

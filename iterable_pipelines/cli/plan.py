@@ -12,6 +12,7 @@ from iterable_pipelines.landing import Manifest
 from iterable_pipelines.landing.plan import Plan, plan_of
 from iterable_pipelines.landing.plan_table import Estimate, estimate, minutes_per_job
 from iterable_pipelines.objects import OBJECT_TYPES
+from iterable_pipelines.objects.object_type import Listing
 from iterable_pipelines.settings import load_settings
 
 
@@ -48,7 +49,8 @@ def plan(
             for job in each.jobs:
                 say(f"{job.data_type} {job.window} by export job {job.job_id or 'to come'}, {job.state}")
     say("Hours are counted per data type. Rows and MB are what earlier fetches let expect; ? where there were none.")
-    say(f"Objects take at least {sum(len(kind.passes) for kind in OBJECT_TYPES)} requests more, seconds in all.")
+    listings = [kind.read for kind in OBJECT_TYPES if kind.every == "hour" and isinstance(kind.read, Listing)]
+    say(f"Objects take at least {sum(len(each.passes) for each in listings)} requests more, seconds in all.")
     if settings.requests_relaxed:
         say("The export limit is relaxed (ITERABLE_REQUESTS_RELAXED): requests do not wait.")
     else:

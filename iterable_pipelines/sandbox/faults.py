@@ -1,6 +1,7 @@
 """Scripted faults: which request meets which fault, and what becomes of its answer (catalogue: tables H, D and T).
 
-A fault answers in the application's stead, or changes the body of a true answer, or breaks the wire it is sent on.
+A fault answers in the application's stead, changes the body of a true answer, breaks the wire it is sent on, or changes
+what there is to answer.
 """
 
 import gzip
@@ -141,6 +142,23 @@ def _more_lines(body: bytes, options: dict[str, Any]) -> bytes:
     return body + b"".join(line.encode("utf-8", "surrogatepass") + b"\n" for line in options["lines"])
 
 
+def _unwrapped(body: bytes, options: dict[str, Any]) -> bytes:
+    """A catalog's answer without its envelope, as some versions have it (api.md 5.8)."""
+    return json.dumps(json.loads(body)["params"]).encode()
+
+
+def _total_count(body: bytes, options: dict[str, Any]) -> bytes:
+    """A listing of experiments in its older shape (api.md 5.7)."""
+    answer = json.loads(body)
+    return json.dumps({"experiments": answer["experiments"], "totalCount": answer["pagination"]["total"]}).encode()
+
+
+def _headers_rows(body: bytes, options: dict[str, Any]) -> bytes:
+    """A table as the document's model has it, {headers, rows}, each a line of CSV (api.md 5.7)."""
+    lines = body.decode().splitlines()
+    return json.dumps({"headers": "".join(lines[:1]), "rows": lines[1:]}).encode()
+
+
 BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {
     "half_record": _half_record,
     "duplicate_lines": _duplicate_lines,
@@ -151,6 +169,9 @@ BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {
     "no_last_newline": lambda body, options: body.rstrip(b"\n"),
     "blank_lines": lambda body, options: b"\xef\xbb\xbf" + body.replace(b"\n", b"\r\n\r\n"),
     "error_line": lambda body, options: body + json.dumps(ERROR).encode() + b"\n",
+    "unwrapped": _unwrapped,
+    "total_count": _total_count,
+    "headers_rows": _headers_rows,
     "truncated_gzip": lambda body, options: gzip.compress(body)[: options.get("bytes", -9)],
     "gzip_bomb": lambda body, options: gzip.compress(b" " * (options.get("megabytes", 256) << 20)),
 }
@@ -161,4 +182,6 @@ JOBS = {
     *("job_requeue", "job_fail", "job_truncate", "job_stuck", "job_expire"),
     *("job_repeat_page", "job_endless_pages", "job_change_file"),
 }
-KINDS = {*ANSWERS, *BODIES, *WIRES, *JOBS}
+# a listing changes for good before the page is answered, so that rows move between pages (shifts.py)
+SHIFTS = {"row_leaves", "row_comes"}
+KINDS = {*ANSWERS, *BODIES, *WIRES, *JOBS, *SHIFTS}

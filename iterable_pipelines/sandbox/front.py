@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iterable_pipelines.sandbox import errors
-from iterable_pipelines.sandbox.faults import ANSWERS, BODIES, JOBS, ZIPPED, Fault, Faults
+from iterable_pipelines.sandbox.faults import ANSWERS, BODIES, JOBS, SHIFTS, ZIPPED, Fault, Faults
 from iterable_pipelines.sandbox.limits import Limits
 from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog, fingerprint
 from iterable_pipelines.sandbox.wire import TRANSPORT, Answer, break_wire
@@ -64,7 +64,7 @@ class Front:
 
         if refusal or fault is None:
             await (refusal or self.routes)(scope, replay, logged)
-        elif fault.kind in JOBS:
+        elif fault.kind in JOBS | SHIFTS:
             scope.setdefault("state", {})["fault"] = fault
             await self.routes(scope, replay, logged)
         elif fault.kind in ANSWERS:

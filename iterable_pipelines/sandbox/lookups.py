@@ -14,7 +14,7 @@ from iterable_pipelines.sandbox.world import World
 
 
 def page_of(
-    request: Request, rows: Sequence[dict[str, Any]], key: str, default: int, largest: int, total: str
+    world: World, request: Request, rows: Sequence[dict[str, Any]], key: str, default: int, largest: int, total: str
 ) -> Response:
     """One page of `rows`, with links to its neighbours (api.md 1.7). 400 for a page or size out of range."""
     query = request.query_params
@@ -24,6 +24,8 @@ def page_of(
         return bad_params("page and pageSize must be numbers")
     if page < 1 or not 1 <= size <= largest:
         return bad_params(f"page must be at least 1 and pageSize between 1 and {largest}")
+    filters = [each for each in query.multi_items() if each[0] not in ("page", "pageSize", "sort")]
+    rows = world.shifts.strike(request, f"{key} {dict(filters)}" if filters else key, rows)
     answer: dict[str, Any] = {key: rows[(page - 1) * size : page * size], total: len(rows)}
     if page * size < len(rows):
         answer["nextPageUrl"] = str(request.url.include_query_params(page=page + 1, pageSize=size))
@@ -51,7 +53,7 @@ def lookup_routes(world: World) -> list[Route]:
         states = request.query_params.getlist("campaignState")
         rows = [each.as_json() for each in objects.campaigns(moment()) if not states or each.state in states]
         ranked = ordered(rows, request.query_params.get("sort", ""), "id")
-        return page_of(request, ranked, "campaigns", 20, 1000, "totalCampaignsCount")
+        return page_of(world, request, ranked, "campaigns", 20, 1000, "totalCampaignsCount")
 
     def campaign(request: Request) -> Response:
         for each in objects.campaigns(moment()):
@@ -63,7 +65,7 @@ def lookup_routes(world: World) -> list[Route]:
         rows = [
             each.as_json() for each in objects.campaigns(moment()) if each.recurring_id == request.path_params["id"]
         ]
-        return page_of(request, rows, "campaigns", 20, 1000, "totalCampaignsCount")
+        return page_of(world, request, rows, "campaigns", 20, 1000, "totalCampaignsCount")
 
     def templates(request: Request) -> Response:
         query = request.query_params
@@ -80,7 +82,7 @@ def lookup_routes(world: World) -> list[Route]:
             if first <= each.created < last
         ]
         ranked = ordered((each.template_as_json() for each in found), query.get("sort", ""), "templateId")
-        return page_of(request, ranked, "templates", 20, 1000, "totalTemplatesCount")
+        return page_of(world, request, ranked, "templates", 20, 1000, "totalTemplatesCount")
 
     def templates_of(medium: str | None, kind: str | None) -> list[Campaign]:
         # without filters a project answers with its blast email templates only: callers must ask for each combination
@@ -97,7 +99,7 @@ def lookup_routes(world: World) -> list[Route]:
         archived = request.query_params.get("state") == "Archived"
         rows = [each for each in objects.journeys if each["isArchived"] is archived]
         ranked = ordered(rows, request.query_params.get("sort", ""), "id")
-        return page_of(request, ranked, "journeys", 10, 50, "totalJourneysCount")
+        return page_of(world, request, ranked, "journeys", 10, 50, "totalJourneysCount")
 
     def lists(request: Request) -> Response:
         return JSONResponse({"lists": objects.lists})

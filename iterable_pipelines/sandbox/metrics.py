@@ -89,6 +89,38 @@ def measured(counts: Counts, campaign: Campaign, window: Window) -> dict[str, An
     return figures | dict(zip(SHARED, (round(purchases * 17.5, 2), purchases, purchases // 3, purchases), strict=True))
 
 
+def experiments_of(world: World) -> list[dict[str, Any]]:
+    """Every experiment, as GET /api/experiments lists it."""
+    return [
+        {
+            "id": each.id * 10,
+            "name": f"Subject of {each.name}",
+            "status": "running",
+            "channelType": "email",
+            "author": "marketing@example.com",
+        }
+        for each in world.objects.campaigns(int(world.now().timestamp()))
+        if each.experience_id and each.medium == "Email"
+    ]
+
+
+def variants(campaign: Campaign) -> list[dict[str, Any]]:
+    """The variants of a campaign's experiment; they share its template."""
+    return [
+        {
+            "id": campaign.id * 10 + nth,
+            "campaignId": campaign.id,
+            "templateId": campaign.template_id,
+            "name": name,
+            "type": "Subject",
+            "experimentId": campaign.id * 10,
+            "improvement": "",
+            "confidence": 0.9,
+        }
+        for nth, name in enumerate(("Variant A", "Variant B"))
+    ]
+
+
 def as_table(rows: list[dict[str, Any]]) -> str:
     """Rows as CSV under the union of their columns; what a row lacks is blank."""
     columns = ["id", *sorted({name for row in rows for name in row} - {"id"})]
@@ -103,7 +135,7 @@ def metric_routes(world: World) -> list[Route]:
     """GET campaigns/metrics and experiments/metrics."""
     counts = Counts(world)
 
-    def asked_for(request: Request) -> tuple[list[Campaign], Window]:
+    def asked_for(request: Request, inclusive: bool = False) -> tuple[list[Campaign], Window]:
         names = [name for value in request.query_params.getlist("campaignId") for name in value.split(",")]
         if len(str(request.url)) > 2048:
             raise OverflowError("Request-URI Too Long")
@@ -111,6 +143,7 @@ def metric_routes(world: World) -> list[Route]:
             raise ValueError("campaignId must be a number")
         start = read_moment(request.query_params.get("startDateTime", "2018-06-25"))
         end = read_moment(request.query_params.get("endDateTime", f"{world.now():%Y-%m-%d %H:%M:%S}"))
+        end += timedelta(seconds=1) if inclusive else timedelta()
         known = {each.id: each for each in world.objects.campaigns(int(world.now().timestamp()))}
         missing = [name for name in names if int(name) not in known]
         if missing:
@@ -135,40 +168,21 @@ def metric_routes(world: World) -> list[Route]:
 
     def experiment_metrics(request: Request) -> Response:
         try:
-            campaigns, window = asked_for(request)
+            campaigns, window = asked_for(request, inclusive=True)  # unlike elsewhere
         except (ValueError, LookupError, OverflowError) as wrong:
             return refused(wrong)
         rows = []
         for campaign in campaigns:
             if campaign.experience_id and campaign.medium == "Email":
                 figures = measured(counts, campaign, window)
-                figures.pop("id")
-                variant = {
-                    "id": campaign.id * 10,
-                    "campaignId": campaign.id,
-                    "templateId": campaign.template_id,
-                    "name": "Variant A",
-                    "type": "Subject",
-                }
-                rows.append(
-                    variant | {"experimentId": campaign.id * 10, "improvement": "", "confidence": 0.9} | figures
-                )
+                rows += [figures | variant for variant in variants(campaign)]
         return PlainTextResponse(as_table(rows) if rows else "", media_type="text/csv")
 
     def experiments(request: Request) -> Response:
-        known = world.objects.campaigns(int(world.now().timestamp()))
-        rows = [
-            {
-                "id": each.id * 10,
-                "name": f"Subject of {each.name}",
-                "status": "running",
-                "channelType": "email",
-                "author": "marketing@example.com",
-            }
-            for each in known
-            if each.experience_id and each.medium == "Email"
-        ]
+        rows = experiments_of(world)
         limit, offset = int(request.query_params.get("limit", 20)), int(request.query_params.get("offset", 0))
+        if not 1 <= limit <= 100:
+            return bad_params("limit must be between 1 and 100")
         pages = {"limit": limit, "offset": offset, "total": len(rows)}
         return JSONResponse({"experiments": rows[offset : offset + limit], "pagination": pages})
 

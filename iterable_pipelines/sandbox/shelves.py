@@ -1,5 +1,6 @@
 """What a project keeps beside people and campaigns: catalogs, snippets, metadata tables, webhooks (api.md 5.8, 5.9)."""
 
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -11,14 +12,26 @@ from iterable_pipelines.sandbox.errors import bad_params, catalog_not_found, not
 from iterable_pipelines.sandbox.people import EPOCH
 from iterable_pipelines.sandbox.world import World
 
-CATALOGS = {"products": 25, "stores": 3}
-TABLES = {"Test": 3, "prices": 120}
-TABLE_PAGE = 100
+CATALOGS = {"products": 2_400, "stores": 3, "empty": 0}
+TABLES = {"Test": 3, "prices": 30}
+TABLE_PAGE = 20
+SNIPPETS = 3
+WEBHOOK = {
+    "id": 51,
+    "endpoint": "https://hooks.example.com/iterable",
+    "enabled": True,
+    "authType": "NoAuth",
+    "blastSendEnabled": True,
+    "triggeredSendEnabled": False,
+    "channelIds": [],
+    "messageTypeIds": [],
+}
 
 
-def item(world: World, catalog: str, nth: int) -> dict[str, Any]:
+@lru_cache(maxsize=10_000)
+def item(seed: int, catalog: str, nth: int) -> dict[str, Any]:
     """One item of a catalog; lastModified in epoch milliseconds, as clients have seen it."""
-    chance = dice(world.seed, "catalog", catalog, nth)
+    chance = dice(seed, "catalog", catalog, nth)
     value = {
         "name": f"Thing {nth}",
         "price": round(chance.random() * 90, 2),
@@ -28,10 +41,48 @@ def item(world: World, catalog: str, nth: int) -> dict[str, Any]:
     }
     return {
         "catalogName": catalog,
-        "itemId": f"item-{nth}",
+        # Item-3 is another item than item-3
+        "itemId": f"item-{nth}" if nth != 7 else "Item-3",
         "lastModified": (EPOCH + nth) * 1000,
         "size": 96 + nth,
         "value": value,
+    }
+
+
+def items_of(world: World, catalog: str) -> list[dict[str, Any]]:
+    """Every item of a catalog, as it is now."""
+    return world.shifts.shown(catalog, [item(world.seed, catalog, nth) for nth in range(CATALOGS[catalog])])
+
+
+def metadata_of(table: str) -> list[dict[str, Any]]:
+    """Every key of a metadata table, in order, without the values; names of tables ignore case, keys do not."""
+    name = next((each for each in TABLES if each.lower() == table.lower()), "")
+    keys = [f"key-{nth:04d}" if nth != 2 else "Key-0001" for nth in range(TABLES.get(name, 0))]
+    return [
+        {"table": name, "key": key, "size": 17, "lastModified": (EPOCH + nth) * 1000}
+        for nth, key in enumerate(sorted(keys))
+    ]
+
+
+def value_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a metadata table with its value."""
+    return row | {"value": {"of": row["key"], "größe": [row["size"], None]}}
+
+
+def snippet(nth: int) -> dict[str, Any]:
+    """A snippet; its times are ISO 8601."""
+    when = "2025-01-01T00:00:00.000Z"
+    return {
+        "id": 700 + nth,
+        "name": f"footer-{nth}",
+        "description": "",
+        "content": "<p>{{unsubscribeUrl}} größe</p>",
+        "variables": ["unsubscribeUrl"],
+        "projectId": 9079,
+        "createdAt": when,
+        "createdBy": "marketing@example.com",
+        "updatedAt": when,
+        "updatedBy": "marketing@example.com",
     }
 
 
@@ -61,14 +112,14 @@ def shelf_routes(world: World) -> list[Route]:
         name = request.path_params["catalog"].lower()  # catalog names ignore case, item ids do not
         if name not in CATALOGS:
             return catalog_not_found(name)
-        rows = [item(world, name, nth) for nth in range(CATALOGS[name])]
+        rows = world.shifts.strike(request, name, items_of(world, name))
         return paged(request, rows, "catalogItemsWithProperties", "totalItemsCount")
 
     def one_item(request: Request) -> Response:
         name, asked = request.path_params["catalog"].lower(), request.path_params["item"]
         if name not in CATALOGS:
             return catalog_not_found(name)
-        found = [each for each in (item(world, name, nth) for nth in range(CATALOGS[name])) if each["itemId"] == asked]
+        found = [each for each in items_of(world, name) if each["itemId"] == asked]
         return JSONResponse(found[0]) if found else not_found(f"Item not found: {asked}")
 
     def mappings(request: Request) -> Response:
@@ -79,62 +130,33 @@ def shelf_routes(world: World) -> list[Route]:
             {"definedMappings": {"price": "double", "name": "string"}, "undefinedFields": ["tags", "sizes", "stock"]}
         )
 
-    def snippet(nth: int) -> dict[str, Any]:
-        when = "2025-01-01T00:00:00.000Z"
-        return {
-            "id": 700 + nth,
-            "name": f"footer-{nth}",
-            "description": "",
-            "content": "<p>{{unsubscribeUrl}} größe</p>",
-            "variables": ["unsubscribeUrl"],
-            "projectId": 9079,
-            "createdAt": when,
-            "createdBy": "marketing@example.com",
-            "updatedAt": when,
-            "updatedBy": "marketing@example.com",
-        }
-
     def snippets(request: Request) -> Response:
-        return JSONResponse({"snippets": [snippet(nth) for nth in range(3)]})
+        return JSONResponse({"snippets": [snippet(nth) for nth in range(SNIPPETS)]})
 
     def one_snippet(request: Request) -> Response:
         asked = request.path_params["identifier"]
-        found = [each for each in map(snippet, range(3)) if asked in (str(each["id"]), each["name"])]
+        found = [each for each in map(snippet, range(SNIPPETS)) if asked in (str(each["id"]), each["name"])]
         return JSONResponse({"snippet": found[0]}) if found else not_found(f"Snippet not found: {asked}")
-
-    def row(table: str, nth: int) -> dict[str, Any]:
-        return {"table": table, "key": f"key-{nth:04d}", "size": 17, "lastModified": (EPOCH + nth) * 1000}
 
     def tables(request: Request) -> Response:
         return JSONResponse({"results": [{"name": name} for name in TABLES]})
 
     def table(request: Request) -> Response:
         name, marker = request.path_params["table"], request.query_params.get("nextMarker", "")
-        if name not in TABLES:
+        rows = metadata_of(name)
+        if not rows:
             return not_found(f"Metadata table not found: {name}")
-        rows = [each for each in (row(name, nth) for nth in range(TABLES[name])) if each["key"] > marker]
+        rows = [each for each in rows if each["key"] > marker]
         more = {"nextMarker": rows[TABLE_PAGE - 1]["key"]} if len(rows) > TABLE_PAGE else {}
         return JSONResponse({"results": rows[:TABLE_PAGE]} | more)
 
     def value(request: Request) -> Response:
         name, key = request.path_params["table"], request.path_params["key"]
-        for nth in range(TABLES.get(name, 0)):
-            if row(name, nth)["key"] == key:
-                return JSONResponse(row(name, nth) | {"value": {"nth": nth}})
-        return not_found(f"Metadata not found: {name}/{key}")
+        found = [each for each in metadata_of(name) if each["key"] == key]
+        return JSONResponse(value_of(found[0])) if found else not_found(f"Metadata not found: {name}/{key}")
 
     def webhooks(request: Request) -> Response:
-        hook = {
-            "id": 51,
-            "endpoint": "https://hooks.example.com/iterable",
-            "enabled": True,
-            "authType": "NoAuth",
-            "blastSendEnabled": True,
-            "triggeredSendEnabled": False,
-            "channelIds": [],
-            "messageTypeIds": [],
-        }
-        return JSONResponse({"webhooks": [hook]})
+        return JSONResponse({"webhooks": [WEBHOOK]})
 
     return [
         Route("/api/catalogs", catalogs),

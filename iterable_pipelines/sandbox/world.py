@@ -22,6 +22,7 @@ from iterable_pipelines.sandbox.objects import Objects
 from iterable_pipelines.sandbox.oddities import encode, stamp
 from iterable_pipelines.sandbox.people import LIST_IDS, Person, Population
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
+from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.written import Profile, Written
 
 RHYTHM = (
@@ -113,6 +114,7 @@ class World:
         self.people = Population(seed, users, project_type, plain)
         self.objects = Objects(seed)
         self.written = Written()
+        self.shifts = Shifts()
         self._directory = lru_cache(maxsize=4)(self._names)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}

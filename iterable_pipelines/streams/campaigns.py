@@ -1,7 +1,5 @@
 """Sends, opens and clicks of each email campaign, counted here, beside what Iterable's own metrics say of it."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from iterable_pipelines.api import Iterable as Client
-from iterable_pipelines.api import Refused
+from iterable_pipelines.api.metrics import cell, read_metrics
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.settings import Settings
 
 STREAM_NAME = "iterable_activity"
 # metrics go on changing for 15 days, and Iterable leaves some opens of robots out of them
 TOLERANCE_SHARE, TOLERANCE_EVENTS = 0.02, 5
-_AT_ONCE, _MOST_CAMPAIGNS = 20, 40
+_MOST_CAMPAIGNS = 40
 _RECENT, _QUIET = timedelta(days=30), timedelta(hours=24)
 
 _ALL, _MESSAGES = "count(*)", "count(distinct message_id)"
@@ -101,34 +99,15 @@ def count_campaigns(con: duckdb.DuckDBPyConnection, moment: datetime) -> Counted
 
 def compare_campaigns(client: Client, counted: Counted) -> list[Compared]:
     """Ask Iterable for the same campaigns and span, twenty at a time, and put the figures side by side."""
-    campaigns = list(counted.figures)
     compared: list[Compared] = []
-    for at in range(0, len(campaigns), _AT_ONCE):
-        for row in _ask(client, campaigns[at : at + _AT_ONCE], counted):
-            campaign = int(float(row.get("id") or 0))
+    for found in read_metrics(client, list(counted.figures), counted.since, counted.until):
+        for row in found.rows:
+            campaign = int(float(cell(row, "id") or 0))
             for figure, here in counted.figures.get(campaign, {}).items():
                 # a blank cell and a missing column both mean that Iterable does not say
                 if row.get(figure):
                     compared.append(Compared(campaign, figure, here, float(row[figure])))
     return compared
-
-
-def _ask(client: Client, campaigns: Sequence[int], counted: Counted) -> list[dict[str, str]]:
-    params = {
-        "campaignId": list(campaigns),
-        "startDateTime": f"{counted.since:%Y-%m-%d %H:%M:%S}",
-        "endDateTime": f"{counted.until:%Y-%m-%d %H:%M:%S}",
-    }
-    try:
-        return list(csv.DictReader(io.StringIO(client.get_text("/api/campaigns/metrics", params))))
-    except Refused as refused:
-        # one campaign that is gone must not hide the others
-        if refused.status not in (400, 404):
-            raise
-        if len(campaigns) == 1:
-            return []
-        half = len(campaigns) // 2
-        return _ask(client, campaigns[:half], counted) + _ask(client, campaigns[half:], counted)
 
 
 def as_table(compared: Sequence[Compared]) -> str:

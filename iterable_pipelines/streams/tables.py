@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, USERS, Stream
-from iterable_pipelines.landing.timestamps import timestamp_sql
+from iterable_pipelines.landing.typed import typed_sql
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,11 @@ def extraction_sql(columns: tuple[Column, ...], source: str, keep: str, more_pat
         found = [f"texts[{index}]" for index in range(position, position + len(column.paths))]
         position += len(column.paths)
         text = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-        selected.append(f"{_typed(column.type, text)} as {column.name}")
+        selected.append(f"{typed_sql(column.type, text)} as {column.name}")
     return (
         f"select {', '.join(selected)}, {keep} "
         f"from (select *, json_extract_string(record, [{listed}]) as texts from {source})"
     )
-
-
-def _typed(kind: str, text: str) -> str:
-    if kind == "TIMESTAMP":
-        return timestamp_sql(text)
-    if kind == "BIGINT":
-        # a cast alone would round 12.5 to 13 and take 0x1F for 31
-        return f"case when try_cast({text} as double) = try_cast({text} as bigint) then try_cast({text} as bigint) end"
-    return text if kind == "VARCHAR" else f"try_cast({text} as {kind})"
 
 
 def create_statements() -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.objects import OBJECT_TYPES
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.sandbox import World, running_sandbox
 from iterable_pipelines.streams import Warehouse
@@ -30,8 +31,8 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     for stream in STREAMS:
         assert keys[f"landing/{stream.name}"] == "landing"
         assert keys[f"streams/{stream.name}"] == "streams"
-    for name in ("campaigns", "templates", "channels", "message_types", "journeys", "lists"):
-        assert keys[f"objects/{name}"] == "objects"
+    for kind in OBJECT_TYPES:
+        assert keys[f"objects/{kind.name}"] == "objects"
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     assert not {key for key in keys if key.partition("/")[0] not in ("landing", "streams", "objects", "profiles")}
 
@@ -62,6 +63,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "hourly_import",
         "catch_up",
         "objects_refresh",
+        "objects_daily",
         "profiles_build",
         "audit_completeness",
         "compare_campaigns",
@@ -71,6 +73,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "import_the_last_hour": "10 * * * *",
         "import_what_is_behind": "40 * * * *",
         "refresh_objects": "5 * * * *",
+        "refresh_slow_objects": "25 2 * * *",
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
     }

@@ -197,6 +197,46 @@ def test_the_log_orders_requests_by_two_clocks(sandbox):
     assert first.monotonic < second.monotonic and first.wall <= second.wall and first.key == second.key != sandbox.key
 
 
+def listed(sandbox, **params):
+    answer = requests.get(
+        sandbox.url + "/api/campaigns", params=params, headers={"Api-Key": sandbox.key}, timeout=30
+    ).json()
+    return [each["id"] for each in answer["campaigns"]], answer["totalCampaignsCount"]
+
+
+def test_rows_move_between_pages_when_others_leave_and_come():
+    with running_sandbox(start=utc("2026-10-31"), end=utc("2026-11-02")) as sandbox:
+        everything, total = listed(sandbox, pageSize=1000)
+        sandbox.fault("row_leaves", "/api/campaigns", after=1)
+        pages = [listed(sandbox, page=number, pageSize=10)[0] for number in (1, 2)]
+        # the eleventh has moved to the first page, which was read before
+        assert pages == [everything[:10], everything[11:21]]
+        assert listed(sandbox, pageSize=1000) == (everything[1:], total - 1)
+        sandbox.fault("row_comes", "/api/campaigns", after=1, rows=2)
+        pages = [listed(sandbox, page=number, pageSize=10)[0] for number in (1, 2)]
+        assert pages == [everything[1:11], everything[9:19]]
+        now, after = listed(sandbox, pageSize=1000)
+        assert (now[2:], after) == (everything[1:], total + 1)
+        assert listed(sandbox, pageSize=1000, campaignState="Running")[1] < total
+
+
+def test_answers_in_the_shapes_of_other_versions():
+    headers = {"Api-Key": "sandbox"}
+    with running_sandbox(start=utc("2026-10-31"), end=utc("2026-11-02")) as sandbox:
+
+        def both(kind, path, **params):
+            usual = requests.get(sandbox.url + path, params=params, headers=headers, timeout=30)
+            sandbox.fault(kind, path)
+            return usual, requests.get(sandbox.url + path, params=params, headers=headers, timeout=30).json()
+
+        usual, other = both("unwrapped", "/api/catalogs/products/items")
+        assert other == usual.json()["params"]
+        usual, other = both("total_count", "/api/experiments")
+        assert other == {"experiments": usual.json()["experiments"], "totalCount": usual.json()["pagination"]["total"]}
+        usual, other = both("headers_rows", "/api/experiments/metrics", campaignId=2200008)
+        assert [other["headers"], *other["rows"]] == usual.text.splitlines()
+
+
 def test_every_kind_is_tested():
     here = "".join(Path(__file__).with_name(name).read_text() for name in ("test_faults.py", "test_jobs.py"))
     assert {kind for kind in KINDS if f'"{kind}"' not in here} == set()
