@@ -1,9 +1,7 @@
 """What an import asks of Iterable, on disk as NDJSON: one record a line, its fields as Iterable spells them."""
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -13,6 +11,7 @@ import duckdb
 
 from iterable_pipelines.api import Broken, Iterable, Ledger, Patience, Priority, Refused
 from iterable_pipelines.api.address import REGIONS
+from iterable_pipelines.api.metrics import cell, read_metrics
 from iterable_pipelines.api.selection import Selection
 from iterable_pipelines.exporting import fetch_records
 from iterable_pipelines.hours import Window
@@ -149,7 +148,9 @@ def _campaigns(client: Iterable, source: Source, window: Window, folder: Path, s
     for at in range(0, len(ids), at_once):
         said(f"metrics of campaigns, {at:,} of {len(ids):,}")
         some = ids[at : at + at_once]
-        figures |= {int(float(row.pop("id"))): row for row in metrics(client, some, span)}
+        for found in read_metrics(client, some, window.start, window.end):
+            for row in found.rows:
+                figures[int(float(cell(row, "id")))] = {name: _number(text) for name, text in row.items()}
     to = folder / "campaigns.ndjson"
     # a lone surrogate is valid JSON and not valid UTF-8
     with to.open("w", encoding="utf-8", errors="replace") as file:
@@ -159,31 +160,12 @@ def _campaigns(client: Iterable, source: Source, window: Window, folder: Path, s
     return to
 
 
-def metrics(client: Iterable, campaigns: Sequence[int], span: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """A row of figures for each campaign that Iterable has any of; what does not apply to it is left out.
-
-    One campaign that is gone must not hide the others, so a refusal is asked again by halves (api.md 5.2).
-    """
+def _number(text: str) -> Any:
     try:
-        answer = client.get_text("/api/campaigns/metrics", {"campaignId": list(campaigns), **span})
-    except Refused as refused:
-        if refused.status not in (400, 404):
-            raise
-        half = len(campaigns) // 2
-        for part in (campaigns[:half], campaigns[half:]) if half else ():
-            yield from metrics(client, part, span)
-        return
-    for row in csv.DictReader(io.StringIO(answer)):
-        # a blank cell is a figure that this campaign's medium does not have
-        yield {name: _number(cell) for name, cell in row.items() if name and cell}
-
-
-def _number(cell: str) -> Any:
-    try:
-        return int(cell)
+        return int(text)
     except ValueError:
         pass
     try:
-        return float(cell)
+        return float(text)
     except ValueError:
-        return cell
+        return text
