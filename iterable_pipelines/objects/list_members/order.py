@@ -1,0 +1,111 @@
+"""Whose turn it is: five requests a minute are shared among all lists that have to be asked for.
+
+Every list has a deadline, and among those that may be asked again the nearest deadline goes first. Lists in live
+campaigns have an hour; any other has a day, and half of one before its first reading. So live lists go first, then
+those never read, then the stalest; and a list that waited for a day goes before live ones: nobody starves.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from iterable_pipelines.api import Limit
+from iterable_pipelines.objects.list_members.tables import READING, MemberList
+
+# a turn begins every half hour and ends before the next one does
+TURN_EVERY, TURN = timedelta(minutes=30), timedelta(minutes=28)
+# a list read now is left alone until the next turn, where it is still young enough to be read within its hour
+REST = timedelta(minutes=25)
+LIVE_AGE, OTHER_AGE, FIRST_READING = timedelta(hours=1), timedelta(days=1), timedelta(hours=12)
+# after a try that brought nothing; doubled by each further one
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
+# a list of a million takes more than an hour to come (api.md 5.3): others go on beside it
+READERS = 8
+
+
+def due_at(each: MemberList) -> datetime:
+    """From when on the list may be asked for: rarely while it fails, and others not all the time if they are long."""
+    state = each.state
+    if state.failures and state.tried_at:
+        return state.tried_at + min(_FIRST_PAUSE * 2 ** min(state.failures - 1, 10), _LONGEST_PAUSE)
+    if state.read_at is None:
+        return state.noticed_at
+    return state.read_at + (REST if each.live else max(REST, timedelta(seconds=4 * state.seconds)))
+
+
+def deadline(each: MemberList) -> datetime:
+    """When it should have been asked for again at the latest."""
+    if each.state.read_at is None:
+        return each.state.noticed_at + (timedelta() if each.live else FIRST_READING)
+    return each.state.read_at + (LIVE_AGE if each.live else OTHER_AGE)
+
+
+class Queue:
+    """Lists that wait: those that may not be asked for yet, and those that may, the nearest deadline first."""
+
+    def __init__(self, lists: Iterable[MemberList]) -> None:
+        self._resting: list[tuple[datetime, int, MemberList]] = []
+        self._ready: list[tuple[datetime, int, MemberList]] = []
+        for each in lists:
+            self.put(each)
+
+    def put(self, each: MemberList) -> None:
+        """Let a list wait, if it is one to ask for."""
+        if each.state.known_by == READING:
+            heapq.heappush(self._resting, (due_at(each), each.id, each))
+
+    def take(self, moment: datetime) -> MemberList | None:
+        """The list whose turn it is at `moment`, taken out of the queue; None if all of them rest."""
+        while self._resting and self._resting[0][0] <= moment:
+            each = heapq.heappop(self._resting)[2]
+            heapq.heappush(self._ready, (deadline(each), each.id, each))
+        return heapq.heappop(self._ready)[2] if self._ready else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When each list that is due will be asked for, and when the last of them is done; `requests` is what goes there.
+
+    Lists in live campaigns that come again before the last one are counted in.
+    """
+
+    turns: dict[int, datetime]
+    requests: int
+    done_at: datetime
+
+
+def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit) -> Plan:
+    """Play what turns will do from `moment` on until every list that is due has been asked for once.
+
+    A list is taken to last as long as last time, one never read as long as the mean, and every try to succeed.
+    """
+    waiting = {each.id: each for each in lists if each.state.known_by == READING}
+    known = [each.state.seconds for each in waiting.values() if each.state.read_at]
+    usual = sum(known) / len(known) if known else 0.0
+    queue, to_go = Queue(waiting.values()), {each.id for each in waiting.values() if due_at(each) <= moment}
+    turns: dict[int, datetime] = {}
+    readers = [moment] * READERS
+    gone = deque([moment - timedelta(days=1)] * limit.calls, maxlen=limit.calls)
+    span, at, done_at, requests = timedelta(seconds=limit.seconds + limit.margin), moment, moment, 0
+    while to_go:
+        at = _inside_turns(max(at, gone[0] + span, heapq.heappop(readers)), moment)
+        each = queue.take(at)
+        if each is None:
+            break
+        seconds = each.state.seconds if each.state.read_at else usual
+        end = at + timedelta(seconds=seconds)
+        gone.append(at)
+        heapq.heappush(readers, end)
+        queue.put(replace(each, state=replace(each.state, read_at=at, tried_at=at, failures=0, seconds=seconds)))
+        turns.setdefault(each.id, at)
+        to_go.discard(each.id)
+        requests, done_at = requests + 1, max(done_at, end)
+    return Plan(turns, requests, done_at)
+
+
+def _inside_turns(at: datetime, first: datetime) -> datetime:
+    """The moment, or the beginning of the next turn if it lies between two; the first turn begins at `first`."""
+    passed, into = divmod(at - first, TURN_EVERY)
+    return at if into < TURN else first + (passed + 1) * TURN_EVERY

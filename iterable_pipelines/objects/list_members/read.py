@@ -1,0 +1,102 @@
+"""Read one list over the network, and say whether what came is the whole of it.
+
+The answer is text, one address or user id a line, in no order and without a mark at its end (api.md 5.3). HTTP's own
+framing is proved as it comes in; a list that was cut before it was framed is found by counting.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from iterable_pipelines.api import Broken, IterableError, Patience
+from iterable_pipelines.api import Iterable as Client
+from iterable_pipelines.hours import now
+from iterable_pipelines.objects.list_members.tables import State
+
+# a million takes 80 minutes to come, and sometimes four hours (api.md 5.3); a second try is a later turn's
+PATIENCE = Patience(
+    attempts=1, first_byte=1800.0, deadline=6 * 3600.0, minimum_bytes_per_second=64.0, measured_over=300.0
+)
+# people come and go while a list is read and then counted; in lists of less than a hundred not one may be missing
+_MAY_LACK = 0.01
+_NO_END = "its last line has no end"
+
+# from a moment of the machine's clock to one of the project's: tests let a day pass in a minute
+Clock = Callable[[datetime], datetime]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A complete reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
+
+    It was asked for at `read_at`; that it took `seconds` counts the wait for the answer, not that for the budget.
+    """
+
+    file: Path
+    read_at: datetime
+    seconds: float
+    lines: int
+    ended: bool
+
+
+def read_list(client: Client, before: State, project_type: str, to: Path, clock: Clock) -> Reading:
+    """Ask for everybody on a list, as the file `to`. `before` is how the list stands.
+
+    Raises IterableError: Broken also where an answer came that is not whole. Then there is no file.
+    """
+    # projects of the other types answer with the address where there is one, as their user keys do (api.md 1.8)
+    prefer = {"preferUserId": "true"} if project_type == "userid" else {}
+    download = client.save_text("/api/lists/getUsers", to, {"listId": before.list_id, **prefer})
+    read_at = clock(download.fetched_at)
+    seconds = (clock(now()) - read_at).total_seconds()
+    try:
+        lines, ended = _count_lines(to, before.list_id)
+        _check_whole(client, before, lines, ended)
+    except IterableError:
+        to.unlink()
+        raise
+    return Reading(to, read_at, seconds, lines, ended)
+
+
+def is_gone(error: IterableError) -> bool:
+    """Whether Iterable says that there is no such list; the code may be "Success" all the same (api.md 1.4)."""
+    return error.status == 400 and "invalidListId" in str(error)
+
+
+def _count_lines(file: Path, list_id: int) -> tuple[int, bool]:
+    """Lines that are not blank, and whether the last one has its end. Raises Broken for what is not UTF-8."""
+    lines, line = 0, b"\n"
+    try:
+        with file.open("rb") as content:
+            for line in content:
+                lines += bool(line.decode().strip("\ufeff \t\r\n"))
+    except UnicodeDecodeError:
+        raise Broken(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
+    return lines, line.endswith(b"\n")
+
+
+def _check_whole(client: Client, before: State, lines: int, ended: bool) -> None:
+    """Raise Broken unless the answer is as long as it should be, as far as that can be known.
+
+    As many lines as the last time need no further proof; otherwise Iterable is asked how many there are, which has a
+    budget of its own. Where that brings nothing, a list may not have shrunk by more than a hundredth.
+    """
+    # half an address counts as a line too; a second answer in a row that stops so is how Iterable writes them now
+    if not ended and before.lines and before.ended and _NO_END not in (before.trouble or ""):
+        raise Broken(f"list {before.list_id}: {_NO_END}, and last time it had one: the answer may be cut inside it")
+    if lines == before.lines:
+        return
+    size = _size(client, before.list_id)
+    expected = size if size is not None else before.lines or 0
+    if lines < expected - int(expected * _MAY_LACK):
+        counted = "that Iterable counts" if size is not None else "of last time, and Iterable does not count them"
+        raise Broken(f"list {before.list_id}: {lines:,} lines came of the {expected:,} {counted}: the answer was cut")
+
+
+def _size(client: Client, list_id: int) -> int | None:
+    try:
+        text = client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')
+    except IterableError:
+        return None
+    return int(text) if text.isascii() and text.isdigit() else None
