@@ -25,12 +25,15 @@ _ALIVE = [
 ]
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
+# one list of millions may take four hours to come
+_LISTS_SECONDS = 8 * 3600
 
 # a step that failed would skip what comes after it in the same run: what tells of it must not be among that
 _completeness = dg.AssetSelection.assets(["streams", "completeness"])
 _campaigns = dg.AssetSelection.checks(
     dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), "matches_campaign_metrics")
 )
+_list_members = dg.AssetSelection.assets(["objects", "list_members"])
 imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns
 hourly_import = dg.define_asset_job(
     "hourly_import",
@@ -46,9 +49,15 @@ catch_up = dg.define_asset_job(
 )
 objects_refresh = dg.define_asset_job(
     "objects_refresh",
-    selection=dg.AssetSelection.groups("objects"),
+    selection=dg.AssetSelection.groups("objects") - _list_members,
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Campaigns, templates, channels, message types, journeys and lists: where the names come from.",
+)
+read_lists = dg.define_asset_job(
+    "read_lists",
+    selection=_list_members,
+    tags={"dagster/max_runtime": _LISTS_SECONDS},
+    description="Who is on which list: static lists by the user records, the others as far as five a minute reach.",
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
@@ -69,7 +78,7 @@ compare_campaigns = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Sends, opens and clicks of finished email campaigns beside Iterable's own metrics.",
 )
-JOBS = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness, compare_campaigns]
+JOBS = [hourly_import, catch_up, objects_refresh, read_lists, profiles_build, audit_completeness, compare_campaigns]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
@@ -110,6 +119,12 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     def refresh_objects() -> dg.RunRequest:
         """Five past: the names of this hour's campaigns, before their events arrive."""
         return dg.RunRequest()
+
+    @dg.schedule(job=read_lists, cron_schedule="20,50 * * * *", default_status=schedule_status)
+    def take_turns_at_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Twice an hour: with one turn an hour, lists in live campaigns would be older than that before the next."""
+        busy = context.instance.get_runs(dg.RunsFilter(job_name=read_lists.name, statuses=_ALIVE), limit=1)
+        return dg.SkipReason(f"run {busy[0].run_id[:8]} is still at work") if busy else dg.RunRequest()
 
     @dg.schedule(job=audit_completeness, cron_schedule="25 3 * * *", default_status=schedule_status)
     def look_at_every_hour() -> dg.RunRequest:
@@ -157,6 +172,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         import_the_last_hour,
         import_what_is_behind,
         refresh_objects,
+        take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,
     ]

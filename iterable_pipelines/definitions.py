@@ -7,6 +7,7 @@ import dagster as dg
 from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
+from iterable_pipelines.objects.list_members.assets import list_member_assets, list_member_checks
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
 from iterable_pipelines.settings import load_settings
@@ -29,9 +30,10 @@ def defs() -> dg.Definitions:
             *stream_assets(settings),
             *completeness_assets(settings),
             *object_assets(),
+            *list_member_assets(settings),
             *profile_assets(settings),
         ],
-        asset_checks=[*stream_checks(settings), *campaign_checks()],
+        asset_checks=[*stream_checks(settings), *campaign_checks(), *list_member_checks()],
         jobs=JOBS,
         schedules=schedules,
         sensors=sensors,

@@ -16,6 +16,7 @@ from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
 from iterable_pipelines.cli.export import export
+from iterable_pipelines.cli.lists import lists
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.rebuild import rebuild
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (check, sandbox, demo, dev, plan, backfill, status, profile, export, accept, rebuild):
+for command in (check, sandbox, demo, dev, plan, backfill, status, profile, export, lists, accept, rebuild):
     app.command()(command)
 
 _KNOWN = (

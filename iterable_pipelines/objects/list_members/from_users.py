@@ -99,6 +99,7 @@ def _state(each: MemberList, known_at: datetime, members: int, moved: Moved) -> 
         each.id,
         USERS,
         each.state.noticed_at,
+        trusted=each.state.trusted,
         tried_at=known_at,
         read_at=known_at,
         members=members,

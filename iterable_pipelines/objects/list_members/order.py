@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from iterable_pipelines.api import Limit
+from iterable_pipelines.api import SEEN_WITHIN, Limit
 from iterable_pipelines.objects.list_members.tables import READING, MemberList
 
 # a turn begins every half hour and ends before the next one does
@@ -76,10 +76,11 @@ class Plan:
     done_at: datetime
 
 
-def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit) -> Plan:
+def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit, seen_within: float = SEEN_WITHIN) -> Plan:
     """Play what turns will do from `moment` on until every list that is due has been asked for once.
 
-    A list is taken to last as long as last time, one never read as long as the mean, and every try to succeed.
+    A list is taken to last as long as last time, one never read as long as the mean, and every try to succeed. What
+    comes next keeps its distance from a request that was seen, after `seen_within` seconds at the latest.
     """
     waiting = {each.id: each for each in lists if each.state.known_by == READING}
     known = [each.state.seconds for each in waiting.values() if each.state.read_at]
@@ -96,7 +97,7 @@ def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit) -> P
             break
         seconds = each.state.seconds if each.state.read_at else usual
         end = at + timedelta(seconds=seconds)
-        gone.append(at)
+        gone.append(at + timedelta(seconds=min(seconds, seen_within)))
         heapq.heappush(readers, end)
         queue.put(replace(each, state=replace(each.state, read_at=at, tried_at=at, failures=0, seconds=seconds)))
         turns.setdefault(each.id, at)

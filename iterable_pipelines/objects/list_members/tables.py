@@ -19,7 +19,7 @@ def create_statements() -> list[str]:
         "create table if not exists objects.list_states (list_id BIGINT PRIMARY KEY, known_by VARCHAR, "
         "noticed_at TIMESTAMP, tried_at TIMESTAMP, read_at TIMESTAMP, members BIGINT, joined BIGINT, departed BIGINT, "
         "requests BIGINT, seconds DOUBLE, lines BIGINT, ended BOOLEAN, failures BIGINT, trouble VARCHAR, "
-        "trouble_since TIMESTAMP, gone_at TIMESTAMP)",
+        "trouble_since TIMESTAMP, gone_at TIMESTAMP, trusted BOOLEAN)",
         "create table if not exists objects.list_users_seen (load_id BIGINT, others VARCHAR, seen_at TIMESTAMP)",
     ]
 
@@ -31,6 +31,7 @@ class State:
     `read_at` is the moment for which its members are known, `members` how many they are; `joined` and `departed` are
     what the last try changed, `requests` all tries, `seconds` what the last reading took. `failures` counts tries in a
     row that brought nothing, `trouble` says why. `gone_at` is when Iterable first said that there is no such list.
+    `trusted` lists are taken as they come, whatever Iterable counts.
     """
 
     list_id: int
@@ -49,6 +50,7 @@ class State:
     trouble: str | None = None
     trouble_since: datetime | None = None
     gone_at: datetime | None = None
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
