@@ -89,5 +89,5 @@ def _turned_around(found: list[MemberList], list_id: int) -> State:
         if each.id == list_id:
             trusted = not each.state.trusted
             say(f"List {list_id} is {'taken as it comes' if trusted else 'held against its count again'} from now on.")
-            return replace(each.state, trusted=trusted)
+            return replace(each.state, trusted=trusted, failures=0)
     raise typer.BadParameter(f"Iterable lists no list {list_id}; iterable-pipelines lists shows them")
