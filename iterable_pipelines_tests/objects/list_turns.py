@@ -1,6 +1,6 @@
 """What tests of list membership share: a project on a sandbox that takes turns, and the truth to compare it with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from iterable_pipelines.api import LIMITS, Iterable, Ledger, Limit
-from iterable_pipelines.hours import HOUR, iterate_hours, parse_hour
+from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.objects.list_members.read import PATIENCE
 from iterable_pipelines.objects.list_members.tables import State, load_lists
@@ -36,15 +36,14 @@ class Lists:
     sandbox: Sandbox
     settings: Settings
     warehouse: Warehouse
-    limits: Mapping[str, Limit]
+    ledger: Ledger
 
     @property
     def world(self) -> World:
         return self.sandbox.world
 
     def connect(self) -> Iterable:
-        ledger = Ledger(self.settings.ledger_path, limits=self.limits)
-        return Iterable(self.sandbox.key, self.sandbox.url, ledger, patience=replace(PATIENCE, busy_wait=0.1))
+        return Iterable(self.sandbox.key, self.sandbox.url, self.ledger, patience=replace(PATIENCE, busy_wait=0.1))
 
     def refresh(self) -> None:
         """Lists and campaigns, as the other assets bring them."""
@@ -96,7 +95,7 @@ def lists_of(world: World, pace: float = QUICK, **settings: object) -> Iterator[
         project = Settings(api_key=sandbox.key, base_url=sandbox.url, **(given | settings))
         warehouse = Warehouse(project.warehouse_path, project.published_path, wait_seconds=5)
         warehouse.prepare()
-        lists = Lists(sandbox, project, warehouse, scaled(pace))
+        lists = Lists(sandbox, project, warehouse, Ledger(project.ledger_path, limits=scaled(pace)))
         lists.refresh()
         yield lists
 
@@ -110,6 +109,3 @@ def world_of(more_lists: int = 3, users: int = 120, project_type: str = "email")
         project_type=project_type,
         more_lists=more_lists,
     )
-
-
-__all__ = ["START", "Lists", "iterate_hours", "lists_of", "scaled", "world_of"]

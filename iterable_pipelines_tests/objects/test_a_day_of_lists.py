@@ -2,10 +2,11 @@
 
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from iterable_pipelines.api import LIMITS, SEEN_WITHIN
-from iterable_pipelines.hours import now
+from iterable_pipelines.hours import HOUR, now
 from iterable_pipelines.objects.list_members.order import TURN, TURN_EVERY, Plan, plan_lists
 from iterable_pipelines.objects.list_members.tables import READING
 from iterable_pipelines.objects.list_members.turn import take_turn

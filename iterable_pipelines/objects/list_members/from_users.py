@@ -58,7 +58,8 @@ def _compare(con: duckdb.DuckDBPyConnection, lists: list[MemberList], moment: da
     """Fill `joining` and `leaving` with what the records say otherwise than the intervals."""
     con.execute(
         "create or replace temp table others as select unnest($1)::BIGINT as list_id union select id from "
-        "objects.lists where _gone_at is not null",
+        "objects.lists where _gone_at is not null union select list_id from objects.list_states "
+        f"where known_by <> '{USERS}' and list_id not in (select id from objects.lists)",
         [[each.id for each in lists if each.state.known_by != USERS]],
     )
     # a list that came, went or changed its kind may concern any user

@@ -82,7 +82,7 @@ def _stage_readings(con: duckdb.DuckDBPyConnection, project_type: str, tries: Se
     by_email = _known_as("lower(trim(email))", "lower(name)")
     by_user_id = _known_as("user_id", "name")
     first, second = ("by_user_id", "by_email") if project_type == "userid" else ("by_email", "by_user_id")
-    itself = "name" if project_type == "userid" else "if(contains(name, '@'), lower(name), name)"
+    itself = "line.name" if project_type == "userid" else "if(contains(line.name, '@'), lower(line.name), line.name)"
     con.execute(
         f"create or replace temp table shown as with by_email as ({by_email}), by_user_id as ({by_user_id}) "
         f"select distinct list_id, coalesce({first}.user_key, {second}.user_key, {itself}) as user_key from line "
