@@ -192,7 +192,7 @@ class Population:
         """
         if list_id in LIST_IDS:
             return list_id in self.lists(person) or (list_id == LIST_IDS[-1] and person.seat % 3 == 0)
-        period = (moment + draw(self.seed, "period", list_id, person.seat) % (4 * DAY)) // (4 * DAY)
+        period = (moment + draw(self.seed, "period", list_id, person.seat) % (12 * DAY)) // (12 * DAY)
         return share(self.seed, "segment", list_id, person.seat, period) < 0.3
 
     def record(self, person: Person, moment: int) -> bytes:

@@ -22,7 +22,7 @@ from iterable_pipelines_tests.landing_by_hand import land
 
 T0 = parse_hour("2026-11-01")
 KEYS = ("a@b.c", "b@b.c", "c@b.c", "d@b.c", "e@b.c")
-BRISK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BRISK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 Interval = list[object]  # user key, joined, left
 
@@ -59,10 +59,13 @@ def stored(warehouse: Warehouse) -> list[tuple[object, ...]]:
     return warehouse.read("select list_id, user_key, joined_at, left_at from objects.list_members order by 1, 2, 3")
 
 
-def new_warehouse(folder: str) -> Warehouse:
-    warehouse = Warehouse(Path(folder) / "iterable.duckdb", Path(folder) / "read.duckdb", wait_seconds=1)
-    warehouse.prepare()
-    return warehouse
+def empty(warehouse: Warehouse) -> None:
+    """As good as new, and in a tenth of the time."""
+    with warehouse.transaction() as con:
+        for table in ("list_members", "list_states", "list_users_seen", "lists"):
+            con.execute(f"delete from objects.{table}")
+        for table in ("iterable_users", "loads"):
+            con.execute(f"delete from streams.{table}")
 
 
 readings = st.tuples(
@@ -73,12 +76,14 @@ vanishings = st.tuples(st.just("gone"), st.sampled_from([1, 2]), st.integers(0, 
 
 
 @BRISK
-@given(st.lists(st.lists(st.one_of(readings, readings, failures, vanishings), max_size=2), max_size=10))
-def test_readings_of_any_kind_in_any_order(batches: list[list[tuple[str, int, int, list[str]]]]) -> None:
+@given(batches=st.lists(st.lists(st.one_of(readings, readings, failures, vanishings), max_size=2), max_size=10))
+def test_readings_of_any_kind_in_any_order(
+    warehouse: Warehouse, batches: list[list[tuple[str, int, int, list[str]]]]
+) -> None:
+    empty(warehouse)
     model, clock = Model(), T0
     states = {each: MemberList("", None, False, State(each, READING, T0)) for each in (1, 2)}
     with TemporaryDirectory() as folder:
-        warehouse = new_warehouse(folder)
         for batch in batches:
             tries = []
             for kind, list_id, minutes, keys in {each[1]: each for each in batch}.values():
@@ -120,16 +125,17 @@ versions = st.fixed_dictionaries(
 
 @BRISK
 @given(
-    st.lists(versions, max_size=12, unique_by=lambda each: (each["hour"], each["who"])),
-    st.lists(st.integers(0, 5), max_size=9),
-    st.sampled_from(["email", "userid", "hybrid"]),
+    people=st.lists(versions, max_size=12, unique_by=lambda each: (each["hour"], each["who"])),
+    order=st.lists(st.integers(0, 5), max_size=6),
+    project_type=st.sampled_from(["email", "userid", "hybrid"]),
 )
 def test_static_lists_follow_the_newest_record_whatever_hours_are_run_again(
-    people: list[dict], order: list[int], project_type: str
+    warehouse: Warehouse, people: list[dict], order: list[int], project_type: str
 ) -> None:
+    empty(warehouse)
     with TemporaryDirectory() as folder:
         project = Settings(api_key="k", data_dir=Path(folder) / "data", start_date=T0, project_type=project_type)
-        manifest, warehouse = Manifest(project.landing_dir), new_warehouse(folder)
+        manifest = Manifest(project.landing_dir)
         for list_id in (10, 11, 12):
             warehouse.read("insert into objects.lists (id, list_type) values (?, 'Standard')", [list_id])
         by_hour: dict[int, list[dict]] = {}

@@ -38,7 +38,17 @@ def test_live_lists_first_then_those_never_read_then_the_stalest() -> None:
         a_list(8, known_by=NOTHING),
         a_list(9, live=True, read_at=T0 - 10 * MINUTE),
     ]
-    assert order_of(lists) == [5, 6, 3, 2, 4, 1]
+    assert order_of(lists) == [6, 5, 3, 2, 4, 1]
+
+
+def test_others_rest_until_all_had_their_turn_with_a_third_of_the_budget() -> None:
+    each = a_list(1, read_at=T0)
+    assert due_at(each, others=40) == T0 + 25 * MINUTE
+    assert due_at(each, others=500) == T0 + 300 * MINUTE
+    assert due_at(replace(each, live=True), others=500) == T0 + 25 * MINUTE
+    many = [a_list(number, read_at=T0 - 2 * HOUR) for number in range(500)]
+    assert order_of(many) == []
+    assert order_of(many[:100]) == list(range(100))
 
 
 def test_who_waited_for_a_day_goes_before_live_lists() -> None:

@@ -3,6 +3,9 @@
 Every list has a deadline, and among those that may be asked again the nearest deadline goes first. Lists in live
 campaigns have an hour; any other has a day, and half of one before its first reading. So live lists go first, then
 those never read, then the stalest; and a list that waited for a day goes before live ones: nobody starves.
+
+The limit is the project's, and other programs may ask for lists too. So whoever was read rests: lists in live campaigns
+until the next turn, the others until they have all had their turn with a third of the budget.
 """
 
 import heapq
@@ -11,13 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from iterable_pipelines.api import SEEN_WITHIN, Limit
+from iterable_pipelines.api import LIMITS, SEEN_WITHIN, Limit
 from iterable_pipelines.objects.list_members.tables import READING, MemberList
 
 # a turn begins every half hour and ends before the next one does
 TURN_EVERY, TURN = timedelta(minutes=30), timedelta(minutes=28)
 # a list read now is left alone until the next turn, where it is still young enough to be read within its hour
 REST = timedelta(minutes=25)
+_REST_PER_LIST = 3 * timedelta(seconds=LIMITS["list users"].seconds / LIMITS["list users"].calls)
 LIVE_AGE, OTHER_AGE, FIRST_READING = timedelta(hours=1), timedelta(days=1), timedelta(hours=12)
 # after a try that brought nothing; doubled by each further one
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
@@ -25,14 +29,19 @@ _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=6)
 READERS = 8
 
 
-def due_at(each: MemberList) -> datetime:
-    """From when on the list may be asked for: rarely while it fails, and others not all the time if they are long."""
+def due_at(each: MemberList, others: int = 0) -> datetime:
+    """From when on the list may be asked for: rarely while it fails, and not all the time if it is a long one.
+
+    `others` is how many lists there are to ask for that are in no live campaign.
+    """
     state = each.state
     if state.failures and state.tried_at:
         return state.tried_at + min(_FIRST_PAUSE * 2 ** min(state.failures - 1, 10), _LONGEST_PAUSE)
     if state.read_at is None:
         return state.noticed_at
-    return state.read_at + (REST if each.live else max(REST, timedelta(seconds=4 * state.seconds)))
+    if each.live:
+        return state.read_at + REST
+    return state.read_at + max(REST, others * _REST_PER_LIST, timedelta(seconds=4 * state.seconds))
 
 
 def deadline(each: MemberList) -> datetime:
@@ -48,13 +57,18 @@ class Queue:
     def __init__(self, lists: Iterable[MemberList]) -> None:
         self._resting: list[tuple[datetime, int, MemberList]] = []
         self._ready: list[tuple[datetime, int, MemberList]] = []
-        for each in lists:
+        asked_for = [each for each in lists if each.state.known_by == READING]
+        self._others = sum(not each.live for each in asked_for)
+        for each in asked_for:
             self.put(each)
 
     def put(self, each: MemberList) -> None:
-        """Let a list wait, if it is one to ask for."""
-        if each.state.known_by == READING:
-            heapq.heappush(self._resting, (due_at(each), each.id, each))
+        """Let a list wait."""
+        heapq.heappush(self._resting, (due_at(each, self._others), each.id, each))
+
+    def due(self, moment: datetime) -> set[int]:
+        """The lists that may be asked for at `moment`."""
+        return {list_id for at, list_id, _ in self._resting if at <= moment} | {each[1] for each in self._ready}
 
     def take(self, moment: datetime) -> MemberList | None:
         """The list whose turn it is at `moment`, taken out of the queue; None if all of them rest."""
@@ -82,10 +96,11 @@ def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit, seen
     A list is taken to last as long as last time, one never read as long as the mean, and every try to succeed. What
     comes next keeps its distance from a request that was seen, after `seen_within` seconds at the latest.
     """
-    waiting = {each.id: each for each in lists if each.state.known_by == READING}
-    known = [each.state.seconds for each in waiting.values() if each.state.read_at]
+    lists = [each for each in lists if each.state.known_by == READING]
+    known = [each.state.seconds for each in lists if each.state.read_at]
     usual = sum(known) / len(known) if known else 0.0
-    queue, to_go = Queue(waiting.values()), {each.id for each in waiting.values() if due_at(each) <= moment}
+    queue = Queue(lists)
+    to_go = queue.due(moment)
     turns: dict[int, datetime] = {}
     readers = [moment] * READERS
     gone = deque([moment - timedelta(days=1)] * limit.calls, maxlen=limit.calls)

@@ -13,14 +13,14 @@ from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.objects.list_members.from_users import follow_users
 from iterable_pipelines.objects.list_members.intervals import Moved
 from iterable_pipelines.objects.list_members.order import READERS, TURN, Queue
-from iterable_pipelines.objects.list_members.read import Clock, read_list
+from iterable_pipelines.objects.list_members.read import Clock, Reading, read_list
 from iterable_pipelines.objects.list_members.store import Try, store_tries
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
 # readings are stored together: opening the warehouse costs more than a list of a thousand
-_AT_ONCE, _UNSTORED_SECONDS = 25, 60.0
+_AT_ONCE, _LINES_AT_ONCE, _UNSTORED_SECONDS = 25, 2_000_000, 60.0
 _BUSY_IN_A_ROW, _UNREACHABLE_IN_A_ROW = 5, 3
 # nobody waits that long for the budget alone
 _LONG = timedelta(minutes=15)
@@ -97,7 +97,9 @@ class Turn:
             for future in done:
                 del self._running[future]
                 self._judge(future.result(), queue)
-            if self._unstored and (not done or not self._running or len(self._unstored) >= _AT_ONCE):
+            lines = sum(each.result.lines for each in self._unstored if isinstance(each.result, Reading))
+            enough = len(self._unstored) >= _AT_ONCE or lines >= _LINES_AT_ONCE
+            if self._unstored and (enough or not done or not self._running):
                 self._store(queue)
 
     def _now(self) -> datetime:
