@@ -196,7 +196,7 @@ class Objects:
 
     def _live(self, nth: int) -> Campaign:
         like = self._standing(nth, "Email")
-        lists = (FIRST_MORE_LIST + nth,)
+        lists, left_out = (FIRST_MORE_LIST + nth,), bool(nth // LIVE_EVERY % 3)
         return replace(
             like,
             id=like.id + 10_000,
@@ -208,7 +208,8 @@ class Objects:
             created=EPOCH + nth,
             workflow_id=None,
             workflow_name=None,
-            **{"suppression_list_ids" if nth // LIVE_EVERY % 3 else "list_ids": lists},
+            list_ids=() if left_out else lists,
+            suppression_list_ids=lists if left_out else (),
         )
 
     def _make_newsletter(self, week: int) -> Campaign:

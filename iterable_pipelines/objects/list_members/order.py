@@ -36,7 +36,7 @@ def due_at(each: MemberList, others: int = 0) -> datetime:
     """
     state = each.state
     if state.failures and state.tried_at:
-        return state.tried_at + min(_FIRST_PAUSE * 2 ** min(state.failures - 1, 10), _LONGEST_PAUSE)
+        return state.tried_at + min(_FIRST_PAUSE * (1 << min(state.failures - 1, 10)), _LONGEST_PAUSE)
     if state.read_at is None:
         return state.noticed_at
     if each.live:

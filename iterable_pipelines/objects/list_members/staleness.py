@@ -20,7 +20,7 @@ def stalest_first(lists: Iterable[MemberList], moment: datetime) -> list[MemberL
 
     def rank(each: MemberList) -> tuple[bool, bool, timedelta, int]:
         old = age(each, moment)
-        return not each.live, not each.state.trouble, timedelta.max * -1 if old is None else -old, each.id
+        return not each.live, not each.state.trouble, timedelta.min if old is None else -old, each.id
 
     return sorted(lists, key=rank)
 

@@ -42,7 +42,7 @@ def store_tries(warehouse: Warehouse, project_type: str, tries: Sequence[Try]) -
         after = []
         for each in current:
             joined, departed = moved.get(each.each.id, (0, 0))
-            state = replace(_after(each), members=members.get(each.each.id, 0), joined=joined, departed=departed)
+            state = replace(state_after(each), members=members.get(each.each.id, 0), joined=joined, departed=departed)
             after.append(replace(each.each, state=state))
         save_states(con, [each.state for each in after])
         crashpoint("before_commit")
@@ -116,7 +116,8 @@ def _stage_gone(con: duckdb.DuckDBPyConnection, tries: Sequence[Try]) -> None:
             )
 
 
-def _after(each: Try) -> State:
+def state_after(each: Try) -> State:
+    """How the list stands once this is stored, but for its members."""
     before, result = each.each.state, each.result
     state = replace(before, known_by=READING, tried_at=each.tried_at, requests=before.requests + 1)
     if isinstance(result, Reading):

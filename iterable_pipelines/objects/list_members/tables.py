@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 
@@ -84,12 +85,13 @@ def load_lists(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datet
         [list(LIVE_STATES)],
     ).fetchall()
     lists = []
+    stored: list[Any]
     for list_id, name, list_type, live, *stored in found:
         known_by = how_known(settings, list_id, list_type)
         if stored[0] is None:
             state = State(list_id, known_by, moment)
         else:
-            aware = (each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in stored)
+            aware: list[Any] = [each.replace(tzinfo=UTC) if isinstance(each, datetime) else each for each in stored]
             state = State(list_id, known_by, *aware)
         lists.append(MemberList(name or "", list_type, live, state))
     return lists

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from iterable_pipelines.objects.list_members.from_users import follow_users
 from iterable_pipelines.objects.list_members.intervals import Moved
 from iterable_pipelines.objects.list_members.order import READERS, TURN, Queue
 from iterable_pipelines.objects.list_members.read import Clock, Reading, read_list
-from iterable_pipelines.objects.list_members.store import Try, store_tries
+from iterable_pipelines.objects.list_members.store import Try, state_after, store_tries
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -100,7 +101,7 @@ class Turn:
             lines = sum(each.result.lines for each in self._unstored if isinstance(each.result, Reading))
             enough = len(self._unstored) >= _AT_ONCE or lines >= _LINES_AT_ONCE
             if self._unstored and (enough or not done or not self._running):
-                self._store(queue)
+                self._store()
 
     def _now(self) -> datetime:
         return self._clock(now())
@@ -140,20 +141,21 @@ class Turn:
             queue.put(tried.each)
         elif not forbidden:
             self._unstored.append(tried)
+            # its next turn does not depend on when it is stored
+            queue.put(replace(tried.each, state=state_after(tried)))
             if error:
                 self._log(f"list {tried.each.id} keeps the members it has: {error}")
 
-    def _store(self, queue: Queue) -> None:
+    def _store(self) -> None:
         crashpoint("list_read")
         stored = store_tries(self._warehouse, self._settings.project_type, self._unstored)
         for each in stored:
             self.lists[each.id] = each
-            queue.put(each)
             self._count(Moved(each.state.joined, each.state.departed))
         failed = sum(bool(each.state.failures) for each in stored)
         self.failed, self.read = self.failed + failed, self.read + len(stored) - failed
-        for each in self._unstored:
-            (self._folder / f"{each.each.id}.txt").unlink(missing_ok=True)
+        for tried in self._unstored:
+            (self._folder / f"{tried.each.id}.txt").unlink(missing_ok=True)
         self._unstored = []
 
     def _count(self, moved: Moved) -> None:
