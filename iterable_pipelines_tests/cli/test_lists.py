@@ -31,9 +31,10 @@ def test_lists_their_age_and_their_trouble(tmp_path: Path) -> None:
         said = command("lists", "--plan")
         assert said.code == 0, said.err
         (row,) = [line for line in said.out.splitlines() if "Segment 0 " in line]
-        assert "yes" in row and "never" in row and "HTTP 500" in row
+        assert "yes" in row and "never" in row and "in 5 min" in row and ", 1 try" in row
+        assert "List 950000: GET /api/lists/getUsers?listId=950000: HTTP 500" in said.out
         (row,) = [line for line in said.out.splitlines() if "Segment 1 " in line]
-        assert "0 min" in row and f" {len(lists.truth(950001))} " in row
+        assert "0 min" in row and "in 25 min" in row and f" {len(lists.truth(950001))} " in row
         assert "1 lists in live campaigns are more than an hour old, the first: 950000" in said.out
         assert "0 lists are due" in said.out
         assert len(lists.sandbox.requests()) == asked

@@ -66,9 +66,9 @@ class Queue:
         """Let a list wait."""
         heapq.heappush(self._resting, (due_at(each, self._others), each.id, each))
 
-    def due(self, moment: datetime) -> set[int]:
-        """The lists that may be asked for at `moment`."""
-        return {list_id for at, list_id, _ in self._resting if at <= moment} | {each[1] for each in self._ready}
+    def resting(self) -> dict[int, datetime]:
+        """From when on each list may be asked for, of those that `take` has not looked at yet."""
+        return {list_id: at for at, list_id, _ in self._resting}
 
     def take(self, moment: datetime) -> MemberList | None:
         """The list whose turn it is at `moment`, taken out of the queue; None if all of them rest."""
@@ -100,16 +100,18 @@ def plan_lists(lists: Iterable[MemberList], moment: datetime, limit: Limit, seen
     known = [each.state.seconds for each in lists if each.state.read_at]
     usual = sum(known) / len(known) if known else 0.0
     queue = Queue(lists)
-    to_go = queue.due(moment)
+    to_go = {list_id for list_id, at in queue.resting().items() if at <= moment}
     turns: dict[int, datetime] = {}
     readers = [moment] * READERS
     gone = deque([moment - timedelta(days=1)] * limit.calls, maxlen=limit.calls)
-    span, at, done_at, requests = timedelta(seconds=limit.seconds + limit.margin), moment, moment, 0
+    span, done_at, requests = timedelta(seconds=limit.seconds + limit.margin), moment, 0
     while to_go:
-        at = _inside_turns(max(at, gone[0] + span, heapq.heappop(readers)), moment)
-        each = queue.take(at)
+        # a reader that is free takes the next list, and waits with it for the budget
+        free = _inside_turns(heapq.heappop(readers), moment)
+        each = queue.take(free)
         if each is None:
             break
+        at = max(free, gone[0] + span)
         seconds = each.state.seconds if each.state.read_at else usual
         end = at + timedelta(seconds=seconds)
         gone.append(at + timedelta(seconds=min(seconds, seen_within)))

@@ -48,15 +48,19 @@ def spelled_age(each: MemberList, moment: datetime) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.1f} d"
 
 
-def spelled_trouble(each: MemberList) -> str:
-    """What is wrong with a list, since when and how often it was tried; nothing if all is well."""
+def since_when(each: MemberList) -> str:
+    """Since when a list is gone or in trouble, and how often it was tried; nothing if all is well."""
     state = each.state
-    if not state.trouble:
-        return ""
     if state.gone_at:
         return f"gone since {state.gone_at:%Y-%m-%d %H:%M}"
     tries = f"{state.failures} tries" if state.failures > 1 else "1 try"
-    return f"since {state.trouble_since:%Y-%m-%d %H:%M}, {tries}: {state.trouble}"
+    return f"since {state.trouble_since:%Y-%m-%d %H:%M}, {tries}" if state.trouble else ""
+
+
+def spelled_trouble(each: MemberList) -> str:
+    """`since_when`, and what is wrong."""
+    cause = "" if each.state.gone_at or not each.state.trouble else f": {each.state.trouble}"
+    return since_when(each) + cause
 
 
 def as_row(each: MemberList, moment: datetime) -> tuple[str, ...]:
