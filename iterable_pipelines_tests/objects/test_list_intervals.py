@@ -92,7 +92,7 @@ def test_readings_of_any_kind_in_any_order(
                 if kind == "reading":
                     file = Path(folder) / f"{list_id}.txt"
                     file.write_text("".join(f"{key.upper()} \n" for key in keys))
-                    tries.append(Try(states[list_id], at, Reading(file, at, 1.0, len(keys), True)))
+                    tries.append(Try(states[list_id], at, Reading(file, at, 1.0, len(keys), "", True)))
                     model.show(list_id, keys, at)
                 elif kind == "gone":
                     gone = Refused("error.lists.invalidListId(1)", 400, "Success")
@@ -244,7 +244,7 @@ def test_a_static_list_that_is_asked_for_from_now_on_keeps_its_members(
     with warehouse.transaction() as con:
         (each,) = [each for each in load_lists(con, asked, T0) if each.id == 10]
     at = T0 + 12 * HOUR
-    store_tries(warehouse, "email", [Try(each, at, Reading(file, at, 1.0, 0, True))])
+    store_tries(warehouse, "email", [Try(each, at, Reading(file, at, 1.0, 0, "", True))])
     follow(warehouse, asked)
     assert stored(warehouse) == [(*before[0][:3], at.replace(tzinfo=None)), before[1]]
     # and back: the record counts again

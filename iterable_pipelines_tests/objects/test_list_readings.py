@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from iterable_pipelines.api import Refused
+from iterable_pipelines.objects.list_members import turn as turns
 from iterable_pipelines_tests.objects.list_turns import Lists, lists_of, world_of
 
 ACTIVE, SEGMENT = 949814, 950000
@@ -261,3 +262,35 @@ def test_people_are_named_in_no_log() -> None:
         assert said
         names = {name for each in lists.world.objects.lists for name in lists.truth(each["id"])}
         assert not [text for text in said for name in names if name in text]
+
+
+def test_others_are_read_beside_a_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    second, ahead = timedelta(seconds=1), timedelta(hours=8)
+    # a minute of the limit lasts a second, the turn one more, and the list six
+    with lists_of(world_of(more_lists=20, users=30), pace=1 / 60) as lists:
+        size = sum(len(name) + 1 for name in lists.truth(SEGMENT))
+        lists.sandbox.fault("drip", GET_USERS, match={"listId": str(SEGMENT)}, bytes=size // 6 + 1, pause=1.0)
+        with monkeypatch.context() as patched:
+            patched.setattr(turns, "_LONG", second / 2)
+            turn = turns.take_turn(lists.connect, lists.warehouse, lists.settings, lambda text: None, length=second)
+        assert (turn.read, turn.failed) == (21, 0)
+        assert lists.now_on(SEGMENT) == lists.truth(SEGMENT)
+        # where no list is long, the turn is over when it is over
+        again = turns.take_turn(
+            lists.connect, lists.warehouse, lists.settings, lambda text: None, lambda moment: moment + ahead, second
+        )
+        assert 0 < again.read < 21
+
+
+def test_a_cut_that_makes_up_for_who_has_come_is_no_complete_reading() -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+        lists.turn()
+        before = lists.intervals(SEGMENT)
+        for days in range(1, 40):
+            lists.world.stop_clock(lists.world.now() + timedelta(days=days))
+            if len(lists.truth(SEGMENT)) == len(before) + 1:
+                break
+        # one has come, and one is cut off: as many as before
+        lists.sandbox.fault("drop_tail", GET_USERS, match={"listId": str(SEGMENT)}, share=0.0)
+        assert lists.turn(ahead=SOON).failed == 1
+        assert lists.intervals(SEGMENT) == before

@@ -7,6 +7,7 @@ framing is proved as it comes in; a list that was cut before it was framed is fo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 
 from iterable_pipelines.api import Broken, IterableError, Patience
@@ -28,15 +29,17 @@ Clock = Callable[[datetime], datetime]
 
 @dataclass(frozen=True)
 class Reading:
-    """A complete reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
+    """A reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
 
     It was asked for at `read_at`; that it took `seconds` counts the wait for the answer, not that for the budget.
+    Readings of the same people have the same `fingerprint`.
     """
 
     file: Path
     read_at: datetime
     seconds: float
     lines: int
+    fingerprint: str
     ended: bool
 
 
@@ -51,12 +54,12 @@ def read_list(client: Client, before: State, project_type: str, to: Path, clock:
     read_at = clock(download.fetched_at)
     seconds = (clock(now()) - read_at).total_seconds()
     try:
-        lines, ended = _count_lines(to, before.list_id)
-        _check_whole(client, before, lines, ended)
+        reading = Reading(to, read_at, seconds, *_look_at(to, before.list_id))
+        _check_whole(client, before, reading)
     except IterableError:
         to.unlink()
         raise
-    return Reading(to, read_at, seconds, lines, ended)
+    return reading
 
 
 def is_gone(error: IterableError) -> bool:
@@ -64,28 +67,37 @@ def is_gone(error: IterableError) -> bool:
     return error.status == 400 and "invalidListId" in str(error)
 
 
-def _count_lines(file: Path, list_id: int) -> tuple[int, bool]:
-    """Lines that are not blank, and whether the last one has its end. Raises Broken for what is not UTF-8."""
-    lines, line = 0, b"\n"
+def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
+    """How many lines are not blank, their fingerprint, the same in any order, and whether the last one has its end.
+
+    Raises Broken for what is not UTF-8.
+    """
+    lines, total, line = 0, 0, b"\n"
     try:
         with file.open("rb") as content:
             for line in content:
-                lines += bool(line.decode().strip("\ufeff \t\r\n"))
+                if name := line.decode().strip("\ufeff \t\r\n"):
+                    lines += 1
+                    total += int.from_bytes(blake2b(name.encode(), digest_size=16).digest())
     except UnicodeDecodeError:
         raise Broken(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
-    return lines, line.endswith(b"\n")
+    return lines, f"{total % 2**128:032x}", line.endswith(b"\n")
 
 
-def _check_whole(client: Client, before: State, lines: int, ended: bool) -> None:
+def _check_whole(client: Client, before: State, reading: Reading) -> None:
     """Raise Broken unless the answer is as long as it should be, as far as that can be known.
 
-    As many lines as the last time need no further proof; otherwise Iterable is asked how many there are, which has a
-    budget of its own. Where that brings nothing, a list may not have shrunk by more than a hundredth.
+    The same people as the last time need no further proof. Otherwise Iterable is asked how many there are, which has a
+    budget of its own: a list that has grown may have been cut back to what it was. Where asking brings nothing, a list
+    may not have shrunk by more than a hundredth.
     """
+    lines = reading.lines
+    if reading.fingerprint == before.fingerprint:
+        return
     # half an address counts as a line too; a second answer in a row that stops so is how Iterable writes them now
-    if not ended and before.lines and before.ended and _NO_END not in (before.trouble or ""):
+    if not reading.ended and before.lines and before.ended and _NO_END not in (before.trouble or ""):
         raise Broken(f"list {before.list_id}: {_NO_END}, and last time it had one: the answer may be cut inside it")
-    if lines == before.lines or before.trusted:
+    if before.trusted:
         return
     size = _size(client, before.list_id)
     expected = size if size is not None else before.lines or 0

@@ -126,6 +126,7 @@ def state_after(each: Try) -> State:
             read_at=result.read_at,
             seconds=result.seconds,
             lines=result.lines,
+            fingerprint=result.fingerprint,
             ended=result.ended,
             failures=0,
             trouble=None,
@@ -140,5 +141,7 @@ def state_after(each: Try) -> State:
     )
     if is_gone(result):
         # that nobody is on it is known, too
-        return replace(state, read_at=each.tried_at, lines=None, gone_at=before.gone_at or each.tried_at)
+        return replace(
+            state, read_at=each.tried_at, lines=None, fingerprint=None, gone_at=before.gone_at or each.tried_at
+        )
     return state

@@ -16,10 +16,10 @@ USERS, READING, NOTHING = "users", "reading", "nothing"
 def create_statements() -> list[str]:
     """Every statement that makes these tables; each may run again on a warehouse that has them."""
     return [
-        # lines, ended: what the last complete reading looked like, for the next one to be held against
+        # lines, fingerprint, ended: what the last complete reading looked like, for the next one to be held against
         "create table if not exists objects.list_states (list_id BIGINT PRIMARY KEY, known_by VARCHAR, "
         "noticed_at TIMESTAMP, tried_at TIMESTAMP, read_at TIMESTAMP, members BIGINT, joined BIGINT, departed BIGINT, "
-        "requests BIGINT, seconds DOUBLE, lines BIGINT, ended BOOLEAN, failures BIGINT, trouble VARCHAR, "
+        "requests BIGINT, seconds DOUBLE, lines BIGINT, fingerprint VARCHAR, ended BOOLEAN, failures BIGINT, trouble VARCHAR, "
         "trouble_since TIMESTAMP, gone_at TIMESTAMP, trusted BOOLEAN)",
         "create table if not exists objects.list_users_seen (load_id BIGINT, others VARCHAR, seen_at TIMESTAMP)",
     ]
@@ -46,6 +46,7 @@ class State:
     requests: int = 0
     seconds: float = 0.0
     lines: int | None = None
+    fingerprint: str | None = None
     ended: bool = True
     failures: int = 0
     trouble: str | None = None

@@ -14,7 +14,7 @@ from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.objects.list_members.from_users import follow_users
 from iterable_pipelines.objects.list_members.intervals import Moved
 from iterable_pipelines.objects.list_members.order import READERS, TURN, Queue
-from iterable_pipelines.objects.list_members.read import Clock, Reading, read_list
+from iterable_pipelines.objects.list_members.read import Clock, Reading, is_gone, read_list
 from iterable_pipelines.objects.list_members.store import Try, state_after, store_tries
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
 from iterable_pipelines.settings import Settings
@@ -86,6 +86,7 @@ class Turn:
         queue, ends = self._begin(), self._now() + length
         while True:
             if self._now() >= ends and any(since < self._now() - _LONG for since, _ in self._running.values()):
+                self._store()
                 queue, ends = self._begin(), self._now() + length
             while not self.stopped_by and len(self._running) < READERS and self._now() < ends:
                 each = queue.take(self._now())
@@ -100,7 +101,7 @@ class Turn:
                 self._judge(future.result(), queue)
             lines = sum(each.result.lines for each in self._unstored if isinstance(each.result, Reading))
             enough = len(self._unstored) >= _AT_ONCE or lines >= _LINES_AT_ONCE
-            if self._unstored and (enough or not done or not self._running):
+            if enough or not done or not self._running:
                 self._store()
 
     def _now(self) -> datetime:
@@ -116,8 +117,8 @@ class Turn:
         named = self._settings.dynamic_lists
         if isinstance(named, tuple) and (unknown := sorted(set(named) - set(self.lists))):
             self._log(f"ITERABLE_DYNAMIC_LISTS names {', '.join(map(str, unknown))}, which Iterable does not list")
-        taken = {list_id for _, list_id in self._running.values()} | {each.each.id for each in self._unstored}
-        return Queue(each for each in lists if each.id not in taken)
+        being_read = {list_id for _, list_id in self._running.values()}
+        return Queue(each for each in lists if each.id not in being_read)
 
     def _try(self, each: MemberList) -> Try:
         """In a thread: the network, and no warehouse."""
@@ -144,9 +145,12 @@ class Turn:
             # its next turn does not depend on when it is stored
             queue.put(replace(tried.each, state=state_after(tried)))
             if error:
-                self._log(f"list {tried.each.id} keeps the members it has: {error}")
+                became = "has no members any more" if is_gone(error) else "keeps the members it has"
+                self._log(f"list {tried.each.id} {became}: {error}")
 
     def _store(self) -> None:
+        if not self._unstored:
+            return
         crashpoint("list_read")
         stored = store_tries(self._warehouse, self._settings.project_type, self._unstored)
         for each in stored:
