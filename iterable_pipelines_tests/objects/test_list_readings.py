@@ -290,6 +290,7 @@ def test_a_cut_that_makes_up_for_who_has_come_is_no_complete_reading() -> None:
             lists.world.stop_clock(lists.world.now() + timedelta(days=days))
             if len(lists.truth(SEGMENT)) == len(before) + 1:
                 break
+        assert len(lists.truth(SEGMENT)) == len(before) + 1
         # one has come, and one is cut off: as many as before
         lists.sandbox.fault("drop_tail", GET_USERS, match={"listId": str(SEGMENT)}, share=0.0)
         assert lists.turn(ahead=SOON).failed == 1

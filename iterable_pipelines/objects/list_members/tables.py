@@ -19,8 +19,8 @@ def create_statements() -> list[str]:
         # lines, fingerprint, ended: what the last complete reading looked like, for the next one to be held against
         "create table if not exists objects.list_states (list_id BIGINT PRIMARY KEY, known_by VARCHAR, "
         "noticed_at TIMESTAMP, tried_at TIMESTAMP, read_at TIMESTAMP, members BIGINT, joined BIGINT, departed BIGINT, "
-        "requests BIGINT, seconds DOUBLE, lines BIGINT, fingerprint VARCHAR, ended BOOLEAN, failures BIGINT, trouble VARCHAR, "
-        "trouble_since TIMESTAMP, gone_at TIMESTAMP, trusted BOOLEAN)",
+        "requests BIGINT, seconds DOUBLE, lines BIGINT, fingerprint VARCHAR, ended BOOLEAN, failures BIGINT, "
+        "trouble VARCHAR, trouble_since TIMESTAMP, gone_at TIMESTAMP, trusted BOOLEAN)",
         "create table if not exists objects.list_users_seen (load_id BIGINT, others VARCHAR, seen_at TIMESTAMP)",
     ]
 
