@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.landing.cut import SUSPECT, faults, sync
+from iterable_pipelines.quoting import literal, quoted
 
 ENDINGS = (".csv", ".parquet", ".ndjson")
 # from so many columns on, a row group of 20,480 rows, or one for each thread, outgrows the memory
@@ -37,7 +38,7 @@ class _Lines:
     def source(self) -> str:
         """The file for a FROM."""
         return (
-            f"read_ndjson_objects({_literal(str(self.path))}, "
+            f"read_ndjson_objects({literal(str(self.path))}, "
             f"maximum_object_size = {max(_USUAL_RECORD, 2 * self.longest)})"
         )
 
@@ -128,20 +129,12 @@ def _write_table(
         options = "format csv, header"
     if columns:
         # JSON pointers: in the other kind of path a dot or a quote in a key would have a meaning
-        pointers = (_literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in columns)
-        values = ", ".join(f"x[{at}] as {_identifier(name)}" for at, name in enumerate(columns.values(), 1))
+        pointers = (literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in columns)
+        values = ", ".join(f"x[{at}] as {quoted(name)}" for at, name in enumerate(columns.values(), 1))
         extracted = f"select json_extract_string(json, [{', '.join(pointers)}]) as x from {lines.source}"
-        con.execute(f"copy (select {values} from ({extracted})) to {_literal(str(to))} ({options})")
+        con.execute(f"copy (select {values} from ({extracted})) to {literal(str(to))} ({options})")
     elif to.suffix.lower() == ".parquet":
-        nothing = f"select ''::varchar as {_identifier(spare_column)} limit 0"
-        con.execute(f"copy ({nothing}) to {_literal(str(to))} ({options})")
+        nothing = f"select ''::varchar as {quoted(spare_column)} limit 0"
+        con.execute(f"copy ({nothing}) to {literal(str(to))} ({options})")
     else:
         to.touch()
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
