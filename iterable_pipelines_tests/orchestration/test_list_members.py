@@ -14,7 +14,7 @@ def test_a_turn_says_what_it_did_and_the_check_what_is_behind(definitions_on: Ca
     # no more lists than a minute's budget
     world = World(**WORLD, more_lists=3)
     with running_sandbox(world=world) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        definitions = definitions_on(sandbox, requests_relaxed="false", dynamic_lists="all", skip_users="false")
+        definitions = definitions_on(sandbox, requests_relaxed="false", skip_users="false")
         for name in ("objects_refresh", "read_lists"):
             result = definitions.resolve_job_def(name).execute_in_process(instance=instance)
             assert result.success
@@ -32,7 +32,7 @@ def test_a_turn_says_what_it_did_and_the_check_what_is_behind(definitions_on: Ca
 def test_the_check_warns_of_old_lists_and_of_trouble(definitions_on: Callable[..., dg.Definitions]) -> None:
     world = World(**WORLD, more_lists=1)
     with running_sandbox(world=world) as sandbox, dg.DagsterInstance.ephemeral() as instance:
-        definitions = definitions_on(sandbox, requests_relaxed="false")
+        definitions = definitions_on(sandbox, requests_relaxed="false", skip_users="false")
         sandbox.fault("status", "/api/lists/getUsers", match={"listId": "950000"}, times=None, status=500)
         for name in ("objects_refresh", "read_lists"):
             result = definitions.resolve_job_def(name).execute_in_process(instance=instance)
