@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from iterable_pipelines.api import Refused
+from iterable_pipelines.api import Broken, Refused
 from iterable_pipelines.objects.list_members import turn as turns
 from iterable_pipelines_tests.objects.list_turns import Lists, lists_of, world_of
 
@@ -207,6 +207,23 @@ def test_a_key_that_may_not_read_lists_ends_the_turn_at_once() -> None:
             lists.turn()
         assert len(asked_for(lists)) <= 8
         assert lists.state(SEGMENT).failures == 0
+
+
+def test_where_iterable_cannot_be_reached_the_turn_ends_and_keeps_what_it_has() -> None:
+    with lists_of(world_of(more_lists=30, users=10)) as lists:
+        lists.sandbox.fault("reset", GET_USERS, times=None, after=12)
+        with pytest.raises(Broken, match="cut off"):
+            lists.turn()
+        assert len(asked_for(lists)) < 30
+        read = "select count(*) from objects.list_states where failures = 0 and read_at is not null"
+        assert lists.warehouse.read(read) == [(12,)]
+
+
+def test_lists_that_iterable_counts_otherwise_do_not_end_the_turn() -> None:
+    with lists_of(world_of(more_lists=9, users=30)) as lists:
+        lists.sandbox.fault("status", "/api/lists/95", times=None, body=1000, status=200)
+        turn = lists.turn()
+        assert (turn.read, turn.failed) == (1, 9)
 
 
 def test_too_many_requests_are_nobody_s_trouble() -> None:

@@ -27,6 +27,10 @@ _NO_END = "its last line has no end"
 Clock = Callable[[datetime], datetime]
 
 
+class NotWhole(Broken):
+    """An answer came, but it is not, or not provably, the whole list."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """A reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
@@ -46,7 +50,7 @@ class Reading:
 def read_list(client: Client, before: State, project_type: str, to: Path, clock: Clock) -> Reading:
     """Ask for everybody on a list, as the file `to`. `before` is how the list stands.
 
-    Raises IterableError: Broken also where an answer came that is not whole. Then there is no file.
+    Raises IterableError: NotWhole where an answer came all the same. Then there is no file.
     """
     # projects of the other types answer with the address where there is one, as their user keys do (api.md 1.8)
     prefer = {"preferUserId": "true"} if project_type == "userid" else {}
@@ -70,7 +74,7 @@ def is_gone(error: IterableError) -> bool:
 def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
     """How many lines are not blank, their fingerprint, the same in any order, and whether the last one has its end.
 
-    Raises Broken for what is not UTF-8.
+    Raises NotWhole for what is not UTF-8.
     """
     lines, total, line = 0, 0, b"\n"
     try:
@@ -80,12 +84,12 @@ def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
                     lines += 1
                     total += int.from_bytes(blake2b(name.encode(), digest_size=16).digest())
     except UnicodeDecodeError:
-        raise Broken(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
+        raise NotWhole(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
     return lines, f"{total % 2**128:032x}", line.endswith(b"\n")
 
 
 def _check_whole(client: Client, before: State, reading: Reading) -> None:
-    """Raise Broken unless the answer is as long as it should be, as far as that can be known.
+    """Raise NotWhole unless the answer is as long as it should be, as far as that can be known.
 
     The same people as the last time need no further proof. Otherwise Iterable is asked how many there are, which has a
     budget of its own: a list that has grown may have been cut back to what it was. Where asking brings nothing, a list
@@ -96,14 +100,14 @@ def _check_whole(client: Client, before: State, reading: Reading) -> None:
         return
     # half an address counts as a line too; a second answer in a row that stops so is how Iterable writes them now
     if not reading.ended and before.lines and before.ended and _NO_END not in (before.trouble or ""):
-        raise Broken(f"list {before.list_id}: {_NO_END}, and last time it had one: the answer may be cut inside it")
+        raise NotWhole(f"list {before.list_id}: {_NO_END}, and last time it had one: the answer may be cut inside it")
     if before.trusted:
         return
     size = _size(client, before.list_id)
     expected = size if size is not None else before.lines or 0
     if lines < expected - int(expected * _MAY_LACK):
         counted = "that Iterable counts" if size is not None else "of last time, and Iterable does not count them"
-        raise Broken(
+        raise NotWhole(
             f"list {before.list_id}: {lines:,} lines came of the {expected:,} {counted}: the answer was cut. It is "
             f"asked for again; if the count is what is wrong: iterable-pipelines lists --trust {before.list_id}"
         )

@@ -14,7 +14,7 @@ from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.objects.list_members.from_users import follow_users
 from iterable_pipelines.objects.list_members.intervals import Moved
 from iterable_pipelines.objects.list_members.order import READERS, TURN, Queue
-from iterable_pipelines.objects.list_members.read import Clock, Reading, is_gone, read_list
+from iterable_pipelines.objects.list_members.read import Clock, NotWhole, Reading, is_gone, read_list
 from iterable_pipelines.objects.list_members.store import Try, state_after, store_tries
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
 from iterable_pipelines.settings import Settings
@@ -133,8 +133,9 @@ class Turn:
         """Keep what is to be stored; find out what is not the list's own trouble."""
         error = tried.result if isinstance(tried.result, IterableError) else None
         self._busy = self._busy + 1 if isinstance(error, Busy) else 0
-        # an answer that was cut has no status either: several in a row are the network's doing
-        self._unreachable = self._unreachable + 1 if error and error.status is None else 0
+        # without a status no answer came, or not to its end: several in a row are the network's doing
+        broke_off = error and error.status is None and not isinstance(error, NotWhole)
+        self._unreachable = self._unreachable + 1 if broke_off else 0
         forbidden = isinstance(error, Refused) and error.status in (401, 403)
         if forbidden or self._busy >= _BUSY_IN_A_ROW or self._unreachable >= _UNREACHABLE_IN_A_ROW:
             self.stopped_by = error
