@@ -27,12 +27,15 @@ _ALIVE = [
 ]
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
+# one list of millions may take four hours to come
+_LISTS_SECONDS = 8 * 3600
 
 # a step that failed would skip what comes after it in the same run: what tells of it must not be among that
 _completeness = dg.AssetSelection.assets(["streams", "completeness"])
 _campaigns = dg.AssetSelection.checks(
     dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), "matches_campaign_metrics")
 )
+_list_members = dg.AssetSelection.assets(["objects", "list_members"])
 imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns
 hourly_import = dg.define_asset_job(
     "hourly_import",
@@ -61,6 +64,12 @@ objects_daily = dg.define_asset_job(
     selection=_objects["day"],
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="What is large, or takes many requests: contents, metrics, experiments, catalogs, metadata.",
+)
+read_lists = dg.define_asset_job(
+    "read_lists",
+    selection=_list_members,
+    tags={"dagster/max_runtime": _LISTS_SECONDS},
+    description="Who is on which list: static lists by the user records, the others as far as five a minute reach.",
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
@@ -92,6 +101,7 @@ JOBS = [
     catch_up,
     objects_refresh,
     objects_daily,
+    read_lists,
     profiles_build,
     audit_completeness,
     compare_campaigns,
@@ -164,6 +174,12 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """At night: metrics are of whole days then, and 10 requests a minute leave the day to others."""
         return dg.RunRequest()
 
+    @dg.schedule(job=read_lists, cron_schedule="20,50 * * * *", default_status=schedule_status)
+    def take_turns_at_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Twice an hour: with one turn an hour, lists in live campaigns would be older than that before the next."""
+        busy = context.instance.get_runs(dg.RunsFilter(job_name=read_lists.name, statuses=_ALIVE), limit=1)
+        return dg.SkipReason(f"run {busy[0].run_id[:8]} is still at work") if busy else dg.RunRequest()
+
     @dg.schedule(job=audit_completeness, cron_schedule="25 3 * * *", default_status=schedule_status)
     def look_at_every_hour() -> dg.RunRequest:
         """At night: what somebody took away by hand is found even where nothing is imported any more."""
@@ -211,6 +227,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         import_what_is_behind,
         refresh_objects,
         refresh_slow_objects,
+        take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,
     ]

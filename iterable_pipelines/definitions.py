@@ -9,6 +9,7 @@ from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.objects.io_manager import WarehouseFrames
+from iterable_pipelines.objects.list_members.assets import list_member_assets, list_member_checks
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.replications.assets import replication_assets
 from iterable_pipelines.replications.declaration import load_replications
@@ -34,10 +35,11 @@ def defs() -> dg.Definitions:
             *stream_assets(settings),
             *completeness_assets(settings),
             *object_assets(),
+            *list_member_assets(settings),
             *profile_assets(settings),
             *replication_assets(replications),
         ],
-        asset_checks=[*stream_checks(settings), *campaign_checks()],
+        asset_checks=[*stream_checks(settings), *campaign_checks(), *list_member_checks()],
         jobs=JOBS,
         schedules=[*schedules, *replication_schedules(replications, settings)],
         sensors=sensors,

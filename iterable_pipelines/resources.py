@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from iterable_pipelines.api import Iterable, Ledger, Priority
+from iterable_pipelines.api import Iterable, Ledger, Patience, Priority
 from iterable_pipelines.hours import hour_key
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import STARTED, Settings, load_settings
@@ -30,11 +30,13 @@ class IterableResource(dg.ConfigurableResource["IterableResource"]):
             )
         super().__init__(**values)
 
-    def client(self, log: Callable[[str], None], priority: Priority = Priority.HOURLY) -> Iterable:
+    def client(
+        self, log: Callable[[str], None], priority: Priority = Priority.HOURLY, patience: Patience | None = None
+    ) -> Iterable:
         """A client that shares the ledger of limits with every other process of this project."""
         settings = load_settings()
         ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
-        return Iterable(self.api_key, settings.url, ledger, log=log, priority=priority)
+        return Iterable(self.api_key, settings.url, ledger, log=log, patience=patience, priority=priority)
 
 
 def open_project(log: Callable[[str], None]) -> tuple[Settings, Manifest, Warehouse]:

@@ -31,6 +31,8 @@ __all__ = ["Description", "Settings", "SettingsError", "SettingsWarning", "descr
 REGIONS = {"us": "https://api.iterable.com", "eu": "https://api.eu.iterable.com"}
 # without these a user could not be merged, whatever else is wanted
 IDENTITY_FIELDS = ("email", "userId", "itblUserId", "profileUpdatedAt")
+# without its field nobody would be on a static list any more (api.md 1.8)
+_LIST_FIELDS = {"email": "emailListIds", "userid": "userListIds", "hybrid": "userListIds"}
 # the file in the data folder that holds the start date, where none was set
 STARTED = "started"
 # where neither may stand: the one is needed to find the file, the other is a secret
@@ -132,8 +134,14 @@ class Settings(BaseSettings):
     )
     user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
         (),
-        description="User fields to import. Those that identify a user or fill `profile_fields` always come along.",
+        description="User fields to import. Those that identify a user, name their lists or fill "
+        "`profile_fields` always come along.",
         json_schema_extra={"default": "all"},
+    )
+    dynamic_lists: Annotated[Literal["all", "none"] | tuple[int, ...], BeforeValidator(values.list_ids)] = Field(
+        "all",
+        description="Lists to ask for, five a minute: `all` that user records do not show, `none`, or ids with commas. "
+        "Static lists come with the users.",
     )
     skip_users: bool = Field(False, description="Import activity only.")
     skip_activity: bool = Field(False, description="Import users only.")
@@ -181,7 +189,8 @@ class Settings(BaseSettings):
     @classmethod
     def _with_what_is_needed(cls, fields: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         mapped = info.data.get("profile_fields", {}).values()
-        return tuple(dict.fromkeys((*IDENTITY_FIELDS, *fields, *mapped))) if fields else ()
+        lists = _LIST_FIELDS[info.data.get("project_type", "email")]
+        return tuple(dict.fromkeys((*IDENTITY_FIELDS, lists, *fields, *mapped))) if fields else ()
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":

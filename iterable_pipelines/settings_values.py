@@ -40,6 +40,16 @@ def names(given: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (str(each).strip() for each in given) if name))
 
 
+def list_ids(given: Any) -> Any:
+    """`all`, `none`, or ids of lists as numbers: one, several with commas between them, or a list."""
+    given = names(str(given) if isinstance(given, int) and not isinstance(given, bool) else given)
+    if given in (("all",), ("none",)):
+        return given[0]
+    if not given or not all(re.fullmatch(r"[0-9]{1,18}", each) for each in given):
+        raise ValueError("write all, none, or ids of lists with commas between them, such as 949814,949815")
+    return tuple(int(each) for each in given)
+
+
 def pairs(given: Any) -> dict[str, str]:
     """A mapping, or `column=field,column=field`, as a dict. Columns are lower-case SQL names, fields anything else."""
     if isinstance(given, str):

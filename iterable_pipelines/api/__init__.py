@@ -11,13 +11,14 @@ from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge, TooMuch, Truncated
 from iterable_pipelines.api.jobs import JobFile, JobFiles, JobPage
-from iterable_pipelines.api.ledger import Ledger, Priority
+from iterable_pipelines.api.ledger import SEEN_WITHIN, Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
 from iterable_pipelines.api.patience import Patience
 
 __all__ = [
     "LIMITS",
     "REGIONS",
+    "SEEN_WITHIN",
     "Broken",
     "Busy",
     "Connection",

@@ -14,7 +14,7 @@ import requests
 
 from iterable_pipelines.api.address import checked_address, is_loopback
 from iterable_pipelines.api.body import read_body, read_error_body
-from iterable_pipelines.api.download import Download, save_export
+from iterable_pipelines.api.download import Download, save_export, save_text
 from iterable_pipelines.api.error_body import error_object, error_of_object, error_of_status, plain_text
 from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused
 from iterable_pipelines.api.jobs import JobFetch, JobFiles, JobPage, page_of
@@ -169,6 +169,19 @@ class Iterable:
                 raise Broken(f"{question.what}: the answer is not UTF-8 text") from None
 
         return self._ask(question, read)[0]
+
+    def save_text(self, path: str, to: Path, params: Params | None = None, limit: str | None = None) -> Download:
+        """The body of a text endpoint of any size (a list's users, api.md 5.3) as it came, into the file `to`.
+
+        Only the framing is proved: lines of text do not say where they end. After an error there is no file.
+        """
+        question = self._question("GET", path, params, limit)
+
+        def save(response: requests.Response, started: float) -> int:
+            return save_text(response, to, question.what, started, self._patience, self._key)
+
+        size, effort = self._ask(question, save)
+        return Download(to, size, effort.requests, effort.waited, effort.started_at, effort.server_date)
 
     def start_export(
         self,

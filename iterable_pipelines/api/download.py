@@ -1,9 +1,9 @@
-"""An export on its way to disk: bytes only, proved to be whole, and to be records (faults.md M1, H13 to H25)."""
+"""An answer on its way to disk: bytes only, proved to be whole, and exports to be records (faults.md M1, H13–25)."""
 
 import json
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,16 +41,41 @@ def save_export(
 
     Raises Broken, or what an error object inside the answer stands for; then there is no file. OSError is the disk's.
     """
+    return _save(response, to, what, started, patience, key, _records, _check_records)
+
+
+def save_text(
+    response: requests.Response, to: Path, what: str, started: float, patience: Patience, key: str = ""
+) -> int:
+    """`save_export` for lines of text: what its own last line cannot tell, a cut in the middle of it, is not seen."""
+    return _save(response, to, what, started, patience, key, _text)
+
+
+def _save(
+    response: requests.Response,
+    to: Path,
+    what: str,
+    started: float,
+    patience: Patience,
+    key: str,
+    checked: Callable[[Iterator[bytes], str, str], Iterator[bytes]],
+    check_end: Callable[[bytes, bool, int, str], None] | None = None,
+) -> int:
     parts = read_body(response, what, started, patience, patience.largest_export)
     try:
         with to.open("wb", buffering=PIECE) as file:
             if "html" in response.headers.get("Content-Type", "").lower():
                 raise Broken(f"{what}: a page came instead of records: {_beginning(parts, key)}", response.status_code)
-            for part in _records(parts, what, key):
+            for part in checked(parts, what, key):
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        _check_end(to, what, patience, key)
+        last, ended = _last_line(to)
+        error = error_object(last) if len(last) <= _LONGEST_ERROR_LINE else None
+        if error:
+            raise error_of_object(what, *error, patience, key)
+        if check_end:
+            check_end(last, ended, to.stat().st_size, what)
     except BaseException:
         to.unlink(missing_ok=True)
         raise
@@ -70,6 +95,16 @@ def _records(parts: Iterator[bytes], what: str, key: str) -> Iterator[bytes]:
     yield from parts
 
 
+def _text(parts: Iterator[bytes], what: str, key: str) -> Iterator[bytes]:
+    """The same parts, unless the first one begins a page, which some proxies send as plain text."""
+    for part in parts:
+        if part.lstrip()[:14].lower().startswith((b"<html", b"<!doctype html")):
+            raise Broken(f"{what}: a page came instead of text: {plain_text(part, key)}")
+        yield part
+        break
+    yield from parts
+
+
 def _beginning(parts: Iterator[bytes], key: str) -> str:
     collected = b""
     for part in parts:
@@ -79,20 +114,18 @@ def _beginning(parts: Iterator[bytes], key: str) -> str:
     return plain_text(collected, key)
 
 
-def _check_end(file: Path, what: str, patience: Patience, key: str) -> None:
-    """The last line is whole, and not an error that came in place of the rest."""
-    size = file.stat().st_size
-    if not size:
-        return
+def _last_line(file: Path) -> tuple[bytes, bool]:
+    """The last line that is not blank, without white space after it, and whether the file ends with a line's end."""
+    if not file.stat().st_size:
+        return b"", True
     with file.open("rb") as written, mmap.mmap(written.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        ended = content[-1:] == b"\n"
-        end = size
+        end = len(content)
         while end and content[end - 1 : end].isspace():
             end -= 1
-        last = content[content.rfind(b"\n", 0, end) + 1 : end]
-    error = error_object(last) if len(last) <= _LONGEST_ERROR_LINE else None
-    if error:
-        raise error_of_object(what, *error, patience, key)
+        return content[content.rfind(b"\n", 0, end) + 1 : end], content[-1:] == b"\n"
+
+
+def _check_records(last: bytes, ended: bool, size: int, what: str) -> None:
     # whether Iterable ends its last line is not known: a whole record says as much (faults.md D17)
     if not ended and not _is_record(last):
         raise TooMuch(f"{what}: the last of {size:,} bytes is not the end of a line: the answer stops inside a record")

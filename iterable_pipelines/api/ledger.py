@@ -17,7 +17,7 @@ from pathlib import Path
 from iterable_pipelines.api.limits import LIMITS, Limit
 
 # a request unanswered for this long was seen by the server all the same
-_SEEN_WITHIN = 5.0
+SEEN_WITHIN = 5.0
 _LONGEST_STOP = 600.0
 _WORTH_SAYING = 1.0
 _KEPT_UNCLAIMED = 3600.0
@@ -98,7 +98,7 @@ class Ledger:
             with self._transaction() as con:
                 con.execute(
                     "update calls set at = min(?, at + ?), sent = ? where id = ? and sent = ?",
-                    (time.time(), _SEEN_WITHIN, _SEEN, call, _UNDER_WAY),
+                    (time.time(), SEEN_WITHIN, _SEEN, call, _UNDER_WAY),
                 )
 
     def delay(self, limit: str, scope: str, priority: Priority = Priority.HOURLY) -> float:
@@ -179,7 +179,7 @@ class Ledger:
             if call is None:
                 con.execute(
                     f"delete from calls {_OF} and case sent when {_WAITING} then booked_at < ? else at < ? end",
-                    (limit.name, scope, now - _KEPT_UNCLAIMED, now - limit.seconds - 2 * _SEEN_WITHIN),
+                    (limit.name, scope, now - _KEPT_UNCLAIMED, now - limit.seconds - 2 * SEEN_WITHIN),
                 )
             return int(cursor.lastrowid or 0), max(due - now, 0.0), urgent
 
@@ -231,9 +231,9 @@ def _ahead(
 def _turn(con: sqlite3.Connection, limit: Limit, scope: str, now: float, ahead: int) -> float:
     """The first moment from `now` for a call behind `ahead` others. One under way may reach the server only now."""
     rows = con.execute(
-        f"select case sent when {_UNDER_WAY} then min(?, at + {_SEEN_WITHIN}) else at end as seen from calls {_OF} "
+        f"select case sent when {_UNDER_WAY} then min(?, at + {SEEN_WITHIN}) else at end as seen from calls {_OF} "
         f"and sent != {_WAITING} and at > ? order by seen desc limit ?",
-        (now, limit.name, scope, now - limit.seconds - limit.margin - _SEEN_WITHIN, limit.calls),
+        (now, limit.name, scope, now - limit.seconds - limit.margin - SEEN_WITHIN, limit.calls),
     ).fetchall()
     start = max(now, _stopped_until(con, limit.name, scope, now))
     return next_turn(limit, [seen for (seen,) in reversed(rows)], start, ahead)

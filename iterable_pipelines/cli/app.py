@@ -17,6 +17,7 @@ from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
 from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.import_app import import_app
+from iterable_pipelines.cli.lists import lists
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
@@ -56,6 +57,7 @@ for command in (
     events,
     messages,
     export,
+    lists,
     accept,
     rebuild,
 ):

@@ -2,6 +2,7 @@
 
 from iterable_pipelines.landing.typed import typed_sql
 from iterable_pipelines.objects.declarations import OBJECT_TYPES
+from iterable_pipelines.objects.list_members.tables import create_statements as create_list_states
 from iterable_pipelines.objects.object_type import Column, ObjectType
 
 
@@ -34,7 +35,7 @@ def create_statements() -> list[str]:
         "create table if not exists objects.list_members (list_id BIGINT, user_key VARCHAR, joined_at TIMESTAMP, "
         "left_at TIMESTAMP, source VARCHAR, _load_id BIGINT, PRIMARY KEY (list_id, user_key, joined_at))"
     )
-    return statements
+    return [*statements, *create_list_states()]
 
 
 def stored_columns(kind: ObjectType) -> dict[str, str]:

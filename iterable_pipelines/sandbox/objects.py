@@ -1,9 +1,10 @@
 """Campaigns, templates, channels, message types, journeys and lists of the world, in the shapes of api.md 5.1 to 5.6.
 
-A fixed set exists from the beginning; one newsletter a week is added by the clock.
+A fixed set exists from the beginning; one newsletter a week is added by the clock. Worlds with many lists have a
+campaign for every twelfth of them, which may send at any moment.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,10 @@ SUBJECTS = (
     "'; DROP TABLE campaigns;--",
 )
 FIRST_CAMPAIGN, FIRST_TEMPLATE, FIRST_NEWSLETTER, FIRST_NEWSLETTER_TEMPLATE = 2_200_000, 3_000_000, 2_900_000, 3_900_000
+
+FIRST_MORE_LIST, LIVE_EVERY = 950_000, 12
+MORE_TYPES = (*("Dynamic",) * 8, "Suppression", "Internal")
+LIVE = ("Running", "Scheduled", "Ready", "Recurring", "Starting")
 
 RECURRING = FIRST_NEWSLETTER - 1  # the recurring campaign whose children the newsletters are
 
@@ -49,6 +54,8 @@ class Campaign:
     workflow_name: str | None
     experience_id: str | None
     recurring_id: int | None = None
+    list_ids: tuple[int, ...] = ()
+    suppression_list_ids: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The campaign as GET /api/campaigns lists it; times in epoch milliseconds."""
@@ -62,7 +69,7 @@ class Campaign:
             "createdByUserId": CREATOR,
             "updatedByUserId": CREATOR,
             "campaignState": self.state,
-            "suppressionListIds": [],
+            "suppressionListIds": list(self.suppression_list_ids),
             "labels": [],
             "type": self.type,
         }
@@ -73,6 +80,8 @@ class Campaign:
         if self.state == "Finished":
             start = self.created * 1000 + 166_159
             fields |= {"startAt": start, "endedAt": start + 1472, "listIds": [LIST_IDS[0]], "sendSize": 200}
+        if self.list_ids:
+            fields["listIds"] = list(self.list_ids)
         return fields
 
     def template_as_json(self) -> dict[str, Any]:
@@ -89,9 +98,12 @@ class Campaign:
 
 
 class Objects:
-    """Everything in the world that is neither a person nor an event; times are epoch seconds."""
+    """Everything in the world that is neither a person nor an event; times are epoch seconds.
 
-    def __init__(self, seed: int):
+    more_lists: lists beyond the five that are always there; none of them shows on a profile.
+    """
+
+    def __init__(self, seed: int, more_lists: int = 0):
         self.seed = seed
         self._newsletter = lru_cache(maxsize=1000)(self._make_newsletter)
         self.channels: list[dict[str, Any]] = []
@@ -124,8 +136,19 @@ class Objects:
                 LIST_IDS, ("Everybody", "Newsletter", "Trial, 30 days", "VIP ★", "Active lately"), strict=True
             )
         ]
+        self.lists += [
+            {
+                "id": FIRST_MORE_LIST + nth,
+                "name": f"Segment {nth}",
+                "createdAt": EPOCH * 1000 + nth,
+                "listType": MORE_TYPES[nth % len(MORE_TYPES)],
+            }
+            for nth in range(more_lists)
+        ]
         self.standing = [self._standing(nth, medium) for nth, medium in enumerate(MEDIUMS * 6)]
         self.by_medium = {medium: [each for each in self.standing if each.medium == medium] for medium in MEDIUMS}
+        # after what events are made of: these have sent nothing yet
+        self.standing += [self._live(nth) for nth in range(0, more_lists, LIVE_EVERY)]
 
     def _journey(self, nth: int) -> dict[str, Any]:
         fields: dict[str, Any] = {
@@ -169,6 +192,24 @@ class Objects:
             workflow_id=journey["id"] if journey else None,
             workflow_name=journey["name"] if journey else None,
             experience_id=f"exp-{nth}" if nth // len(MEDIUMS) % 3 == 1 else None,
+        )
+
+    def _live(self, nth: int) -> Campaign:
+        like = self._standing(nth, "Email")
+        lists, left_out = (FIRST_MORE_LIST + nth,), bool(nth // LIVE_EVERY % 3)
+        return replace(
+            like,
+            id=like.id + 10_000,
+            template_id=like.template_id + 10_000,
+            name=f"{like.name}, soon",
+            type="Blast",
+            state=LIVE[nth // LIVE_EVERY % len(LIVE)],
+            template_type="Blast",
+            created=EPOCH + nth,
+            workflow_id=None,
+            workflow_name=None,
+            list_ids=() if left_out else lists,
+            suppression_list_ids=lists if left_out else (),
         )
 
     def _make_newsletter(self, week: int) -> Campaign:

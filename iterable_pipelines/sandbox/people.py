@@ -185,9 +185,15 @@ class Population:
         """The static lists the person is on, ascending."""
         return [each for each in LIST_IDS[:-1] if share(self.seed, "list", each, person.seat, person.joined) < 0.4]
 
-    def on_list(self, person: Person, list_id: int) -> bool:
-        """Whether the person is on the list; the last list is dynamic and shows on no profile."""
-        return list_id in self.lists(person) or (list_id == LIST_IDS[-1] and person.seat % 3 == 0)
+    def on_list(self, person: Person, list_id: int, moment: int) -> bool:
+        """Whether the person is on the list; the last list is dynamic and shows on no profile.
+
+        So do any further ones, on which everybody is for some days and then is not.
+        """
+        if list_id in LIST_IDS:
+            return list_id in self.lists(person) or (list_id == LIST_IDS[-1] and person.seat % 3 == 0)
+        period = (moment + draw(self.seed, "period", list_id, person.seat) % (12 * DAY)) // (12 * DAY)
+        return share(self.seed, "segment", list_id, person.seat, period) < 0.3
 
     def record(self, person: Person, moment: int) -> bytes:
         """The user record of the version stamped `moment`, one line without newline (api.md 4.11)."""

@@ -95,7 +95,7 @@ async def _cut(answer: Answer, transport: asyncio.Transport, options: dict[str, 
 
 async def _cut_at_record(answer: Answer, transport: asyncio.Transport, options: dict[str, Any]) -> None:
     """Chunked, ended exactly after a record without the last chunk."""
-    at = answer.body.rfind(b"\n", 0, options.get("bytes", len(answer.body) // 2)) + 1
+    at = answer.body.rfind(b"\n", 0, options.get("bytes", int(len(answer.body) * options.get("share", 0.5)))) + 1
     transport.write(answer.head(CHUNKED) + _chunk(answer.body[:at]))
     transport.close()
 

@@ -20,7 +20,7 @@ from iterable_pipelines.sandbox import behaviour, in_app, messages
 from iterable_pipelines.sandbox.chance import dice
 from iterable_pipelines.sandbox.objects import Objects
 from iterable_pipelines.sandbox.oddities import encode, stamp
-from iterable_pipelines.sandbox.people import LIST_IDS, Person, Population
+from iterable_pipelines.sandbox.people import Person, Population
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.written import Profile, Written
@@ -94,7 +94,8 @@ class World:
     seed: same seed, same bytes. users: how many people at any one time. activity: factor on the number of events.
     start: nothing older is kept; default 60 days before today. end: the world ends there and its clock stands still;
     None lives on. project_type: email, hybrid or userid (api.md 1.8). plain: without the oddities of time, ids and
-    nested JSON that other people's importers stop at. What clients write lies in memory on top.
+    nested JSON that other people's importers stop at. more_lists: lists beyond the usual five, whose members change
+    with the clock. What clients write lies in memory on top.
     """
 
     def __init__(
@@ -106,13 +107,14 @@ class World:
         end: datetime | None = None,
         project_type: str = "email",
         plain: bool = False,
+        more_lists: int = 0,
     ):
         midnight = present().replace(hour=0, minute=0, second=0, microsecond=0)
         self.seed, self.users, self.activity, self.project_type = seed, users, activity, project_type
         self.start = start or midnight - timedelta(days=60)
         self.end = end
         self.people = Population(seed, users, project_type, plain)
-        self.objects = Objects(seed)
+        self.objects = Objects(seed, more_lists)
         self.written = Written()
         self.shifts = Shifts()
         self._directory = lru_cache(maxsize=4)(self._names)
@@ -166,7 +168,7 @@ class World:
 
     def members(self, list_id: int) -> list[tuple[str | None, str | None]] | None:
         """The address and user id of everybody on a list now; None if there is no such list."""
-        if list_id not in LIST_IDS:
+        if list_id not in (each["id"] for each in self.objects.lists):
             return None
         moment = int(self.now().timestamp())
         key = "emailListIds" if self.project_type == "email" else "userListIds"
@@ -175,7 +177,7 @@ class World:
             person = self.people.at(seat, moment)
             written = self.written.profiles.get(_seat(person))
             lists = written.fields.get(key) if written else None
-            if list_id in lists if lists is not None else self.people.on_list(person, list_id):
+            if list_id in lists if lists is not None else self.people.on_list(person, list_id, moment):
                 found.append((person.email_at(moment), person.user_id))
         newcomers = [each.fields for each in self.written.profiles.values() if each.newcomer]
         return found + [(each.get("email"), each.get("userId")) for each in newcomers if list_id in each.get(key, ())]

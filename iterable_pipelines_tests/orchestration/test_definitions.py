@@ -33,6 +33,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
         assert keys[f"streams/{stream.name}"] == "streams"
     for kind in OBJECT_TYPES:
         assert keys[f"objects/{kind.name}"] == "objects"
+    assert keys["objects/list_members"] == "objects"
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     assert not {key for key in keys if key.partition("/")[0] not in ("landing", "streams", "objects", "profiles")}
 
@@ -64,6 +65,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "catch_up",
         "objects_refresh",
         "objects_daily",
+        "read_lists",
         "profiles_build",
         "audit_completeness",
         "compare_campaigns",
@@ -74,6 +76,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "import_what_is_behind": "40 * * * *",
         "refresh_objects": "5 * * * *",
         "refresh_slow_objects": "25 2 * * *",
+        "take_turns_at_lists": "20,50 * * * *",
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
     }
@@ -92,11 +95,11 @@ def test_every_stream_has_partitioned_checks(definitions: dg.Definitions) -> Non
     for checks in definitions.asset_checks or []:
         for spec in checks.check_specs:  # type: ignore[union-attr]
             # campaigns are compared as a whole
-            assert (spec.partitions_def is None) == (spec.name == "matches_campaign_metrics")
+            assert (spec.partitions_def is None) == (spec.name in ("matches_campaign_metrics", "lists_are_fresh"))
             names.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
     assert names["streams/iterable_activity"] == {*OF_AN_HOUR, "matches_campaign_metrics"}
     assert names["streams/iterable_users"] == {"rows_match_manifest", "complete", "volume_in_band"}
-    assert set(names) == {f"streams/{stream.name}" for stream in STREAMS}
+    assert set(names) == {*(f"streams/{stream.name}" for stream in STREAMS), "objects/list_members"}
 
 
 def test_turned_off_means_no_clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

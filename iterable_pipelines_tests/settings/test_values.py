@@ -174,9 +174,22 @@ def test_user_fields_keep_what_identifies_a_user_and_what_the_profile_needs(give
         "userId",
         "itblUserId",
         "profileUpdatedAt",
+        "emailListIds",
         "city",
         "loyaltyTier",
     )
+    assert "userListIds" in given(ITERABLE_USER_FIELDS="city", ITERABLE_PROJECT_TYPE="hybrid").user_fields
+
+
+def test_lists_to_ask_for_as_words_and_as_ids(given: Given, refused: Refused) -> None:
+    assert given().dynamic_lists == "all"
+    assert given(yml="dynamic_lists: 949814\n").dynamic_lists == (949814,)
+    assert given(yml="dynamic_lists: [949814, 5]\n").dynamic_lists == (949814, 5)
+    assert given(ITERABLE_DYNAMIC_LISTS="none").dynamic_lists == "none"
+    assert given(ITERABLE_DYNAMIC_LISTS="949814, 949815,949814").dynamic_lists == (949814, 949815)
+    for wrong in ("some", "all,949814", "-1", "1.5", "949814;949815", "٣"):
+        text = refused(ITERABLE_DYNAMIC_LISTS=wrong)
+        assert "ITERABLE_DYNAMIC_LISTS" in text and "write all, none, or ids of lists" in text
 
 
 def test_profile_fields_as_text_or_mapping(given: Given) -> None:

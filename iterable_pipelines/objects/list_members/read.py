@@ -1,0 +1,121 @@
+"""Read one list over the network, and say whether what came is the whole of it.
+
+The answer is text, one address or user id a line, in no order and without a mark at its end (api.md 5.3). HTTP's own
+framing is proved as it comes in; a list that was cut before it was framed is found by counting.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from iterable_pipelines.api import Broken, IterableError, Patience
+from iterable_pipelines.api import Iterable as Client
+from iterable_pipelines.hours import now
+from iterable_pipelines.objects.list_members.tables import State
+
+# a million takes 80 minutes to come, and sometimes four hours (api.md 5.3); a second try is a later turn's
+PATIENCE = Patience(
+    attempts=1, first_byte=1800.0, deadline=6 * 3600.0, minimum_bytes_per_second=64.0, measured_over=300.0
+)
+# people come and go while a list is read and then counted; in lists of less than a hundred not one may be missing
+_MAY_LACK = 0.01
+_NO_END = "its last line has no end"
+
+# from a moment of the machine's clock to one of the project's: tests let a day pass in a minute
+Clock = Callable[[datetime], datetime]
+
+
+class NotWhole(Broken):
+    """An answer came, but it is not, or not provably, the whole list."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
+
+    It was asked for at `read_at`; that it took `seconds` counts the wait for the answer, not that for the budget.
+    Readings of the same people have the same `fingerprint`.
+    """
+
+    file: Path
+    read_at: datetime
+    seconds: float
+    lines: int
+    fingerprint: str
+    ended: bool
+
+
+def read_list(client: Client, before: State, project_type: str, to: Path, clock: Clock) -> Reading:
+    """Ask for everybody on a list, as the file `to`. `before` is how the list stands.
+
+    Raises IterableError: NotWhole where an answer came all the same. Then there is no file.
+    """
+    # projects of the other types answer with the address where there is one, as their user keys do (api.md 1.8)
+    prefer = {"preferUserId": "true"} if project_type == "userid" else {}
+    download = client.save_text("/api/lists/getUsers", to, {"listId": before.list_id, **prefer})
+    read_at = clock(download.fetched_at)
+    seconds = (clock(now()) - read_at).total_seconds()
+    try:
+        reading = Reading(to, read_at, seconds, *_look_at(to, before.list_id))
+        _check_whole(client, before, reading)
+    except IterableError:
+        to.unlink()
+        raise
+    return reading
+
+
+def is_gone(error: IterableError) -> bool:
+    """Whether Iterable says that there is no such list; the code may be "Success" all the same (api.md 1.4)."""
+    return error.status == 400 and "invalidListId" in str(error)
+
+
+def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
+    """How many lines are not blank, their fingerprint, the same in any order, and whether the last one has its end.
+
+    Raises NotWhole for what is not UTF-8.
+    """
+    lines, total, line = 0, 0, b"\n"
+    try:
+        with file.open("rb") as content:
+            for line in content:
+                if name := line.decode().strip("\ufeff \t\r\n"):
+                    lines += 1
+                    total += int.from_bytes(blake2b(name.encode(), digest_size=16).digest())
+    except UnicodeDecodeError:
+        raise NotWhole(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
+    return lines, f"{total % 2**128:032x}", line.endswith(b"\n")
+
+
+def _check_whole(client: Client, before: State, reading: Reading) -> None:
+    """Raise NotWhole unless the answer is as long as it should be, as far as that can be known.
+
+    The same people as the last time need no further proof. Otherwise Iterable is asked how many there are, which has a
+    budget of its own: a list that has grown may have been cut back to what it was. Where asking brings nothing, a list
+    may not have shrunk by more than a hundredth.
+    """
+    lines = reading.lines
+    if reading.fingerprint == before.fingerprint:
+        return
+    # half an address counts as a line too; a second answer in a row that stops so is how Iterable writes them now
+    if not reading.ended and before.lines and before.ended and _NO_END not in (before.trouble or ""):
+        raise NotWhole(f"list {before.list_id}: {_NO_END}, and last time it had one: the answer may be cut inside it")
+    if before.trusted:
+        return
+    size = _size(client, before.list_id)
+    expected = size if size is not None else before.lines or 0
+    if lines < expected - int(expected * _MAY_LACK):
+        counted = "that Iterable counts" if size is not None else "of last time, and Iterable does not count them"
+        raise NotWhole(
+            f"list {before.list_id}: {lines:,} lines came of the {expected:,} {counted}: the answer was cut. It is "
+            f"asked for again; if the count is what is wrong: iterable-pipelines lists --trust {before.list_id}"
+        )
+
+
+def _size(client: Client, list_id: int) -> int | None:
+    try:
+        text = client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')
+    except IterableError:
+        return None
+    return int(text) if text.isascii() and text.isdigit() else None
