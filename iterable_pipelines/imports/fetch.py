@@ -18,6 +18,7 @@ from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.file import Source
 from iterable_pipelines.imports.reading import resolved_key
 from iterable_pipelines.moments import span_of
+from iterable_pipelines.objects.list_members.read import names_sql
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
@@ -116,13 +117,11 @@ def _list_users(client: Iterable, list_id: int, folder: Path, said: Said) -> Pat
     """
     said(f"users of list {list_id}")
     text, to = folder / f"{list_id}.txt", folder / f"{list_id}.ndjson"
-    text.write_text(client.get_text("/api/lists/getUsers", {"listId": list_id}), encoding="utf-8")
+    client.save_text("/api/lists/getUsers", text, {"listId": list_id})
     with duckdb.connect() as con:
         copied = con.execute(
-            'copy (select ? as "listId", trim(line, E\' \\t\\r\') as "user" from '
-            "(select unnest(string_split(content, E'\\n')) as line from read_text(?)) "
-            f"where trim(line, E' \\t\\r') <> '') to {literal(str(to))} (format json)",
-            [list_id, str(text)],
+            f'copy (select {list_id} as "listId", name as "user" from {names_sql(literal(str(text)))}) '
+            f"to {literal(str(to))} (format json)"
         ).fetchone()
     text.unlink()
     lines, size = copied[0] if copied else 0, client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')

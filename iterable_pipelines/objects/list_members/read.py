@@ -71,6 +71,19 @@ def is_gone(error: IterableError) -> bool:
     return error.status == 400 and "invalidListId" in str(error)
 
 
+def names_sql(files: str) -> str:
+    """What a FROM takes: `name`, each line without blanks around it, of answers, and the `path` of the answer.
+
+    `files` is SQL for a path or a list of them.
+    """
+    # one column, whatever stands in it: no address or user id holds a control character
+    return (
+        "(select trim(line, E' \\t\\r') as name, filename as path from "
+        f"read_csv({files}, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false, "
+        "delim = E'\\x1f', quote = '', escape = '', filename = true) where name <> '')"
+    )
+
+
 def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
     """How many lines are not blank, their fingerprint, the same in any order, and whether the last one has its end.
 

@@ -9,7 +9,7 @@ import duckdb
 from iterable_pipelines.api import IterableError
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.objects.list_members.intervals import count_members, move_tables, write_intervals
-from iterable_pipelines.objects.list_members.read import Reading, is_gone
+from iterable_pipelines.objects.list_members.read import Reading, is_gone, names_sql
 from iterable_pipelines.objects.list_members.tables import READING, MemberList, State, save_states
 from iterable_pipelines.streams.load import naive
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -71,12 +71,9 @@ def _stage_readings(con: duckdb.DuckDBPyConnection, project_type: str, tries: Se
     )
     if not readings:
         return
-    # one column, whatever stands in it: no address or user id holds a control character
     con.execute(
-        "create or replace temp table line as select distinct list_id, name from (select filename as path, "
-        "trim(line, E' \\t\\r') as name from read_csv($1, columns = {'line': 'VARCHAR'}, auto_detect = false, "
-        "header = false, delim = E'\\x1f', quote = '', escape = '', filename = true)) join batch using (path) "
-        "where name <> ''",
+        f"create or replace temp table line as select distinct list_id, name from {names_sql('$1')} "
+        "join batch using (path)",
         [[str(each.file) for each in readings.values()]],
     )
     by_email = _known_as("lower(trim(email))", "lower(name)")
