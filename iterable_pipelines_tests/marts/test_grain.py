@@ -1,5 +1,7 @@
 """Each mart is tested for its grain, and the test turns red where a fault is planted."""
 
+import json
+
 import pytest
 
 from iterable_pipelines.hours import parse_hour
@@ -12,18 +14,15 @@ from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.landing_by_hand import land
 
 HOUR = parse_hour("2026-11-01T03")
-# the same row twice, or one that says nothing of what it is, below the mart that shows it
-FAULTS = {
-    "iterable__events": "insert into streams.iterable_activity select * from streams.iterable_activity",
-    "iterable__user_campaign": "insert into marts.user_campaign_activity select * from marts.user_campaign_activity",
-    "iterable__campaigns": "insert into marts.campaign_activity select * from marts.campaign_activity",
-    "iterable__users": "insert into profiles.user_profiles select * from profiles.user_profiles",
-    "iterable__list_user_history": "update objects.lists set id = null; "
-    "insert into objects.list_members values (null, 'a@b.c', timestamp '2026-11-01', null, 'users', 1)",
-    "iterable__user_unsubscriptions": "insert into streams.iterable_users select * from streams.iterable_users",
-    "iterable__user_unsubscription_history": "insert into profiles.user_keys select raw_key, user_key || '2' from "
-    "profiles.user_keys",
-}
+# every row of these twice, below the marts that show them
+DOUBLED = (
+    "streams.iterable_activity",
+    "marts.user_campaign_activity",
+    "marts.campaign_activity",
+    "profiles.user_profiles",
+    "objects.channels",
+)
+TESTED = [mart.name for mart in MARTS if mart.name.startswith("iterable__")]
 
 
 @pytest.fixture
@@ -35,8 +34,22 @@ def built(project: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
     land(project, manifest, "user", HOUR, [user | {"email": "a@b.c"}])
     for stream in ("iterable_activity", "iterable_users"):
         load_hours(warehouse, manifest, project, stream, [HOUR], "run", log=lambda text: None)
+    with warehouse.transaction() as con:
+        con.execute("insert into objects.channels (id, name) values (1, 'Email')")
+        con.execute("insert into objects.list_members values (3, 'a@b.c', '2026-11-01', null, 'users', 1)")
     run_models(project, warehouse)
 
 
-def test_every_mart_has_a_grain() -> None:
-    assert {mart.name for mart in MARTS if mart.name.startswith("iterable__") and mart.keys} == set(FAULTS)
+@pytest.mark.usefixtures("built")
+def test_planted_faults_turn_the_grain_test_of_every_mart_red(project: Settings, warehouse: Warehouse) -> None:
+    tests = ["test", "--select", *(f"{mart},test_name:one_row_per" for mart in TESTED)]
+    run_dbt(project, tests)
+    with warehouse.transaction() as con:
+        for table in DOUBLED:
+            con.execute(f"create or replace table {table} as select twice.* from {table} as twice, range(2)")
+    with pytest.raises(ModelsFailed):
+        run_dbt(project, tests)
+    results = json.loads((project.data_dir / "dbt" / "run_results.json").read_text())["results"]
+    red = [each["unique_id"] for each in results if each["status"] == "fail"]
+    assert len(red) == len(TESTED)
+    assert all(any(f".one_row_per_{mart}_" in test for test in red) for mart in TESTED)

@@ -171,8 +171,8 @@ def test_the_marts_equal_a_recount_first_and_after_everything_changed(
     run_dbt(project, ["build", "--select", "+user_profiles", "+user_campaign_activity"])
     with warehouse.transaction() as con:
         con.execute(
-            "update objects.campaigns set name = 'renamed', record = json_merge_patch(record, '{\"name\": \"renamed\"}'), "
-            "_load_id = nextval('streams.load_ids') where id % 3 = 0"
+            "update objects.campaigns set name = 'renamed', _load_id = nextval('streams.load_ids'), "
+            'record = json_merge_patch(record, \'{"name": "renamed"}\') where id % 3 = 0'
         )
         con.execute("delete from objects.campaigns where id % 5 = 0")
         con.execute("delete from objects.templates where id % 7 = 0")
