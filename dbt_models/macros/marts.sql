@@ -13,7 +13,7 @@
 
 {# One text that is different for different rows. What may hold any sign, such as a name, comes last. #}
 {% macro row_id(parts) -%}
-    md5({% for part in parts %}coalesce(cast({{ part }} as varchar), ''){{ " || '|' || " if not loop.last }}{% endfor %})
+    md5({% for part in parts %}coalesce(cast({{ part }} as {{ dbt.type_string() }}), ''){{ " || '|' || " if not loop.last }}{% endfor %})
 {%- endmacro %}
 
 {# First and last name, as far as they are known. #}

@@ -54,7 +54,7 @@ found as (
         {% for each in event_types() -%}
         0 as {{ total_of(each['name']) }},
         {% endfor -%}
-        cast([] as varchar[]) as _raw_keys
+        {{ empty_set() }} as _raw_keys
     from before
     left join present on before.unique_user_campaign_id = present.unique_user_campaign_id
     where present.unique_user_campaign_id is null
