@@ -11,6 +11,11 @@
     {{ names | join(', ') if names else "''" }}
 {%- endmacro %}
 
+{# How many rows meet a condition: where there are fifty of these, several times as fast as count with a filter. #}
+{% macro how_many(condition) -%}
+    cast(sum(case when {{ condition }} then 1 else 0 end) as bigint)
+{%- endmacro %}
+
 {# One text that is different for different rows. What may hold any sign, such as a name, comes last. #}
 {% macro row_id(parts) -%}
     md5({% for part in parts %}coalesce(cast({{ part }} as {{ dbt.type_string() }}), ''){{ " || '|' || " if not loop.last }}{% endfor %})
@@ -24,7 +29,7 @@
 {# What user_campaign_activity says of a user and a campaign: these columns are compared to tell whether a row changed. #}
 {% macro user_campaign_columns() %}
     {%- set columns = ['events', 'first_event_at', 'last_event_at', 'first_open_or_click_event_at', 'template_id',
-                       'campaign_name', 'template_name', 'purchase_revenue'] -%}
+                       'campaign_name', 'template_name', 'purchase_revenue', '_other_keys'] -%}
     {%- for each in event_types() %}{% do columns.append(total_of(each['name'])) %}{% endfor -%}
     {{ return(columns) }}
 {% endmacro %}

@@ -330,7 +330,7 @@ MARTS = (
             *_CARRIED,
             _EXACT_REVENUE,
             *_totals("of the person in the campaign"),
-            _column("_raw_keys", "VARCHAR[]", "The keys of the events that are counted."),
+            _column("_other_keys", "VARCHAR[]", "The keys, other than the person's own, of the events that are counted."),
             _column("_load_id", _ID, "Newest load when the row became what it is."),
         ),
     ),

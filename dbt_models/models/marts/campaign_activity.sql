@@ -12,7 +12,7 @@ select
     campaign_id,
     experiment_id,
     cast(sum(events) as bigint) as events,
-    count(*) filter (where events > 0) as count_unique_users,
+    {{ how_many('events > 0') }} as count_unique_users,
     min(first_event_at) as first_event_at,
     max(last_event_at) as last_event_at,
     {% for name in ['template_id', 'campaign_name', 'template_name'] -%}
@@ -21,7 +21,7 @@ select
     {% for each in event_types() -%}
     {% set total = total_of(each['name']) -%}
     cast(sum({{ total }}) as bigint) as {{ total }},
-    count(*) filter (where {{ total }} > 0) as unique_{{ total }},
+    {{ how_many(total ~ ' > 0') }} as unique_{{ total }},
     {% endfor -%}
     cast(sum(purchase_revenue) as decimal(38, 6)) as purchase_revenue
 from {{ ref('user_campaign_activity') }}

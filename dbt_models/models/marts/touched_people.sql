@@ -9,8 +9,10 @@ with active as (
 ),
 
 parts as (
-    select distinct user_key, raw_key
-    from (select user_key, {{ elements('_raw_keys') }} as raw_key from {{ built }}) as spread
+    select user_key, user_key as raw_key from {{ built }} where events > 0
+    union
+    select user_key, raw_key
+    from (select user_key, {{ elements('_other_keys') }} as raw_key from {{ built }} where events > 0) as spread
 ),
 
 moved as (

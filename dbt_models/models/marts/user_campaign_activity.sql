@@ -1,7 +1,8 @@
-{{ config(materialized='sliced', unique_key='user_key') }}
-{# One row per person, campaign and experiment, counted anew as a whole for whoever is touched; NULL is no campaign.
-   What is not there any more stays as a row of zeros, so that its campaign learns of it; `_load_id` says since which
-   loads a row is what it is. Every data type is counted here; the marts show those that the settings name. #}
+{{ config(materialized='sliced', unique_key='unique_user_campaign_id') }}
+{# One row per person, campaign and experiment, counted anew for whoever is touched, and written if it says something else
+   than before; NULL is no campaign. What is not there any more stays as a row of zeros, so that its campaign learns of it;
+   `_load_id` says since which loads a row is what it is. Every data type is counted here; the marts show those that the
+   settings name. #}
 {% set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list if is_built() else [] %}
 with touched as (select user_key from {{ ref('touched_people') }} where {{ in_slice_of_users('user_key') }}),
 
@@ -32,9 +33,10 @@ present as (
         {% endfor -%}
         cast({{ exact_sum('total') }} as decimal(38, 6)) as purchase_revenue,
         {% for each in event_types() -%}
-        count(*) filter (where data_type = '{{ each['name'] }}') as {{ total_of(each['name']) }},
+        {{ how_many("data_type = '" ~ each['name'] ~ "'") }} as {{ total_of(each['name']) }},
         {% endfor -%}
-        {{ set_of('raw_key', 'true') }} as _raw_keys
+        -- most people have but one key, and a list of it for each row would cost more than all the rest
+        {{ set_of('raw_key', 'raw_key <> user_key') }} as _other_keys
     from events
     group by user_key, campaign_id, experiment_id
 )
@@ -54,25 +56,19 @@ found as (
         {% for each in event_types() -%}
         0 as {{ total_of(each['name']) }},
         {% endfor -%}
-        {{ empty_set() }} as _raw_keys
+        {{ empty_set() }} as _other_keys
     from before
     left join present on before.unique_user_campaign_id = present.unique_user_campaign_id
     where present.unique_user_campaign_id is null
 )
 
-select
-    found.*,
-    case
-        {% if user_campaign_columns() | reject('in', there) | list -%}
-        when false then before._load_id
-        {%- else -%}
-        when {{ same_row('found', 'before', user_campaign_columns()) }} then before._load_id
-        {%- endif %}
-        else span.built_to
-    end as _load_id
+select found.*, span.built_to as _load_id
 from found
 cross join {{ ref('build_span') }} as span
 left join before on found.unique_user_campaign_id = before.unique_user_campaign_id
+{% if not (user_campaign_columns() | reject('in', there) | list) -%}
+where before.unique_user_campaign_id is null or not ({{ same_row('found', 'before', user_campaign_columns()) }})
+{% endif %}
 {%- else -%}
 select present.*, span.built_to as _load_id
 from present
