@@ -5,7 +5,6 @@ What it does not know it refuses. Nothing is read when this module is imported: 
 
 import os
 import re
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -68,23 +67,21 @@ def _key(given: Any) -> Any:
 
 
 def _data_types(given: Any) -> tuple[str, ...]:
-    named = values.names(given)
-    unknown = [f"{name!r} is no data type of Iterable{_near(name)}" for name in named if name not in DATA_TYPE]
-    if unknown:
-        raise ValueError("; ".join(unknown))
-    return named
+    return _known(given, list(DATA_TYPE), "data type of Iterable")
 
 
 def _mart_metrics(given: Any) -> tuple[str, ...]:
-    named, events = values.names(given), [name for name in DATA_TYPE if DATA_TYPE[name].stream != USERS]
-    unknown = [f"{name!r} is no event that can be counted{_near(name, events)}" for name in named if name not in events]
+    return _known(given, [name for name in DATA_TYPE if DATA_TYPE[name].stream != USERS], "event that can be counted")
+
+
+def _known(given: Any, allowed: list[str], what: str) -> tuple[str, ...]:
+    named, every = values.names(given), f" (there are {', '.join(allowed)})"
+    unknown = [
+        f"{name!r} is no {what}{values.did_you_mean(name, allowed) or every}" for name in named if name not in allowed
+    ]
     if unknown:
         raise ValueError("; ".join(unknown))
     return named
-
-
-def _near(name: str, allowed: Iterable[str] = DATA_TYPE) -> str:
-    return values.did_you_mean(name, allowed) or f" (there are {', '.join(allowed)})"
 
 
 class Settings(BaseSettings):

@@ -330,7 +330,7 @@ MARTS = (
             *_CARRIED,
             _EXACT_REVENUE,
             *_totals("of the person in the campaign"),
-            _column("_other_keys", "VARCHAR[]", "The keys, other than the person's own, of the events that are counted."),
+            _column("_other_keys", "VARCHAR[]", "The keys of the events that are counted, other than user_key."),
             _column("_load_id", _ID, "Newest load when the row became what it is."),
         ),
     ),
@@ -347,5 +347,16 @@ MARTS = (
             *_totals_and_people("in the campaign"),
             _EXACT_REVENUE,
         ),
+    ),
+    Mart(
+        "builds",
+        "One row per finished build of profiles and marts.",
+        (
+            _column("built_to", _ID, "Newest load that the build has seen."),
+            _column("tail_start", _TIME, "Where its tail began, UTC."),
+            _column("configuration", _TEXT, "A fingerprint of the data types and profile fields it was built with."),
+            _column("finished_at", "TIMESTAMP WITH TIME ZONE", "When it was done."),
+        ),
+        ("finished_at",),
     ),
 )  # fmt: skip

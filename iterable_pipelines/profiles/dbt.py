@@ -17,7 +17,7 @@ from iterable_pipelines.streams.warehouse import Warehouse
 EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
 # the tables that a build adds to; all others it makes anew
 _GROWING = (
-    "profiles.builds",
+    "marts.builds",
     "profiles.user_profiles",
     "profiles.user_base",
     "profiles.user_activity_hourly",

@@ -36,6 +36,7 @@ def _mart(mart: Mart) -> Iterable[str]:
     if mart.keys:
         yield "    data_tests:"
         yield "      - one_row_per:"
+        yield f"          name: one_row_per_{mart.name}"
         yield "          arguments:"
         yield f"            keys: [{', '.join(mart.keys)}]"
         for how in ("hour", "person"):

@@ -51,5 +51,4 @@ def test_planted_faults_turn_the_grain_test_of_every_mart_red(project: Settings,
         run_dbt(project, tests)
     results = json.loads((project.data_dir / "dbt" / "run_results.json").read_text())["results"]
     red = [each["unique_id"] for each in results if each["status"] == "fail"]
-    assert len(red) == len(TESTED)
-    assert all(any(f".one_row_per_{mart}_" in test for test in red) for mart in TESTED)
+    assert {test.split(".")[2] for test in red} == {f"one_row_per_{mart}" for mart in TESTED}
