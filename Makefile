@@ -6,16 +6,18 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# each in an environment of its own, made once
+PEERS := .venv-peers/tap-iterable/.installed .venv-peers/source-iterable/.installed peers/iterable-api/node_modules/.installed
 # with the variables that the models are handed in earnest
 PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines.profiles import dbt; \
 	dbt.run_dbt(settings.load_settings(), ["--warn-error", "parse"])
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
-.PHONY: help install demo dev test check bench screenshots
+.PHONY: help install demo dev test test-peers check bench screenshots postgres
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account needed
 	@$(BIN)/iterable-pipelines demo
@@ -23,8 +25,19 @@ demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account
 dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
 	@$(BIN)/iterable-pipelines dev
 
-test: $(INSTALLED) ## every test
+test: $(INSTALLED) postgres ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
+
+# the tests start a server of their own and stop it; only its programs are needed
+postgres:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| { echo "Installing PostgreSQL, which the tests replicate into"; \
+		apt-get install -y -qq --no-install-recommends postgresql >/dev/null 2>&1 \
+		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+		|| { echo "PostgreSQL's server could not be installed; as root on Debian: apt-get install -y postgresql"; exit 1; }; }
+
+test-peers: $(INSTALLED) $(PEERS) ## other people's clients of Iterable, on the sandbox (npm and Python 3.11 needed)
+	@$(BIN)/python peers/compare.py
 
 check: $(INSTALLED) ## style, types, definitions, models
 	$(BIN)/ruff check .
@@ -52,4 +65,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { rm -rf .venv; echo "no venv could be made; on Debian: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv; this happens once and takes a few minutes"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# their libraries of that age run with no newer Python than 3.11
+.venv-peers/%/.installed: peers/requirements/%.txt
+	@command -v python3.11 >/dev/null || { echo "$* needs Python 3.11; on Debian 12: apt install python3.11-venv"; exit 1; }
+	@echo "Setting up $(@D); this happens once"
+	@rm -rf $(@D) && python3.11 -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+peers/iterable-api/node_modules/.installed: peers/iterable-api/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt install nodejs npm"; exit 1; }
+	@cd peers/iterable-api && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

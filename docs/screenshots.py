@@ -21,8 +21,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from iterable_pipelines.data_types import STREAM as DATA_STREAM
 from iterable_pipelines.hours import hour_key, hour_of, now
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines.streams.checks import checks_of
 
 DOCS = Path(__file__).resolve().parent
 STREAM = "iterable_activity"
@@ -163,7 +165,8 @@ def served(folder: Path) -> Iterator[str]:
 def walk(ui: Ui, folder: Path) -> None:
     """Every picture, in the order in which a person would meet it."""
     hour = hour_key(hour_of(now()) - timedelta(hours=6))
-    checks = ["rows_match_manifest", "inside_its_hour", "unique_event_id"]
+    # they are one step, which runs as a whole or not at all
+    checks = [check.name for check in checks_of(DATA_STREAM[STREAM])]
     shown = f"/assets/streams/{STREAM}?view=checks&checkDetail={checks[0]}"
     ui.picture("/asset-groups", "lineage")
     ui.picture("/automation", "automation")
@@ -187,6 +190,7 @@ def walk(ui: Ui, folder: Path) -> None:
     ui.materialize(f"/assets/streams/{STREAM}", hour)
     ui.picture(shown, "check-green")
     ui.picture("/assets/profiles/user_profiles?view=overview", "profile")
+    ui.picture("/assets/streams/completeness?view=overview", "completeness")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
+from iterable_pipelines.replications.declaration import Replication
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
@@ -69,16 +70,43 @@ compare_campaigns = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Sends, opens and clicks of finished email campaigns beside Iterable's own metrics.",
 )
-JOBS = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness, compare_campaigns]
+replicate = dg.define_asset_job(
+    "replicate",
+    selection=dg.AssetSelection.groups("replications"),
+    tags={"dagster/max_runtime": _REFRESH_SECONDS},
+    description="Tables and queries into PostgreSQL and files, as replications/*.yml say.",
+)
+JOBS = [hourly_import, catch_up, objects_refresh, profiles_build, audit_completeness, compare_campaigns, replicate]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+# what reads the copy for readers waits for a new one, which the profiles bring
+when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
+
+
+def replication_schedules(replications: Sequence[Replication], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedule (UTC) of each replication that has one; the others follow the profiles."""
+    return [
+        dg.ScheduleDefinition(
+            name=f"replicate_{each.name}",
+            target=dg.AssetSelection.assets(["replications", each.name]),
+            cron_schedule=each.schedule,
+            tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
+            default_status=_schedule_status(settings),
+        )
+        for each in replications
+        if each.schedule
+    ]
+
+
+def _schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if settings.keep_updated else dg.DefaultScheduleStatus.STOPPED
 
 
 def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
     """The clockwork, running unless `keep_updated` is off (checklist L101, L106)."""
     on = settings.keep_updated
-    schedule_status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+    schedule_status = _schedule_status(settings)
     sensor_status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
     @dg.schedule(
@@ -149,7 +177,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )

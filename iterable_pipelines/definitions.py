@@ -4,10 +4,13 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import JOBS, schedules_and_sensors
+from iterable_pipelines.automation import JOBS, replication_schedules, schedules_and_sensors
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
 from iterable_pipelines.profiles.assets import profile_assets, profile_resources
+from iterable_pipelines.replications.assets import replication_assets
+from iterable_pipelines.replications.declaration import load_replications
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
 from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
@@ -23,17 +26,19 @@ def defs() -> dg.Definitions:
         # partitioned checks and backfill policies are new in Dagster: its warnings say so a hundred times
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
-    return dg.Definitions(
+    replications = load_replications(settings)
+    project = dg.Definitions(
         assets=[
             *landing_assets(settings),
             *stream_assets(settings),
             *completeness_assets(settings),
             *object_assets(),
             *profile_assets(settings),
+            *replication_assets(replications),
         ],
         asset_checks=[*stream_checks(settings), *campaign_checks()],
         jobs=JOBS,
-        schedules=schedules,
+        schedules=[*schedules, *replication_schedules(replications, settings)],
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),
@@ -42,3 +47,4 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
+    return dg.Definitions.merge(project, import_definitions(settings))

@@ -7,10 +7,24 @@ import dagster as dg
 
 from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
+from iterable_pipelines.published import NothingPublished
+from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
 
 NEVER, LATER, NOW = "never", "later", "now"
+_NO_USE = Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused | ReplicationRefused
+_EXPLAINED = (
+    IterableError,
+    LandingFailed,
+    SettingsError,
+    StaleWriter,
+    WarehouseFailed,
+    FileNotFoundError,
+    PostgresFailed,
+    ReplicationRefused,
+)
 
 
 def when_to_retry(error: Exception) -> str:
@@ -19,9 +33,9 @@ def when_to_retry(error: Exception) -> str:
         kind: type[Exception] = error.kind
     else:
         kind = type(error)
-    if issubclass(kind, Refused | SettingsError | StaleWriter | FileNotFoundError):
+    if issubclass(kind, _NO_USE):
         return NEVER
-    return LATER if issubclass(kind, Busy | WarehouseLocked) else NOW
+    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished) else NOW
 
 
 @contextmanager
@@ -31,7 +45,7 @@ def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
     """
     try:
         yield
-    except (IterableError, LandingFailed, SettingsError, StaleWriter, WarehouseFailed, FileNotFoundError) as error:
+    except _EXPLAINED as error:
         when = when_to_retry(error)
         if when == NEVER:
             context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})

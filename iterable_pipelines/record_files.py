@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.landing.cut import SUSPECT, faults, sync
+from iterable_pipelines.quoting import literal, quoted
 
 ENDINGS = (".csv", ".parquet", ".ndjson")
 # from so many columns on, a row group of 20,480 rows, or one for each thread, outgrows the memory
@@ -26,7 +27,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class _Lines:
+class Lines:
     """One file of NDJSON, without blank lines: how many there are, and how many bytes the longest has."""
 
     path: Path
@@ -37,7 +38,7 @@ class _Lines:
     def source(self) -> str:
         """The file for a FROM."""
         return (
-            f"read_ndjson_objects({_literal(str(self.path))}, "
+            f"read_ndjson_objects({literal(str(self.path))}, "
             f"maximum_object_size = {max(_USUAL_RECORD, 2 * self.longest)})"
         )
 
@@ -49,13 +50,13 @@ def write_records(parts: Sequence[Path], to: Path, spare_column: str, memory_lim
     CSV is empty, and Parquet has the `spare_column`, because it needs one, and no row. Other files are made beside
     `to`, so that its folder should be a scratch one. Raises Unreadable if a line is not a JSON object.
     """
-    lines = _joined(parts, to.with_name(f"{to.name}.ndjson"))
+    lines = joined(parts, to.with_name(f"{to.name}.ndjson"))
     ending = to.suffix.lower()
     columns: dict[str, str] = {}
     with duckdb.connect(to.with_name(f"{to.name}.duckdb")) as con:
         con.execute(f"set memory_limit = '{memory_limit}'")
         con.execute("set preserve_insertion_order = false")
-        _check(con, lines)
+        check_lines(con, lines)
         if ending != ".ndjson":
             columns = _columns(con, lines)
             _write_table(con, lines, columns, to, spare_column)
@@ -84,22 +85,24 @@ def column_names(keys: dict[str, int]) -> dict[str, str]:
     return {key: names[key] for key in sorted(keys)}
 
 
-def _joined(parts: Iterable[Path], to: Path) -> _Lines:
+def joined(parts: Iterable[Path], to: Path) -> Lines:
+    """All records of `parts`, which are used up, in one file `to`, without blank lines."""
     count = longest = 0
-    with to.open("wb") as joined:
+    with to.open("wb") as file:
         for part in parts:
             with part.open("rb") as lines:
                 for number, line in enumerate(lines):
                     record = (line.removeprefix(_BYTE_ORDER_MARK) if number == 0 else line).strip()
                     if record:
-                        joined.write(record + b"\n")
+                        file.write(record + b"\n")
                         count, longest = count + 1, max(longest, len(record))
             # so that the disk holds the records once
             part.unlink()
-    return _Lines(to, count, longest)
+    return Lines(to, count, longest)
 
 
-def _check(con: duckdb.DuckDBPyConnection, lines: _Lines) -> None:
+def check_lines(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:
+    """Raise Unreadable if a line is not a JSON object."""
     try:
         count, suspects = con.execute(
             f"select count(*), count_if({SUSPECT}) from (select json::varchar as record from {lines.source})"
@@ -111,37 +114,37 @@ def _check(con: duckdb.DuckDBPyConnection, lines: _Lines) -> None:
             raise fault
 
 
-def _columns(con: duckdb.DuckDBPyConnection, lines: _Lines) -> dict[str, str]:
+def _columns(con: duckdb.DuckDBPyConnection, lines: Lines) -> dict[str, str]:
     keys = f"select unnest(json_keys(json)) as key from {lines.source}"
     return column_names(dict(con.execute(f"select key, count(*) from ({keys}) group by key").fetchall()))
 
 
 def _write_table(
-    con: duckdb.DuckDBPyConnection, lines: _Lines, columns: dict[str, str], to: Path, spare_column: str
+    con: duckdb.DuckDBPyConnection, lines: Lines, columns: dict[str, str], to: Path, spare_column: str
 ) -> None:
-    wide = len(columns) > _WIDE
-    if wide:
-        con.execute("set threads = 1")
-    if to.suffix.lower() == ".parquet":
-        options = f"format parquet, compression zstd, row_group_size {_ROWS_OF_WIDE if wide else _ROWS}"
-    else:
+    options = parquet_options(con, len(columns))
+    if to.suffix.lower() != ".parquet":
         options = "format csv, header"
     if columns:
         # JSON pointers: in the other kind of path a dot or a quote in a key would have a meaning
-        pointers = (_literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in columns)
-        values = ", ".join(f"x[{at}] as {_identifier(name)}" for at, name in enumerate(columns.values(), 1))
+        pointers = (literal(pointer(key)) for key in columns)
+        values = ", ".join(f"x[{at}] as {quoted(name)}" for at, name in enumerate(columns.values(), 1))
         extracted = f"select json_extract_string(json, [{', '.join(pointers)}]) as x from {lines.source}"
-        con.execute(f"copy (select {values} from ({extracted})) to {_literal(str(to))} ({options})")
+        con.execute(f"copy (select {values} from ({extracted})) to {literal(str(to))} ({options})")
     elif to.suffix.lower() == ".parquet":
-        nothing = f"select ''::varchar as {_identifier(spare_column)} limit 0"
-        con.execute(f"copy ({nothing}) to {_literal(str(to))} ({options})")
+        nothing = f"select ''::varchar as {quoted(spare_column)} limit 0"
+        con.execute(f"copy ({nothing}) to {literal(str(to))} ({options})")
     else:
         to.touch()
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def parquet_options(con: duckdb.DuckDBPyConnection, columns: int) -> str:
+    """How a Parquet file of so many columns is written within the memory limit; a wide one by a single thread."""
+    if columns > _WIDE:
+        con.execute("set threads = 1")
+    return f"format parquet, compression zstd, row_group_size {_ROWS_OF_WIDE if columns > _WIDE else _ROWS}"
 
 
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def pointer(key: str) -> str:
+    """The JSON pointer to a field of the top level, whatever signs its name has."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")

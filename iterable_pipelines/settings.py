@@ -36,7 +36,7 @@ STARTED = "started"
 # where neither may stand: the one is needed to find the file, the other is a secret
 _NOT_IN_YAML = ("project_root", "api_key")
 # Iterable's keys are 32 hexadecimal digits: one pasted into the wrong line must not come back in an error
-_KEY_SHAPED = re.compile(r"[0-9a-fA-F]{32,}")
+KEY_SHAPED = re.compile(r"[0-9a-fA-F]{32,}")
 _PLAIN = {
     "bool_parsing": "write true or false",
     "bool_type": "write true or false",
@@ -378,5 +378,5 @@ def _text(problems: list[str], key: SecretStr | None) -> str:
     text = "\n".join(f"  {problem}" for problem in problems)
     if key is not None and len(key) >= 16:
         text = text.replace(key.get_secret_value(), "(hidden)")
-    text = _KEY_SHAPED.sub("(hidden: it looks like a key)", text)
+    text = KEY_SHAPED.sub("(hidden: it looks like a key)", text)
     return f"{count} wrong; nothing was started or changed.\n{text}\nNext: correct that, then iterable-pipelines check"

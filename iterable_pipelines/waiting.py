@@ -6,13 +6,16 @@ tag. So a backfill knows that it is not over, and whoever terminates the queued 
 
 import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from iterable_pipelines.hours import hour_key, iterate_hours, parse_hour
+from iterable_pipelines.hours import hour_key, iterate_hours, now, parse_hour
 from iterable_pipelines.landing.exports import Exports
 
 STATE, WAITS_FOR, AFTER = "iterable/export_jobs", "iterable/waits_for", "iterable/goes_on_after"
+# the moment before which a run must not begin
+NOT_BEFORE = "iterable/not_before"
 # the first run of a row of them: what it asked for and landed is theirs too
 ASKED_BY = "iterable/asked_by"
 PASS, WHOLE_START, WHOLE_END = "iterable/pass", "iterable/whole_from", "iterable/whole_to"
@@ -82,8 +85,14 @@ def wait_in_the_queue(context: dg.AssetExecutionContext, jobs: Iterable[int]) ->
     )
 
 
+def wait_until(moment: datetime) -> dict[str, str]:
+    """The tags of a run that stands in the queue, and holds no worker, until then."""
+    return {STATE: _WAITING, NOT_BEFORE: moment.astimezone(UTC).isoformat()}
+
+
 def release_runs(instance: dg.DagsterInstance, exports: Exports) -> tuple[int, set[int]]:
-    """Let the queued runs go on whose export jobs are all ready, or failed, once the run before them has ended.
+    """Let the queued runs go on whose export jobs are all ready, or failed, once the run before them has ended, and
+    those whose moment has come.
 
     Returns how many, and the ids of the jobs that the others wait for.
     """
@@ -93,6 +102,8 @@ def release_runs(instance: dg.DagsterInstance, exports: Exports) -> tuple[int, s
     for run in (each for each in queued if each.tags.get(STATE) == _WAITING):
         jobs = _jobs_of(run)
         before = instance.get_run_by_id(run.tags.get(AFTER, ""))
+        if NOT_BEFORE in run.tags and datetime.fromisoformat(run.tags[NOT_BEFORE]) > now():
+            continue
         if exports.pending(jobs) or (before and not before.is_finished):
             waited_for |= jobs
             continue

@@ -11,6 +11,7 @@ from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.postgres_server import Server, running_postgres
 
 # a runner that was started in the background ignores Ctrl-C, and so would every command that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -46,3 +47,10 @@ def warehouse(project: Settings) -> Iterator[Warehouse]:
     warehouse = Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
     warehouse.prepare()
     yield warehouse
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this test run's own."""
+    with running_postgres() as server:
+        yield server

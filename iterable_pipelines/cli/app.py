@@ -16,13 +16,19 @@ from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
 from iterable_pipelines.cli.export import export
+from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
+from iterable_pipelines.cli.query import query
 from iterable_pipelines.cli.rebuild import rebuild
+from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
+from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.landing import LandingFailed
+from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
+from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed
 
@@ -35,8 +41,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (check, sandbox, demo, dev, plan, backfill, status, profile, export, accept, rebuild):
+for command in (
+    check,
+    sandbox,
+    demo,
+    dev,
+    plan,
+    backfill,
+    status,
+    profile,
+    query,
+    replicate,
+    user,
+    events,
+    messages,
+    export,
+    accept,
+    rebuild,
+):
     app.command()(command)
+app.add_typer(import_app, name="import")
 
 _KNOWN = (
     CannotGoOn,
@@ -46,6 +70,8 @@ _KNOWN = (
     StaleWriter,
     WarehouseFailed,
     ModelsFailed,
+    PostgresFailed,
+    ReplicationRefused,
     OSError,
     duckdb.Error,
     sqlite3.Error,

@@ -1,12 +1,15 @@
 """The arguments that several commands share, and what is said when one of them is wrong."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from iterable_pipelines.cli.console import CannotGoOn
 from iterable_pipelines.data_types import DATA_TYPE, STREAM, STREAMS
 from iterable_pipelines.hours import Window, hour_key, hour_of, now, parse_hour
+from iterable_pipelines.record_files import ENDINGS
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
 
@@ -36,6 +39,24 @@ def data_type_named(name: str) -> str:
     if name not in DATA_TYPE:
         raise typer.BadParameter(f"{name!r} is no data type{did_you_mean(name, DATA_TYPE)}")
     return name
+
+
+def table_file(text: str | Path) -> Path:
+    """A file whose name says how to write it. Raises BadParameter for any other."""
+    path = Path(text).expanduser()
+    if path.suffix.lower() not in ENDINGS:
+        raise typer.BadParameter(f"{path.name!r}: the name must end with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    return path
+
+
+def check_file(file: Path, overwrite: bool) -> None:
+    """Raise CannotGoOn unless `file` can be written: its folder is there, and it is not, or may be replaced."""
+    if not file.parent.is_dir():
+        raise CannotGoOn(f"There is no folder {file.parent}. Nothing was asked.\nNext: make it, or take another --out")
+    if file.is_dir():
+        raise CannotGoOn(f"{file} is a folder.\nNext: take another --out")
+    if file.exists() and not overwrite:
+        raise CannotGoOn(f"{file} is there already, and was left as it is.\nNext: take another --out, or --overwrite")
 
 
 From = Annotated[

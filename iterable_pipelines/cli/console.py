@@ -81,5 +81,6 @@ def quiet() -> Iterator[None]:
 
 def plain(text: str, width: int = 90) -> str:
     """One line of at most `width` signs, safe to show where brackets mean styles."""
-    line = " ".join(text.split())
+    # a control sign in what somebody has named would steer the terminal
+    line = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split()))
     return escape(line if len(line) <= width else line[: width - 1] + "…")

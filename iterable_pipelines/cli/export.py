@@ -1,11 +1,6 @@
 """`export`: records of one data type as a file, once, beside the import."""
 
-import glob
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -14,24 +9,17 @@ import typer
 
 from iterable_pipelines.api import Broken, Iterable, IterableError, Ledger, Refused, Truncated
 from iterable_pipelines.api.selection import Selection
-from iterable_pipelines.cli.arguments import data_type_named
+from iterable_pipelines.cli.arguments import check_file, data_type_named, table_file
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, plain, progress, say
 from iterable_pipelines.exporting import Door, door_for, fetch_records
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.landing.cut import Unreadable, sync
 from iterable_pipelines.landing.question import filter_field_of
-from iterable_pipelines.landing.scratch import is_orphaned
+from iterable_pipelines.landing.scratch import scratch_beside
 from iterable_pipelines.moments import Range, parse_moment, span_of, zone_named
-from iterable_pipelines.record_files import ENDINGS, Written, write_records
+from iterable_pipelines.record_files import Written, write_records
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.settings_values import names
-
-
-def _file(text: str | Path) -> Path:
-    path = Path(text).expanduser()
-    if path.suffix.lower() not in ENDINGS:
-        raise typer.BadParameter(f"{path.name!r}: the name must end with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    return path
 
 
 def export(
@@ -39,7 +27,8 @@ def export(
         str, typer.Argument(parser=data_type_named, metavar="DATA_TYPE", help="Such as emailSend or user.")
     ],
     file: Annotated[
-        Path, typer.Option("--out", parser=_file, metavar="FILE", help="Where to: a .csv, .parquet or .ndjson file.")
+        Path,
+        typer.Option("--out", parser=table_file, metavar="FILE", help="A .csv, .parquet or .ndjson file."),
     ],
     span: Annotated[Range | None, typer.Option("--range", help="A span of UTC; today and all end now.")] = None,
     start: Annotated[
@@ -64,12 +53,12 @@ def export(
     if campaign_id and data_type == "user":
         raise typer.BadParameter("--campaign-id: users belong to no campaign")
     asked = Selection(data_type, _window(span, start, end, timezone), only, omit, campaign_id)
-    _check_file(file, overwrite)
+    check_file(file, overwrite)
     settings = load_settings()
     try:
-        with _scratch_beside(file) as scratch:
+        with scratch_beside(file) as scratch:
             written = _export(settings, asked, door, scratch / f"records{file.suffix}")
-            _check_file(file, overwrite)
+            check_file(file, overwrite)
             os.replace(scratch / f"records{file.suffix}", file)
         sync(file.parent)
     except KeyboardInterrupt as stop:
@@ -109,15 +98,6 @@ def _window(span: Range | None, start: str | None, end: str | None, timezone: st
     return Window(window.start, min(window.end, present))
 
 
-def _check_file(file: Path, overwrite: bool) -> None:
-    if not file.parent.is_dir():
-        raise CannotGoOn(f"There is no folder {file.parent}. Nothing was asked.\nNext: make it, or take another --out")
-    if file.is_dir():
-        raise CannotGoOn(f"{file} is a folder.\nNext: take another --out")
-    if file.exists() and not overwrite:
-        raise CannotGoOn(f"{file} is there already, and was left as it is.\nNext: take another --out, or --overwrite")
-
-
 def _export(settings: Settings, asked: Selection, door: Door, to: Path) -> Written:
     ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
     with progress() as shown:
@@ -132,17 +112,6 @@ def _export(settings: Settings, asked: Selection, door: Door, to: Path) -> Writt
         written = write_records(parts, to, filter_field_of(asked.data_type), settings.memory_limit)
         said("done")
     return written
-
-
-@contextmanager
-def _scratch_beside(file: Path) -> Iterator[Path]:
-    """A scratch folder on the same disk as the file, so that the file can be renamed into its place."""
-    for left in file.parent.glob(f".{glob.escape(file.name)}.*.part"):
-        # a killed process cannot tidy up after itself, so the next one does
-        if is_orphaned(left.name.split(".")[-3]):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(".part", f".{file.name}.{os.getpid()}.", file.parent) as folder:
-        yield Path(folder)
 
 
 def _notes(error: BaseException) -> list[str]:

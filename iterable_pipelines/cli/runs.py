@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from iterable_pipelines.cli.console import quiet
 from iterable_pipelines.settings import Settings
@@ -48,21 +48,26 @@ def prepare_home(settings: Settings) -> Path:
 class Runs:
     """The project's definitions and its Dagster instance, for one command. Use as a context manager."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Export what Dagster reads from the environment, and load the definitions. Takes seconds, with dbt."""
+    def __init__(self, settings: Settings, definitions: Callable[[], Any] | None = None) -> None:
+        """Export what Dagster reads from the environment, and load the definitions, which takes seconds, with dbt;
+        or make those that are given, which need no key.
+        """
         os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
-        # the resource reads it from the environment, wherever it was set
-        os.environ["ITERABLE_API_KEY"] = settings.required_api_key()
+        if definitions is None:
+            # the resource reads it from the environment, wherever it was set
+            os.environ["ITERABLE_API_KEY"] = settings.required_api_key()
         with quiet():
             import dagster as dg
 
             # they are about parts of Dagster that are new, and nothing a person at a terminal can act on
             for category in (dg.BetaWarning, dg.PreviewWarning):
                 warnings.simplefilter("ignore", category)
-            from iterable_pipelines.definitions import defs
+            if definitions is None:
+                from iterable_pipelines.definitions import defs
 
+                definitions = defs
             self._dg = dg
-            self._definitions = defs()
+            self._definitions = definitions()
             self._instance = dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"])
             self._bury_ghosts()
 

@@ -24,9 +24,12 @@ def sandbox_project() -> Iterator[Settings]:
 
     real = load_settings()
     folder = real.data_dir if real.data_dir.name == FOLDER else real.data_dir / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     with running_sandbox(relaxed=True) as sandbox:
-        # whatever a real project has chosen in .env or iterable.yml, this one shows everything
+        # whatever a real project has chosen in .env or iterable.yml, this one shows everything; and what a real one
+        # has in imports/ would fill its tables with a sandbox's records
         os.environ |= {
+            "ITERABLE_PROJECT_ROOT": str(folder),
             "ITERABLE_API_KEY": sandbox.key,
             "ITERABLE_BASE_URL": sandbox.url,
             "ITERABLE_REQUESTS_RELAXED": "true",

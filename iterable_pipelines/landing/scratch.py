@@ -1,6 +1,7 @@
 """Folders for downloads on their way: beside the landed files, and tidied up after processes that were killed."""
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -19,6 +20,17 @@ def scratch_folder(landing_dir: Path, purpose: str = "") -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     check_space(landing_dir)
     with tempfile.TemporaryDirectory(dir=root, prefix=f"{os.getpid()}-{purpose}") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def scratch_beside(file: Path) -> Iterator[Path]:
+    """A scratch folder on the same disk as `file`, so that a finished file can be renamed into its place."""
+    for left in file.parent.glob(f".{glob.escape(file.name)}.*.part"):
+        # a killed process cannot tidy up after itself, so the next one does
+        if is_orphaned(left.name.split(".")[-3]):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(".part", f".{file.name}.{os.getpid()}.", file.parent) as folder:
         yield Path(folder)
 
 

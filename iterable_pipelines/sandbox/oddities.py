@@ -86,6 +86,16 @@ def drift_ids(record: dict[str, Any], chance: Random) -> None:
         record["itblInternal"] = {"documentCreatedAt": record["createdAt"], "documentUpdatedAt": record["createdAt"]}
 
 
+def plain(record: dict[str, Any], moment: int) -> dict[str, Any]:
+    """The event without what stops other people's importers: rare times, text for ids, strings that are no JSON."""
+    record |= {"createdAt": stamp(moment)}
+    if not str(record.get("transactionalData", "{}")).endswith("}"):
+        record["transactionalData"] = "{}"
+    if "campaignId" in record:
+        record["campaignId"] = int(record["campaignId"])
+    return {key: value for key, value in record.items() if key != "templateId" or value is not None}
+
+
 def encode(record: dict[str, Any], escaped: bool) -> bytes:
     """One line of NDJSON without its newline; non-ASCII characters either escaped or as they are."""
     return json.dumps(record, ensure_ascii=escaped, separators=(",", ":")).encode()

@@ -94,8 +94,8 @@ class Person:
 class Population:
     """The people of one world: `size` seats, filled for ever."""
 
-    def __init__(self, seed: int, size: int, project_type: str):
-        self.seed, self.size, self.project_type = seed, size, project_type
+    def __init__(self, seed: int, size: int, project_type: str, plain: bool = False):
+        self.seed, self.size, self.project_type, self.plain = seed, size, project_type, plain
         self.person = lru_cache(maxsize=200_000)(self._person)
 
     def _tenure(self, seat: int) -> tuple[int, int]:
@@ -208,7 +208,7 @@ class Population:
     def _profile(self, person: Person, moment: int, constant: Random, chance: Random) -> dict[str, Any]:
         email = person.email_at(moment)
         fields: dict[str, Any] = {
-            "profileUpdatedAt": odd_stamp(moment, chance),
+            "profileUpdatedAt": stamp(moment) if self.plain else odd_stamp(moment, chance),
             "signupDate": stamp(person.joined + constant.randrange(50)),
             "signupSource": constant.choice(("API", "Import", "WebForm", "ListAPI")),
             "emailListIds" if self.project_type == "email" else "userListIds": self.lists(person),

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from iterable_pipelines.sandbox.objects import Campaign, Objects
-from iterable_pipelines.sandbox.oddities import drift_ids, encode, odd_stamp
+from iterable_pipelines.sandbox.oddities import drift_ids, encode, odd_stamp, plain
 from iterable_pipelines.sandbox.people import Person, Population
 
 HOUR = 3600
@@ -64,6 +64,8 @@ class Scene:
         for part in parts:
             record |= part
         drift_ids(record, self.chance)
+        if self.people.plain:
+            record = plain(record, moment)
         escaped = self.chance.random() < 0.3
         event = Event(data_type, moment, moment + lag, encode(record, escaped))
         self.events.append(event)

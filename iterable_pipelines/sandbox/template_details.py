@@ -8,7 +8,6 @@ from starlette.routing import Route
 
 from iterable_pipelines.sandbox.errors import bad_params, not_found
 from iterable_pipelines.sandbox.objects import CREATOR, Campaign
-from iterable_pipelines.sandbox.oddities import stamp
 from iterable_pipelines.sandbox.world import World
 
 MEDIUM = {"email": "Email", "push": "Push", "sms": "SMS", "inapp": "InApp", "embedded": "Embedded"}
@@ -24,7 +23,7 @@ def detail(campaign: Campaign) -> dict[str, Any]:
         "locale": "",
         "isDefaultLocale": True,
     }
-    times = {"createdAt": stamp(campaign.created), "updatedAt": stamp(campaign.created)}
+    times = {"createdAt": campaign.created * 1000, "updatedAt": campaign.created * 1000}
     own: dict[str, dict[str, Any]] = {
         "Email": {
             "subject": campaign.name,

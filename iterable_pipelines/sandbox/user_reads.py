@@ -139,8 +139,8 @@ def user_read_routes(world: World) -> list[Route]:
         Route("/api/users/getSentMessages", sent_messages),
         Route("/api/users/getByEmail", by_email),
         Route("/api/users/byUserId", by_user_id),
-        Route("/api/users/byUserId/{user_id}", by_user_id),
+        Route("/api/users/byUserId/{user_id:path}", by_user_id),
         Route("/api/users/{email:path}", by_email),
-        Route("/api/events/byUserId/{user_id}", events),
+        Route("/api/events/byUserId/{user_id:path}", events),
         Route("/api/events/{email:path}", events),
     ]

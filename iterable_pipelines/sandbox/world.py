@@ -92,7 +92,8 @@ class World:
 
     seed: same seed, same bytes. users: how many people at any one time. activity: factor on the number of events.
     start: nothing older is kept; default 60 days before today. end: the world ends there and its clock stands still;
-    None lives on. project_type: email, hybrid or userid (api.md 1.8). What clients write lies in memory on top.
+    None lives on. project_type: email, hybrid or userid (api.md 1.8). plain: without the oddities of time, ids and
+    nested JSON that other people's importers stop at. What clients write lies in memory on top.
     """
 
     def __init__(
@@ -103,12 +104,13 @@ class World:
         start: datetime | None = None,
         end: datetime | None = None,
         project_type: str = "email",
+        plain: bool = False,
     ):
         midnight = present().replace(hour=0, minute=0, second=0, microsecond=0)
         self.seed, self.users, self.activity, self.project_type = seed, users, activity, project_type
         self.start = start or midnight - timedelta(days=60)
         self.end = end
-        self.people = Population(seed, users, project_type)
+        self.people = Population(seed, users, project_type, plain)
         self.objects = Objects(seed)
         self.written = Written()
         self._directory = lru_cache(maxsize=4)(self._names)

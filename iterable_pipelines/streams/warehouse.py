@@ -135,9 +135,10 @@ class Warehouse:
         return con
 
     def _locked_text(self, holder: str) -> str:
+        instead = "" if self.published == self.path else f", point it at {self.published},"
         return (
             f"{self.path} is held by {holder} for more than {self.wait_seconds:.0f} s. Stored data is safe and "
-            f"what was downloaded is kept. Next: close that program, point it at {self.published}, and run this again"
+            f"what was downloaded is kept. Next: close that program{instead} and run this again"
         )
 
     def _explained(self, error: duckdb.Error) -> WarehouseFailed:

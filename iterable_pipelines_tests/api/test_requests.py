@@ -131,6 +131,11 @@ FORBIDDEN = [
     ("GET", "/admin"),
     ("GET", "/api/../admin"),
     ("GET", "/api/lists/%2e%2e/users"),
+    ("GET", "/api/lists/a%2Fb"),
+    ("GET", "/api/events/.."),
+    ("GET", "/api/events/byUserId/%2e%2e"),
+    ("GET", "/api/events/a%2Fb/c"),
+    ("DELETE", "/api/events/a%2Fb"),
     ("GET", "//elsewhere.example.com/api/channels"),
     ("GET", "/api/channels?api_key=x"),
     ("GET", "/api/channels#x"),
@@ -143,6 +148,11 @@ FORBIDDEN = [
 def test_the_import_can_only_read(method: str, path: str) -> None:
     with pytest.raises(Refused, match="was not sent"):
         check_operation(method, path)
+
+
+def test_events_of_a_user_id_with_a_slash_can_be_asked_for() -> None:
+    check_operation("GET", "/api/events/byUserId/a%2Fb%252F")
+    check_operation("GET", "/api/events/o%2Fhara%40example.com")
 
 
 def test_a_path_that_leaves_the_api_is_not_sent(make_client: MakeClient) -> None:

@@ -37,6 +37,10 @@ KNOWN_WRONG = [
     Wrong("IterableApiResponse", "params", ANY, "null in most real answers (api.md 1.3, 1.4)"),
     Wrong("ApiTemplateResponse", "createdAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
     Wrong("ApiTemplateResponse", "updatedAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
+    Wrong("ApiPushTemplateModel", "createdAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiPushTemplateModel", "updatedAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiSMSTemplateModel", "createdAt", NUMBER, "epoch milliseconds: the official client refuses text"),
+    Wrong("ApiSMSTemplateModel", "updatedAt", NUMBER, "epoch milliseconds: the official client refuses text"),
     Wrong(
         "CampaignsResponse", "totalCampaignsCount", NUMBER, "an optional number, rendered as object by the generator"
     ),
@@ -44,6 +48,8 @@ KNOWN_WRONG = [
         "GetTemplatesResponse", "totalTemplatesCount", NUMBER, "an optional number, rendered as object by the generator"
     ),
     Wrong("SnippetResponse", "id", NUMBER, "an optional number, rendered as object by the generator"),
+    Wrong("ApiInAppMessage", "createdAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
+    Wrong("ApiInAppMessage", "expiresAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
     Wrong("ChannelDetails", "messageMedium", {"type": "string"}, "real projects have WebPush and others (api.md 5.4)"),
     Wrong(
         "JobModel", "dataTypeName", {"type": "string"}, "a name; the model shows the server's own class (api.md 3.5)"
@@ -116,6 +122,7 @@ GETS = {
     "/api/export/userEvents": Ask(query={"email": EMAIL, "includeCustomEvents": True}),
     "/api/export/jobs": Ask(query={"jobState": "running"}),
     "/api/export/{jobId}/files": Ask({"jobId": 3562}, {"startAfter": ""}),
+    "/api/inApp/getMessages": Ask(query={"email": EMAIL, "count": 5, "platform": "iOS"}),
     "/api/journeys": Ask(query={**PAGES, "state": ["Archived"]}),
     "/api/lists": Ask(),
     "/api/lists/getUsers": Ask(query={"listId": 949810, "preferUserId": True}),

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -32,6 +33,19 @@ def get(
 ) -> requests.Response:
     headers = {"Api-Key": key or sandbox.key} | (headers or {})
     return requests.get(sandbox.url + path, params=params, headers=headers, timeout=30)
+
+
+def test_a_connection_that_stays_open_is_no_slower_than_a_new_one(sandbox):
+    def median(ask) -> float:
+        taken = []
+        for _ in range(15):
+            begun = time.monotonic()
+            assert ask(sandbox.url + "/api/channels", headers={"Api-Key": sandbox.key}, timeout=30).ok
+            taken.append(time.monotonic() - begun)
+        return sorted(taken)[7]
+
+    with requests.Session() as session:
+        assert median(session.get) < 5 * median(requests.get)
 
 
 def lines(answer: requests.Response) -> list[bytes]:

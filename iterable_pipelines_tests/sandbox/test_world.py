@@ -241,6 +241,17 @@ class TestOddities:
                 broken += 1
         assert 0 < broken < len(texts) / 2
 
+    def test_a_plain_world_has_none_of_what_stops_other_importers(self):
+        world = World(users=40, start=START, end=END, plain=True)
+        records = {name: world.all_records(name, LATER) for name in DATA_TYPE}
+        events = [each for name, rows in records.items() if name != "user" for each in rows]
+        stamps = [each["createdAt"] for each in events] + [each["profileUpdatedAt"] for each in records["user"]]
+        assert {each[19:] for each in stamps} == {" +00:00"}
+        assert {type(each["campaignId"]) for each in events if "campaignId" in each} == {int}
+        assert {type(each["templateId"]) for each in events if "templateId" in each} == {int}
+        nested = [json.loads(each["transactionalData"]) for each in events if "transactionalData" in each]
+        assert {type(each) for each in nested} == {dict} and any("order" in each for each in nested)
+
     def test_twins(self, day):
         assert any(count > 1 for count in Counter(day["customEvent"] + day["emailSend"]).values())
 

@@ -1,0 +1,189 @@
+"""What an import asks of Iterable, on disk as NDJSON: one record a line, its fields as Iterable spells them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from iterable_pipelines.api import Broken, Iterable, Ledger, Patience, Priority, Refused
+from iterable_pipelines.api.address import REGIONS
+from iterable_pipelines.api.selection import Selection
+from iterable_pipelines.exporting import fetch_records
+from iterable_pipelines.hours import Window
+from iterable_pipelines.imports.file import Source
+from iterable_pipelines.imports.reading import resolved_key
+from iterable_pipelines.moments import span_of
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.settings import Settings
+
+Said = Callable[[str], None]
+
+_MOMENT = "%Y-%m-%d %H:%M:%S"
+# nothing was sent yet, or the children of a recurring campaign have it (api.md 5.2)
+_WITHOUT_METRICS = ("Draft", "Scheduled", "Starting", "Recurring")
+# people leave a list while it is read and then counted
+_LEFT_MEANWHILE = 0.01
+_CAMPAIGNS_OF_A_SAMPLE = 20
+# how far back a sample looks, one after the other, until there is a record
+_SAMPLES = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+
+
+def client_of(source: Source, settings: Settings, said: Said) -> Iterable:
+    """The way to Iterable that an import describes, within the project's ledger of limits. Raises SettingsError."""
+    usual = Patience()
+    first, longest = source.retry_initial_wait_millis, source.max_retry_wait_millis
+    patience = Patience(
+        attempts=usual.attempts if source.retry_limit is None else source.retry_limit + 1,
+        first_wait=usual.first_wait if first is None else first / 1000,
+        longest_wait=usual.longest_wait if longest is None else longest / 1000,
+    )
+    url = settings.base_url or REGIONS[source.region or settings.region]
+    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    return Iterable(
+        resolved_key(source, settings), url, ledger, log=said, patience=patience, priority=Priority.BACKFILL
+    )
+
+
+def window_of(source: Source, settings: Settings, watermark: datetime | None) -> Window | None:
+    """The span of the next run; None where it would be empty, or where there is none, as for lists.
+
+    An incremental import goes on at its `watermark`; without one it begins at start_time, and ends at end_time. It
+    stays minutes behind the present, as the hourly import does, because Iterable shows records late (api.md 3.6).
+    """
+    if source.data_type == "list":
+        return None
+    if source.use_date_range:
+        try:
+            return span_of(source.date_range or "today")
+        except ValueError:
+            # at midnight, today has no second yet
+            return None
+    whole = span_of("all")
+    latest = whole.end - timedelta(minutes=settings.fresh_after_minutes) if source.incremental else whole.end
+    start = watermark or source.start_time or whole.start
+    end = latest if watermark or source.end_time is None else min(source.end_time, latest)
+    return Window(start, end) if start < end else None
+
+
+def fetch(client: Iterable, source: Source, window: Window | None, folder: Path, said: Said) -> list[Path]:
+    """Fetch everything that is asked for into `folder`, which is empty. Raises what the client does, and OSError."""
+    if source.data_type == "list":
+        return [_list_users(client, list_id, folder, said) for list_id in source.list_id or ()]
+    if window is None:
+        return []
+    if source.data_type == "campaign":
+        return [_campaigns(client, source, window, folder, said, None)]
+    return _export(client, source, window, folder, said)
+
+
+def fetch_sample(client: Iterable, source: Source, window: Window | None, folder: Path, said: Said) -> list[Path]:
+    """Fetch something of what would be asked for: the newest day, week or month that has any, twenty campaigns, or one
+    list.
+    """
+    if source.data_type == "list":
+        return [_list_users(client, (source.list_id or ())[0], folder, said)]
+    if window is None:
+        return []
+    if source.data_type == "campaign":
+        return [_campaigns(client, source, window, folder, said, _CAMPAIGNS_OF_A_SAMPLE)]
+    for number, back in enumerate(_SAMPLES):
+        start = max(window.start, window.end - back)
+        files = _export(client, source, Window(start, window.end), _made(folder / str(number)), said)
+        if start == window.start or any(path.stat().st_size for path in files):
+            return files
+    return _export(client, source, window, _made(folder / "whole"), said)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _export(client: Iterable, source: Source, window: Window, folder: Path, said: Said) -> list[Path]:
+    asked = Selection(str(source.export_data_type), window, source.only_fields, source.omit_fields, source.campaign_id)
+    return fetch_records(client, asked, "auto", folder, said)
+
+
+def _list_users(client: Iterable, list_id: int, folder: Path, said: Said) -> Path:
+    """The users of one list: an email address each, or the user id of one who has none (api.md 5.3).
+
+    Lines of text do not say where they end, so they are counted. Raises Broken if some are missing.
+    """
+    said(f"users of list {list_id}")
+    text, to = folder / f"{list_id}.txt", folder / f"{list_id}.ndjson"
+    text.write_text(client.get_text("/api/lists/getUsers", {"listId": list_id}), encoding="utf-8")
+    with duckdb.connect() as con:
+        copied = con.execute(
+            'copy (select ? as "listId", trim(line, E\' \\t\\r\') as "user" from '
+            "(select unnest(string_split(content, E'\\n')) as line from read_text(?)) "
+            f"where trim(line, E' \\t\\r') <> '') to {literal(str(to))} (format json)",
+            [list_id, str(text)],
+        ).fetchone()
+    text.unlink()
+    lines, size = copied[0] if copied else 0, client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')
+    if size.isascii() and size.isdigit() and lines < int(size) * (1 - _LEFT_MEANWHILE):
+        raise Broken(f"list {list_id}: {lines:,} users came of the {int(size):,} that Iterable counts")
+    return to
+
+
+def _campaigns(client: Iterable, source: Source, window: Window, folder: Path, said: Said, most: int | None) -> Path:
+    """Campaigns with their metrics in the span, and the span itself as startDateTime and endDateTime (api.md 5.2)."""
+    chosen = set(source.campaign_ids or ())
+    listed = islice(client.get_pages("/api/campaigns", "campaigns"), None if chosen else most)
+    # by id: a page that shifts while it is read brings a campaign twice
+    campaigns = {int(each["id"]): each for each in listed if not chosen or each["id"] in chosen}
+    if missing := chosen - campaigns.keys():
+        raise Refused(f"campaign_ids: Iterable lists no campaign {', '.join(map(str, sorted(missing)))}")
+    sampled = dict(islice(campaigns.items(), most))
+    span = {"startDateTime": window.start.strftime(_MOMENT), "endDateTime": window.end.strftime(_MOMENT)}
+    figures: dict[int, dict[str, Any]] = {}
+    ids = [number for number, each in sampled.items() if each.get("campaignState") not in _WITHOUT_METRICS]
+    # a sample is one request: there are ten a minute
+    at_once = most or source.number_of_ids_for_each_request
+    for at in range(0, len(ids), at_once):
+        said(f"metrics of campaigns, {at:,} of {len(ids):,}")
+        some = ids[at : at + at_once]
+        figures |= {int(float(row.pop("id"))): row for row in metrics(client, some, span)}
+    to = folder / "campaigns.ndjson"
+    # a lone surrogate is valid JSON and not valid UTF-8
+    with to.open("w", encoding="utf-8", errors="replace") as file:
+        for number, campaign in sampled.items():
+            record = {**figures.get(number, {}), **campaign, **span}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    return to
+
+
+def metrics(client: Iterable, campaigns: Sequence[int], span: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """A row of figures for each campaign that Iterable has any of; what does not apply to it is left out.
+
+    One campaign that is gone must not hide the others, so a refusal is asked again by halves (api.md 5.2).
+    """
+    try:
+        answer = client.get_text("/api/campaigns/metrics", {"campaignId": list(campaigns), **span})
+    except Refused as refused:
+        if refused.status not in (400, 404):
+            raise
+        half = len(campaigns) // 2
+        for part in (campaigns[:half], campaigns[half:]) if half else ():
+            yield from metrics(client, part, span)
+        return
+    for row in csv.DictReader(io.StringIO(answer)):
+        # a blank cell is a figure that this campaign's medium does not have
+        yield {name: _number(cell) for name, cell in row.items() if name and cell}
+
+
+def _number(cell: str) -> Any:
+    try:
+        return int(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

@@ -1,0 +1,93 @@
+"""Imports into a DuckDB file of their own; never the project's warehouse."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.imports.staging import Staged
+from iterable_pipelines.imports.store import Mark
+from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.streams.warehouse import Warehouse
+
+_STATE = (
+    "create table if not exists _imports (name VARCHAR, asked VARCHAR, up_to TIMESTAMP, rows BIGINT, run_id VARCHAR, "
+    "stored_at TIMESTAMP, PRIMARY KEY (name, asked))"
+)
+
+
+class DuckDBStore:
+    """One DuckDB file, behind the same kind of door as the warehouse."""
+
+    def __init__(self, path: Path, memory_limit: str, shown: str) -> None:
+        self._path, self._door, self.shown = path, Warehouse(path, path, memory_limit), shown
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    @contextmanager
+    def transaction(self) -> Iterator["DuckDBTransaction"]:
+        """Raises WarehouseFailed; nothing is changed then."""
+        with self._door.transaction() as con:
+            yield DuckDBTransaction(con)
+
+
+class DuckDBTransaction:
+    """One transaction on a DuckDB file."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def types(self, staged: Staged) -> dict[str, str]:
+        # names that differ by case are one to DuckDB
+        return {name.lower(): kind for name, kind in staged.columns.items()}
+
+    def columns(self, table: str) -> dict[str, str]:
+        found = self._con.execute(
+            "select lower(column_name), data_type from duckdb_columns() where database_name = current_database() "
+            "and lower(schema_name) = lower(?) and lower(table_name) = lower(?)",
+            [*_parts(table)],
+        )
+        return dict(found.fetchall())
+
+    def watermark(self, name: str, asked: str) -> datetime | None:
+        if not self.columns("_imports"):
+            return None
+        found = self._con.execute("select up_to from _imports where name = ? and asked = ?", [name, asked]).fetchone()
+        return found[0].replace(tzinfo=UTC) if found and found[0] else None
+
+    def create(self, table: str, staged: Staged) -> None:
+        self._con.execute(f"create schema if not exists {quoted(_parts(table)[0])}")
+        self._con.execute(f"create table {_named(table)} as from read_parquet({literal(str(staged.path))}) limit 0")
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        for name, kind in columns.items():
+            self._con.execute(f"alter table {_named(table)} add column {quoted(name)} {kind}")
+
+    def empty(self, table: str) -> None:
+        self._con.execute(f"delete from {_named(table)}")
+
+    def drop(self, table: str) -> None:
+        self._con.execute(f"drop table {_named(table)}")
+
+    def insert(self, table: str, staged: Staged) -> None:
+        source = f"read_parquet({literal(str(staged.path))})"
+        self._con.execute(f"insert into {_named(table)} by name select * from {source}")
+
+    def note(self, mark: Mark, rows: int) -> None:
+        self._con.execute(_STATE)
+        self._con.execute(
+            "insert or replace into _imports values (?, ?, ?, ?, ?, now() at time zone 'UTC')",
+            [mark.name, mark.asked, mark.up_to and mark.up_to.replace(tzinfo=None), rows, mark.run_id],
+        )
+
+
+def _parts(table: str) -> tuple[str, str]:
+    schema, _, name = table.rpartition(".")
+    return schema or "main", name
+
+
+def _named(table: str) -> str:
+    return ".".join(quoted(part) for part in _parts(table))

@@ -1,0 +1,145 @@
+"""From NDJSON to one typed Parquet file: all that a target needs, made before any database is opened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.api import Broken
+from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns, readings
+from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
+from iterable_pipelines.landing.cut import Unreadable
+from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.record_files import Lines, check_lines, joined, parquet_options, pointer
+from iterable_pipelines.settings import SettingsError
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Typed rows on disk. `columns` maps names to SQL types, in order; `untyped` counts, by column, the values that did
+    not fit; `left_out` are the fields that no column reads.
+    """
+
+    path: Path
+    rows: int
+    columns: dict[str, str]
+    untyped: dict[str, int]
+    left_out: list[str]
+
+
+def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> Staged:
+    """Type the records of `parts`, which are used up, and write them to `to` in the order of their time.
+
+    A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column;
+    so does that of a second field of the column's name.
+    Raises Broken if a line is not a JSON object, SettingsError if the time column is none of the records'.
+    """
+    with _opened(to, memory_limit) as con:
+        lines = _verified(con, parts, to)
+        fields = fields_of(con, lines)
+        columns = readings(made.source.columns, fields)
+        _check_time(made, [each.column for each in columns])
+        untyped = _write(con, made, columns, lines, to)
+        described = con.execute(f"describe from {literal(str(to))}").fetchall()
+    read = {field for each in columns for field in each.fields}
+    return Staged(to, lines.count, {name: kind for name, kind, *_ in described}, untyped, sorted(fields - read))
+
+
+def guess(parts: Sequence[Path], scratch: Path, memory_limit: str) -> list[Column]:
+    """The columns of the records of `parts`, which are used up. Raises Broken if a line is not a JSON object."""
+    with _opened(scratch, memory_limit) as con:
+        return guess_columns(con, _verified(con, parts, scratch))
+
+
+def _opened(beside: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(beside.with_suffix(".duckdb"))
+    con.execute(f"set memory_limit = '{memory_limit}'")
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def _verified(con: duckdb.DuckDBPyConnection, parts: Sequence[Path], beside: Path) -> Lines:
+    lines = joined(parts, beside.with_suffix(".ndjson"))
+    try:
+        check_lines(con, lines)
+    except Unreadable as error:
+        raise Broken(f"what Iterable sent cannot be read: {error}") from None
+    return lines
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, made: Import, columns: list[Reading], lines: Lines, to: Path
+) -> dict[str, int]:
+    zone = literal(made.target.timezone)
+    # one pass over each record for all texts, and one for what stays JSON: a path at a time would parse it as often
+    texts, text_of = _places("texts[{}]", [each for each in columns if each.column.type != "json"])
+    jsons, json_of = _places("nullif(jsons[{}], 'null')", [each for each in columns if each.column.type == "json"])
+    found = [json_of if each.column.type == "json" else text_of for each in columns]
+    values = [
+        f"{_stored(each, places, zone)} as {quoted(each.column.name)}"
+        for each, places in zip(columns, found, strict=True)
+    ]
+    misfits = [
+        f"{{'k': {literal(name)}, 'v': {value}}}"
+        for each, places in zip(columns, found, strict=True)
+        for name, value in each.kept(places).items()
+    ]
+    kept = f"list_filter([{', '.join(misfits)}], lambda each: each.v is not null)"
+    untyped = f"case when len({kept}) > 0 then to_json(map_from_entries({kept})) end" if misfits else "null::json"
+    own = "".join(f"{quoted(each.column.name)}, " for each in columns)
+    extracted = (
+        f"select json_extract_string(json, [{texts}]) as texts, json_extract(json, [{jsons}]) as jsons "
+        f"from {lines.source}"
+    )
+    typed = f"select {', '.join(['texts, jsons', *values])} from ({extracted})"
+    ordered = f" order by {TIME}" if made.target.time_column else ""
+    con.execute(
+        f"copy (select {own}{_time(made, columns)} as {TIME}, {untyped} as {UNTYPED} from ({typed}){ordered}) "
+        f"to {literal(str(to))} ({parquet_options(con, len(columns))})"
+    )
+    return dict(
+        con.execute(
+            f"select name, count(*) from (select unnest(json_keys({UNTYPED})) as name from {literal(str(to))}) "
+            "group by name order by name"
+        ).fetchall()
+    )
+
+
+def _places(place: str, columns: list[Reading]) -> tuple[str, dict[str, str]]:
+    """The paths to extract into a list for these columns, and the SQL of each field: its place in that list."""
+    fields = sorted({field for each in columns for field in each.fields})
+    pointers = ", ".join(literal(pointer(field)) for field in fields) or "''"
+    return pointers, {field: place.format(at) for at, field in enumerate(fields, start=1)}
+
+
+def _stored(each: Reading, found: dict[str, str], zone: str) -> str:
+    value = f"cast({each.value(found)} as {each.column.sql_type})"
+    if each.column.type != "timestamp" or zone == "'UTC'":
+        return value
+    # a moment of UTC, as the clocks of the zone show it
+    return f"({value} at time zone 'UTC' at time zone {zone})"
+
+
+def _time(made: Import, columns: list[Reading]) -> str:
+    zone = literal(made.target.timezone)
+    loaded = f"date_trunc('second', now()) at time zone {zone}"
+    chosen = made.target.time_column
+    if chosen is None:
+        return loaded
+    column = quoted(chosen)
+    if next(each.column.type for each in columns if each.column.name == chosen) == "long":
+        # seconds since 1970, as Treasure Data reads it, or milliseconds, as Iterable writes it
+        millis = f"case when abs({column}) < 100000000000 then 1000 * {column} else {column} end"
+        column = f"(make_timestamptz(1000 * {millis}) at time zone {zone})"
+    return f"coalesce({column}, {loaded})"
+
+
+def _check_time(made: Import, columns: list[Column]) -> None:
+    chosen = made.target.time_column
+    if chosen is not None and chosen not in {each.name for each in columns if each.type in ("timestamp", "long")}:
+        raise SettingsError(
+            f"{made.name}: out.time_column is {chosen!r}, but in.columns declares no column of that name with type "
+            "timestamp or long. Nothing was stored.\nNext: declare it in the file; iterable-pipelines import guess "
+            "writes the columns for you"
+        )

@@ -1,0 +1,151 @@
+"""Where an import's rows go: what is done there is the same for DuckDB and PostgreSQL, in one transaction each time.
+
+The rows and the watermark (table `_imports`) are stored together, or not at all.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.imports.file import Import
+from iterable_pipelines.imports.staging import Staged
+from iterable_pipelines.settings import SettingsError
+from iterable_pipelines.streams.load import StaleWriter
+
+
+class Mismatch(SettingsError):
+    """The table, or the database, is not as the import's file says. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far an import has come: `asked` says what it asks for and which table that fills, `before` and `up_to` where
+    this run began and ends.
+    """
+
+    name: str
+    asked: str
+    before: datetime | None
+    up_to: datetime | None
+    run_id: str
+
+
+class Transaction(Protocol):
+    """One transaction on the database of an import."""
+
+    def types(self, staged: Staged) -> dict[str, str]:
+        """Names and types of the staged columns, as the database calls them. Asked for before anything is locked."""
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Names and types of the table's columns, likewise; empty where there is no table."""
+
+    def watermark(self, name: str, asked: str) -> datetime | None:
+        """How far the import has come, in UTC; None where it never ran."""
+
+    def create(self, table: str, staged: Staged) -> None:
+        """Make the table, empty, and its schema if need be."""
+
+    def add_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Add columns, NULL for the rows there are."""
+
+    def empty(self, table: str) -> None:
+        """Delete every row."""
+
+    def drop(self, table: str) -> None:
+        """Take the table away."""
+
+    def insert(self, table: str, staged: Staged) -> None:
+        """Add the staged rows, by name."""
+
+    def note(self, mark: Mark, rows: int) -> None:
+        """Store the mark in the table `_imports`, made if need be."""
+
+
+class Store(Protocol):
+    """The database of an import. `shown` names it without a password."""
+
+    shown: str
+
+    def exists(self) -> bool:
+        """Whether there is a database at all."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One transaction: committed at the end, rolled back on any error, closed either way."""
+
+
+def watermark_of(store: Store, made: Import, asked: str) -> datetime | None:
+    """How far an incremental import has come. None at the first run, and after its table was dropped.
+
+    Raises Mismatch where the database or the table is missing and auto_create_table is off: before anything is asked.
+    """
+    target = made.target
+    if target.table is None:
+        raise Mismatch(f"{made.name}: no table is named. Nothing was asked.\nNext: write out.table, or give --table")
+    found: datetime | None = None
+    there = False
+    if store.exists():
+        with store.transaction() as transaction:
+            there = bool(transaction.columns(target.table))
+            found = transaction.watermark(made.name, asked) if there else None
+    if not there and not target.auto_create_table:
+        what = f"table {target.table} in {store.shown}" if store.exists() else f"database {store.shown}"
+        raise Mismatch(
+            f"{made.name}: there is no {what}, and auto_create_table is off. Nothing was asked or changed.\n"
+            "Next: write auto_create_table: true below out:, or give --auto-create-table; else correct the name"
+        )
+    return found if made.source.incremental else None
+
+
+def store_rows(store: Store, made: Import, staged: Staged, mark: Mark) -> int:
+    """Store the staged rows as the import's mode says, and its mark. Returns how many rows were stored.
+
+    Raises StaleWriter where another run has stored the same span meanwhile, Mismatch where the table's types are not
+    the file's; nothing is changed then.
+    """
+    table, mode = str(made.target.table), made.target.mode
+    with store.transaction() as transaction:
+        there = transaction.columns(table)
+        if made.source.incremental and there and transaction.watermark(made.name, mark.asked) != mark.before:
+            raise StaleWriter(
+                f"{made.name}: another run of this import has stored rows meanwhile; nothing of this one was stored.\n"
+                "Next: run it again; it goes on from there"
+            )
+        kept = mode == "replace_on_new_data" and not staged.rows
+        if not kept:
+            _put(transaction, made, table, staged, there)
+        transaction.note(mark, 0 if kept else staged.rows)
+        crashpoint("import_written")
+    return 0 if kept else staged.rows
+
+
+def _put(transaction: Transaction, made: Import, table: str, staged: Staged, there: Mapping[str, str]) -> None:
+    wanted = transaction.types(staged)
+    if made.target.mode == "append":
+        _check_types(made, table, wanted, there)
+    elif there and (there == wanted or not staged.rows):
+        # the table stays, and with it what others have built on it; and no rows say nothing about columns
+        transaction.empty(table)
+    elif there:
+        transaction.drop(table)
+        there = {}
+    if not there:
+        transaction.create(table, staged)
+    elif missing := {name: kind for name, kind in wanted.items() if name not in there}:
+        transaction.add_columns(table, missing)
+    transaction.insert(table, staged)
+
+
+def _check_types(made: Import, table: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> None:
+    differing = [
+        f"{name} is {there[name]} in the table and {kind} by the file"
+        for name, kind in wanted.items()
+        if name in there and there[name] != kind
+    ]
+    if differing:
+        raise Mismatch(
+            f"{made.name}: the table {table} contradicts the file: {'; '.join(differing)}. Nothing was changed.\n"
+            "Next: give the columns the table's types in in.columns, or take another out.table, or mode: replace"
+        )
