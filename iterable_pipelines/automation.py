@@ -73,9 +73,9 @@ read_lists = dg.define_asset_job(
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
-    selection=dg.AssetSelection.groups("profiles"),
+    selection=dg.AssetSelection.groups("profiles", "marts"),
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Profiles of everybody who was touched since the last build.",
+    description="Profiles of everybody who was touched since the last build, and the marts.",
 )
 audit_completeness = dg.define_asset_job(
     "audit_completeness",
@@ -218,7 +218,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "replications") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from iterable_pipelines import settings_values as values
-from iterable_pipelines.data_types import DATA_TYPE, STREAM, USERS
+from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.hours import now, parse_hour
 from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, SettingsWarning, read_sources
 
@@ -69,15 +69,21 @@ def _key(given: Any) -> Any:
 
 
 def _data_types(given: Any) -> tuple[str, ...]:
-    named = values.names(given)
-    unknown = [f"{name!r} is no data type of Iterable{_near(name)}" for name in named if name not in DATA_TYPE]
+    return _known(given, list(DATA_TYPE), "data type of Iterable")
+
+
+def _mart_metrics(given: Any) -> tuple[str, ...]:
+    return _known(given, [name for name in DATA_TYPE if DATA_TYPE[name].stream != USERS], "event that can be counted")
+
+
+def _known(given: Any, allowed: list[str], what: str) -> tuple[str, ...]:
+    named, every = values.names(given), f" (there are {', '.join(allowed)})"
+    unknown = [
+        f"{name!r} is no {what}{values.did_you_mean(name, allowed) or every}" for name in named if name not in allowed
+    ]
     if unknown:
         raise ValueError("; ".join(unknown))
     return named
-
-
-def _near(name: str) -> str:
-    return values.did_you_mean(name, DATA_TYPE) or f" (there are {', '.join(DATA_TYPE)})"
 
 
 class Settings(BaseSettings):
@@ -131,6 +137,12 @@ class Settings(BaseSettings):
         {},
         description="Your own user fields as columns of the profile: `tier=loyaltyTier,points=loyaltyPoints`.",
         json_schema_extra={"default": "none"},
+    )
+    mart_metrics: Annotated[tuple[str, ...], BeforeValidator(_mart_metrics)] = Field(
+        (),
+        description="The events that the marts count, in total and by people, such as `emailSend,emailOpen,purchase`. "
+        "Changing it needs no rebuilding.",
+        json_schema_extra={"default": "every event that is imported"},
     )
     user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
         (),
@@ -248,6 +260,13 @@ class Settings(BaseSettings):
         if self.skip_activity:
             return ()
         return tuple(name for name in STREAM[stream].data_types if not self.data_types or name in self.data_types)
+
+    @property
+    def counted_events(self) -> tuple[str, ...]:
+        """The data types that the marts show: those named, else every activity event that is imported."""
+        return self.mart_metrics or tuple(
+            name for stream in ACTIVITY_STREAMS for name in self.enabled_data_types(stream.name)
+        )
 
     def required_api_key(self) -> str:
         """The key as text, for the request header alone. Raises SettingsError when there is none."""

@@ -95,7 +95,7 @@ merged as (
         coalesce(merged_moments.first_at, {{ empty_map('timestamp') }}) as first_at,
         coalesce(merged_moments.last_at, {{ empty_map('timestamp') }}) as last_at,
         {% for name in activity_sets() -%}
-        coalesce(merged_sets.{{ name }}, cast([] as varchar[])) as {{ name }},
+        coalesce(merged_sets.{{ name }}, {{ empty_set() }}) as {{ name }},
         {% endfor -%}
         {% for name in activity_maps() -%}
         coalesce(merged_counts.{{ name }}, {{ empty_map('bigint') }}) as {{ name }},

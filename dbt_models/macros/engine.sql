@@ -26,10 +26,13 @@
 {% macro empty_map(type) %}{{ return(adapter.dispatch('empty_map')(type)) }}{% endmacro %}
 {% macro duckdb__empty_map(type) %}cast(map() as map(varchar, {{ type }})){% endmacro %}
 
+{% macro empty_set() %}{{ return(adapter.dispatch('empty_set')()) }}{% endmacro %}
+{% macro duckdb__empty_set() %}cast([] as varchar[]){% endmacro %}
+
 {# The different values of several rows, sorted, as text; empty rather than NULL. #}
 {% macro set_of(value, condition) %}{{ return(adapter.dispatch('set_of')(value, condition)) }}{% endmacro %}
 {% macro duckdb__set_of(value, condition) %}
-    coalesce(list_sort(list_distinct(list(cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null))), cast([] as varchar[]))
+    coalesce(list_sort(list_distinct(list(cast({{ value }} as varchar)) filter (where ({{ condition }}) and {{ value }} is not null))), {{ empty_set() }})
 {% endmacro %}
 
 {# The value with the largest (at, value): ties must not be left to chance. #}
@@ -65,6 +68,25 @@
 {# Money adds up exactly, whatever the order. #}
 {% macro exact_sum(value) %}{{ return(adapter.dispatch('exact_sum')(value)) }}{% endmacro %}
 {% macro duckdb__exact_sum(value) %}coalesce(sum(try_cast({{ value }} as decimal(28, 6))), 0){% endmacro %}
+
+{# The elements of a JSON array that is given as text, as a list of texts; empty for anything else. #}
+{% macro json_texts(text) %}{{ return(adapter.dispatch('json_texts')(text)) }}{% endmacro %}
+{% macro duckdb__json_texts(text) %}coalesce(try_cast(try_cast({{ text }} as json) as varchar[]), {{ empty_set() }}){% endmacro %}
+
+{# The different whole numbers of several rows, ascending, as the text of a JSON array. #}
+{% macro json_numbers(value) %}{{ return(adapter.dispatch('json_numbers')(value)) }}{% endmacro %}
+{% macro duckdb__json_numbers(value) %}cast(to_json(list_sort(list(distinct {{ value }}))) as varchar){% endmacro %}
+
+{# How many elements a list column has. #}
+{% macro length_of(column) %}{{ return(adapter.dispatch('length_of')(column)) }}{% endmacro %}
+{% macro duckdb__length_of(column) %}cast(len({{ column }}) as bigint){% endmacro %}
+
+{# A list of texts as one text. #}
+{% macro joined(column, separator) %}{{ return(adapter.dispatch('joined')(column, separator)) }}{% endmacro %}
+{% macro duckdb__joined(column, separator) %}array_to_string({{ column }}, '{{ separator }}'){% endmacro %}
+
+{# The whole number that a text is, else NULL. #}
+{% macro whole(text) %}try_cast({{ text }} as bigint){% endmacro %}
 
 {# The domain of an address. #}
 {% macro email_domain(email) %}{{ return(adapter.dispatch('email_domain')(email)) }}{% endmacro %}

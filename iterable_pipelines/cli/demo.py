@@ -52,6 +52,11 @@ def _show(settings: Settings) -> None:
             "select user_key, (select count(*) from profiles.user_profiles) from profiles.user_profiles "
             "order by user_key similar to '[a-z0-9.]+@[a-z.]+' desc, len(it_event) desc, user_key limit 1"
         ).fetchone()
+        marts = {
+            name: con.execute(f"select count(*) from marts.iterable__{name}").fetchone() or (0,)
+            for name in ("events", "user_campaign", "campaigns", "users")
+        }
+        say("Marts: " + ", ".join(f"marts.iterable__{name} {count:,}" for name, (count,) in marts.items()))
     if found:
         say(f"{found[1]:,} profiles in profiles.user_profiles; this person did the most kinds of things:")
         show_profile(settings, found[0])

@@ -1,4 +1,4 @@
-"""The dbt models as assets: profiles of everybody who was touched, a picture of it all, then the copy for readers."""
+"""The dbt models as assets: profiles and marts, pictures of it all, then the copy for readers."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from iterable_pipelines.automation import when_something_arrived
 from iterable_pipelines.failures import explained
+from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
 from iterable_pipelines.profiles.picture import events_per_hour, picture
 from iterable_pipelines.resources import open_project
@@ -19,13 +20,16 @@ from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.svg import as_markdown
 
 PROFILES = dg.AssetKey(["profiles", "user_profiles"])
+CAMPAIGNS = dg.AssetKey(["marts", "iterable__campaigns"])
+EVENTS = dg.AssetKey(["marts", "iterable__events"])
 
 
 class _Translator(DagsterDbtTranslator):
     """Names, groups and owners as everywhere else in the project."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return "profiles"
+        # the folder, the schema and the group have one name
+        return str(dbt_resource_props["schema"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         return ["team:data"]
@@ -61,7 +65,9 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         succeeded = invocation.is_successful()
         with explained(context):
             if succeeded:
-                context.add_asset_metadata(_facts(warehouse), asset_key=PROFILES)
+                for key, facts in _FACTS.items():
+                    if key in context.selected_asset_keys:
+                        context.add_asset_metadata(facts(warehouse), asset_key=key)
                 warehouse.publish()
         yield from events
         if not succeeded:
@@ -78,14 +84,33 @@ def profile_resources(settings: Settings) -> dict[str, DbtCliResource]:
     return {"dbt": DbtCliResource(project_dir=directory, profiles_dir=directory, dbt_executable=executable)}
 
 
-def _facts(warehouse: Warehouse) -> dict[str, Any]:
+def _profile_facts(warehouse: Warehouse) -> dict[str, Any]:
     rows, touched = warehouse.read(
         "select (select count(*) from profiles.user_profiles), (select count(*) from profiles.touched_users)"
     )[0]
     hours, counts = events_per_hour(warehouse)
-    shown = as_markdown(picture(hours, counts), "events per hour and data type") if hours else "no events yet"
     return {
         "dagster/row_count": rows,
         "users_touched": touched,
-        "events_per_hour": dg.MetadataValue.md(shown),
+        "events_per_hour": _shown(picture(hours, counts) if hours else "", "events per hour and data type"),
     }
+
+
+def _campaign_facts(warehouse: Warehouse) -> dict[str, Any]:
+    funnels = newest_funnels(warehouse)
+    shown = _shown(funnel_picture(funnels) if funnels else "", "people at each step of the newest campaigns")
+    rows = warehouse.read("select count(*) from marts.iterable__campaigns")[0][0]
+    return {"dagster/row_count": rows, "funnel": shown}
+
+
+def _event_facts(warehouse: Warehouse) -> dict[str, Any]:
+    reactions = reactions_by_hour_of_week(warehouse)
+    shown = _shown(week_picture(reactions) if reactions else "", "opens and clicks by hour of the week, UTC")
+    return {"hour_of_week": shown}
+
+
+def _shown(svg: str, title: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(as_markdown(svg, title) if svg else "no events yet")
+
+
+_FACTS = {PROFILES: _profile_facts, CAMPAIGNS: _campaign_facts, EVENTS: _event_facts}

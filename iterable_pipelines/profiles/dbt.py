@@ -8,11 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
+from iterable_pipelines.marts.event_fields import EVENT_FIELDS
+from iterable_pipelines.marts.steps import step_of
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
 # what is being collected into lists stays in memory: this much of it fits into the smallest memory limit
 EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
+# the tables that a build adds to; all others it makes anew
+_GROWING = (
+    "marts.builds",
+    "profiles.user_profiles",
+    "profiles.user_base",
+    "profiles.user_activity_hourly",
+    "marts.user_campaign_activity",
+    "marts.campaign_activity",
+)
 
 
 class ModelsFailed(Exception):
@@ -27,7 +38,13 @@ def project_dir(settings: Settings) -> Path:
 def dbt_vars(settings: Settings) -> str:
     """What the models are told, as JSON: the same text for the same configuration, so that partial parsing stays on."""
     data_types = [
-        {"name": each.name, "profile": each.profile, "impression": each.impression, "conversion": each.conversion}
+        {
+            "name": each.name,
+            "profile": each.profile,
+            "impression": each.impression,
+            "conversion": each.conversion,
+            "step": step_of(each.name),
+        }
         for each in DATA_TYPES
     ]
     streams = [{"name": each.name, "columns": list(STREAM[each.name].columns)} for each in ACTIVITY_STREAMS]
@@ -36,6 +53,8 @@ def dbt_vars(settings: Settings) -> str:
             "data_types": data_types,
             "streams": streams,
             "profile_fields": dict(settings.profile_fields),
+            "mart_metrics": list(settings.counted_events),
+            "event_fields": EVENT_FIELDS,
             "user_key_first": "user_id" if settings.project_type == "userid" else "email",
             "events_per_slice": EVENTS_PER_SLICE,
             "users_per_slice": USERS_PER_SLICE,
@@ -85,11 +104,11 @@ def run_models(
     if full_refresh:
         with warehouse.transaction() as con:
             # a full build that breaks off must leave nothing that the next one would take for its own
-            for table in ("builds", "user_profiles", "user_base", "user_activity_hourly"):
-                con.execute(f"drop table if exists profiles.{table}")
+            for table in _GROWING:
+                con.execute(f"drop table if exists {table}")
     with warehouse.locked():
         run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
-    log("profiles are built")
+    log("profiles and marts are built")
 
 
 def run_dbt(settings: Settings, arguments: list[str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from iterable_pipelines.sandbox.messages import MINUTES
 from iterable_pipelines.sandbox.oddities import custom_fields, drifting, stamp
-from iterable_pipelines.sandbox.people import LIST_IDS
+from iterable_pipelines.sandbox.people import CHANNEL_IDS, LIST_IDS, MESSAGE_TYPE_IDS
 from iterable_pipelines.sandbox.scene import HOUR, Scene
 
 NAMES = (
@@ -21,10 +21,13 @@ NAMES = (
 
 
 def subscription(scene: Scene, at: int) -> None:
-    """Somebody joins a list, and perhaps leaves it again."""
+    """Somebody joins a list, channel or message type, and perhaps leaves it again."""
     person = scene.people.pick(at, scene.chance)
     chance = scene.chance
-    lists = {"emailListIds": [chance.choice(LIST_IDS)], "channelIds": []}
+    lists: dict[str, Any] = {"emailListIds": [chance.choice(LIST_IDS)], "channelIds": []}
+    if scene.happens(0.4):
+        # or comes back to what they had left
+        lists |= {"channelIds": [chance.choice(CHANNEL_IDS)], "messageTypeIds": [chance.choice(MESSAGE_TYPE_IDS)]}
     # the event carries a copy of profile fields, other people's column names among them (api.md 3.7 row 18)
     copies = {
         "firstName": person.first,
@@ -43,7 +46,7 @@ def subscription(scene: Scene, at: int) -> None:
         {"signupSource": chance.choice(("Import", "WebForm", "API"))},
     )
     if scene.happens(0.3):
-        left = {"unsubSource": "Import", "emailListIds": lists["emailListIds"], "channelIds": []}
+        left = {"unsubSource": "Import"} | lists
         scene.emit("emailUnSubscribe", scene.after(at, 30 * MINUTES), person, scene.soon(), left)
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from iterable_pipelines.sandbox.chance import dice
-from iterable_pipelines.sandbox.people import EPOCH, LIST_IDS
+from iterable_pipelines.sandbox.people import CHANNEL_IDS, EPOCH, LIST_IDS, MESSAGE_TYPE_IDS
 
 WEEK = 7 * 86_400
 MEDIUMS = ("Email", "Push", "SMS", "InApp", "WebPush", "Embedded", "WhatsApp", "RCS")
@@ -109,14 +109,14 @@ class Objects:
         self.channels: list[dict[str, Any]] = []
         self.message_types: list[dict[str, Any]] = []
         for nth, (medium, kind) in enumerate([("Email", "Transactional")] + [(each, "Marketing") for each in MEDIUMS]):
-            channel = 39_580 + nth
+            channel = CHANNEL_IDS[nth]
             self.channels.append(
                 {"id": channel, "name": f"{kind} {medium}", "channelType": kind, "messageMedium": medium}
             )
             for policy in ("OptOut", "OptIn"):
                 self.message_types.append(
                     {
-                        "id": 47_250 + len(self.message_types),
+                        "id": MESSAGE_TYPE_IDS[len(self.message_types)],
                         "createdAt": EPOCH * 1000,
                         "updatedAt": EPOCH * 1000 + nth,
                         "name": f"{medium} {policy} {nth}",

@@ -17,6 +17,8 @@ EPOCH = 1_735_689_600  # 2025-01-01 00:00:00 UTC, a fixed point from which seats
 DAY = 86_400
 UPDATES_PER_DAY = 0.6
 LIST_IDS = (949810, 949811, 949812, 949813, 949814)
+# each channel has two message types, the first of them OptOut, the second OptIn
+CHANNEL_IDS, MESSAGE_TYPE_IDS = range(39_580, 39_589), range(47_250, 47_268)
 
 FIRST = (
     "Ann",
@@ -195,6 +197,11 @@ class Population:
         period = (moment + draw(self.seed, "period", list_id, person.seat) % (12 * DAY)) // (12 * DAY)
         return share(self.seed, "segment", list_id, person.seat, period) < 0.3
 
+    def _chosen(self, ids: range, person: Person, moment: int) -> list[int]:
+        """The few of these channels or message types that the person has something against, or for, this week."""
+        week = moment // (7 * DAY)
+        return [each for each in ids if share(self.seed, "chosen", each, person.seat, person.joined, week) < 0.03]
+
     def record(self, person: Person, moment: int) -> bytes:
         """The user record of the version stamped `moment`, one line without newline (api.md 4.11)."""
         constant = dice(self.seed, "profile", person.seat, person.joined)
@@ -211,14 +218,16 @@ class Population:
             "signupDate": stamp(person.joined + constant.randrange(50)),
             "signupSource": constant.choice(("API", "Import", "WebForm", "ListAPI")),
             "emailListIds" if self.project_type == "email" else "userListIds": self.lists(person),
-            "unsubscribedChannelIds": [],
-            "unsubscribedMessageTypeIds": [],
+            "unsubscribedChannelIds": self._chosen(CHANNEL_IDS, person, moment),
+            "unsubscribedMessageTypeIds": self._chosen(MESSAGE_TYPE_IDS[::2], person, moment),
         }
         if email is not None:
             fields["email"] = f" {email.upper()}" if person.shouts else email
             fields["itblInternal.emailDomain"] = email.rpartition("@")[2]
         elif constant.random() < 0.5:
             fields["email"] = None
+        if opted_in := self._chosen(MESSAGE_TYPE_IDS[1::2], person, moment):
+            fields["subscribedMessageTypeIds"] = opted_in
         if person.user_id:
             fields["userId"] = person.user_id
         if person.itbl_user_id:

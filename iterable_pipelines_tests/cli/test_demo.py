@@ -34,6 +34,7 @@ def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
         assert f"streams.{stream.name}" in first.out
     assert "Profile of " in first.out
     assert "it_push_deeplink" in first.out
+    assert "marts.iterable__campaigns " in first.out
     assert "email_open" in first.out
     assert "Next: `make dev`" in first.out
     assert [each.name for each in (tmp_path / "data").iterdir()] == ["demo"]

@@ -7,6 +7,7 @@ import pytest
 
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.marts.columns import MARTS
 from iterable_pipelines.objects import OBJECT_TYPES
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.sandbox import World, running_sandbox
@@ -35,7 +36,10 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
         assert keys[f"objects/{kind.name}"] == "objects"
     assert keys["objects/list_members"] == "objects"
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
-    assert not {key for key in keys if key.partition("/")[0] not in ("landing", "streams", "objects", "profiles")}
+    for mart in MARTS:
+        assert keys[f"marts/{mart.name}"] == "marts"
+    stages = ("landing", "streams", "objects", "profiles", "marts")
+    assert not {key for key in keys if key.partition("/")[0] not in stages}
 
 
 def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:

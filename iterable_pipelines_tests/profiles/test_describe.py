@@ -3,16 +3,18 @@
 import yaml
 
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.marts.columns import MARTS
 from iterable_pipelines.profiles import run_models
 from iterable_pipelines.profiles.columns import profile_columns
 from iterable_pipelines.profiles.dbt import project_dir
-from iterable_pipelines.profiles.describe import PATH, description
+from iterable_pipelines.profiles.describe import descriptions
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 
 
 def test_the_written_description_is_up_to_date(project: Settings) -> None:
-    assert (project.project_root / PATH).read_text() == description()
+    for path, text in descriptions().items():
+        assert (project.project_root / path).read_text() == text
 
 
 def test_every_column_of_every_built_table_is_described(
@@ -25,13 +27,13 @@ def test_every_column_of_every_built_table_is_described(
         for model in yaml.safe_load(path.read_text()).get("models", [])
         if model["description"]
     }
-    built: dict[str, set[str]] = {}
-    types = {}
+    built: dict[str, dict[str, str]] = {}
     for table, column, kind in warehouse.read(
-        "select table_name, column_name, data_type from information_schema.columns where table_schema = 'profiles'"
+        "select table_name, column_name, data_type from information_schema.columns "
+        "where table_schema in ('profiles', 'marts')"
     ):
-        built.setdefault(table, set()).add(column)
-        if table == "user_profiles":
-            types[column] = kind
-    assert described == built
-    assert types == {column.name: column.type for column in profile_columns()}
+        built.setdefault(table, {})[column] = kind
+    assert described == {table: set(columns) for table, columns in built.items()}
+    assert built["user_profiles"] == {column.name: column.type for column in profile_columns()}
+    for mart in MARTS:
+        assert built[mart.name] == {column.name: column.type for column in mart.columns}, mart.name

@@ -280,3 +280,21 @@ class TestOddities:
         sent = {each["messageId"] for each in world.all_records("emailSend", LATER)}
         opened = Counter(each["messageId"] for each in world.all_records("emailOpen", LATER))
         assert len(set(opened) - sent) < len(opened) / 20 and any(count > 1 for count in opened.values())
+
+
+def test_people_leave_channels_and_message_types_and_come_back(world, records):
+    channels = {each["id"] for each in world.objects.channels}
+    types = {each["id"] for each in world.objects.message_types}
+    users = world.all_records("user")
+    for field, known in (
+        ("unsubscribedChannelIds", channels),
+        ("unsubscribedMessageTypeIds", types),
+        ("subscribedMessageTypeIds", types),
+    ):
+        named = {each for user in users for each in user.get(field, ())}
+        assert named and named <= known, field
+    came, left = (
+        {each for record in records[name] for each in record["channelIds"]}
+        for name in ("emailSubscribe", "emailUnSubscribe")
+    )
+    assert came & left and came | left <= channels

@@ -1,7 +1,7 @@
 {# One row: the loads this build is about, from the last one that a finished build has seen up to the newest of now.
    The finished builds are looked up by hand: a ref would make a circle. One of another configuration
    does not count: what the columns are made of has changed for everybody. #}
-{% set finished = adapter.get_relation(this.database, this.schema, 'builds') if execute else none %}
+{% set finished = adapter.get_relation(this.database, 'marts', 'builds') if execute else none %}
 with newest as (
     select max(load_id) as load_id from {{ source('streams', 'loads') }}
     union all

@@ -90,7 +90,7 @@ found as (
         before.user_key, before.hour, 0 as events,
         {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
         {% for name in activity_sets() -%}
-        cast([] as varchar[]) as {{ name }},
+        {{ empty_set() }} as {{ name }},
         {% endfor -%}
         {% for name in activity_maps() -%}
         {{ empty_map('bigint') }} as {{ name }},

@@ -86,11 +86,11 @@ profiles as (
             '_raw_keys': 'activity.raw_keys',
         } -%}
         {% for name, value in sets.items() -%}
-        coalesce({{ value }}, cast([] as varchar[])) as {{ name }},
+        coalesce({{ value }}, {{ empty_set() }}) as {{ name }},
         {% endfor -%}
         {% for name in ['campaign', 'template', 'workflow'] -%}
         list_sort(list_distinct(
-            coalesce(activity.{{ name }}_names, cast([] as varchar[])) || coalesce({{ name }}s_by_id.names, cast([] as varchar[]))
+            coalesce(activity.{{ name }}_names, {{ empty_set() }}) || coalesce({{ name }}s_by_id.names, {{ empty_set() }})
         )) as it_{{ name }}_names,
         {% endfor -%}
         {% set maps = {

@@ -1,0 +1,36 @@
+-- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}, {{ ref('user_keys') }}, {{ ref('user_activity_hourly') }}
+{{ config(materialized='table') }}
+{# The people whose campaigns this build counts anew: those whose events changed, and those who gained or lost a raw key.
+   Links are found by comparing what is there with what should be: a build that broke off is made up for by the next. #}
+{% set built = adapter.get_relation(this.database, this.schema, 'user_campaign_activity') if execute else none %}
+{% if built and not flags.FULL_REFRESH %}
+with active as (
+    select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id') }}
+),
+
+parts as (
+    select user_key, user_key as raw_key from {{ built }} where events > 0
+    union
+    select user_key, raw_key
+    from (select user_key, {{ elements('_other_keys') }} as raw_key from {{ built }} where events > 0) as spread
+),
+
+moved as (
+    select parts.user_key as left_behind, links.user_key
+    from parts
+    inner join {{ ref('user_keys') }} as links on parts.raw_key = links.raw_key
+    where parts.user_key <> links.user_key
+),
+
+touched as (
+    select links.user_key from active inner join {{ ref('user_keys') }} as links on active.raw_key = links.raw_key
+    union all
+    select left_behind from moved
+    union all
+    select user_key from moved
+)
+
+select distinct user_key from touched
+{% else %}
+select distinct user_key from {{ ref('user_keys') }}
+{% endif %}

@@ -1,0 +1,76 @@
+{{ config(materialized='sliced', unique_key='unique_user_campaign_id') }}
+{# One row per person, campaign and experiment, counted anew for whoever is touched, and written if it says something else
+   than before; NULL is no campaign. What is not there any more stays as a row of zeros, so that its campaign learns of it;
+   `_load_id` says since which loads a row is what it is. Every data type is counted here; the marts show those that the
+   settings name. #}
+{% set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list if is_built() else [] %}
+with touched as (select user_key from {{ ref('touched_people') }} where {{ in_slice_of_users('user_key') }}),
+
+raw_keys as (
+    select raw_key, user_key from {{ ref('user_keys') }} where user_key in (select user_key from touched)
+),
+
+events as (
+    select
+        raw_keys.user_key, raw_keys.raw_key, activity.campaign_id, activity.experiment_id, activity.data_type,
+        activity.created_at, activity.template_id, activity.campaign_name, activity.template_name, activity.total
+    from {{ ref('activity') }} as activity
+    inner join raw_keys on activity.user_key = raw_keys.raw_key
+),
+
+present as (
+    select
+        {{ row_id(['campaign_id', 'experiment_id', 'user_key']) }} as unique_user_campaign_id,
+        user_key,
+        campaign_id,
+        experiment_id,
+        count(*) as events,
+        min(created_at) as first_event_at,
+        max(created_at) as last_event_at,
+        min(created_at) filter (where data_type in ({{ data_types_of_steps(['opened', 'clicked']) }})) as first_open_or_click_event_at,
+        {% for name in ['template_id', 'campaign_name', 'template_name'] -%}
+        {{ latest(name, 'created_at') }} as {{ name }},
+        {% endfor -%}
+        cast({{ exact_sum('total') }} as decimal(38, 6)) as purchase_revenue,
+        {% for each in event_types() -%}
+        {{ how_many("data_type = '" ~ each['name'] ~ "'") }} as {{ total_of(each['name']) }},
+        {% endfor -%}
+        -- most people have but one key, and a list of it for each row would cost more than all the rest
+        {{ set_of('raw_key', 'raw_key <> user_key') }} as _other_keys
+    from events
+    group by user_key, campaign_id, experiment_id
+)
+
+{% if is_built() -%}
+, before as (
+    select * from {{ this }} where user_key in (select user_key from touched)
+),
+
+found as (
+    select * from present
+    union all
+    select
+        before.unique_user_campaign_id, before.user_key, before.campaign_id, before.experiment_id, 0 as events,
+        null as first_event_at, null as last_event_at, null as first_open_or_click_event_at,
+        null as template_id, null as campaign_name, null as template_name, 0 as purchase_revenue,
+        {% for each in event_types() -%}
+        0 as {{ total_of(each['name']) }},
+        {% endfor -%}
+        {{ empty_set() }} as _other_keys
+    from before
+    left join present on before.unique_user_campaign_id = present.unique_user_campaign_id
+    where present.unique_user_campaign_id is null
+)
+
+select found.*, span.built_to as _load_id
+from found
+cross join {{ ref('build_span') }} as span
+left join before on found.unique_user_campaign_id = before.unique_user_campaign_id
+{% if not (user_campaign_columns() | reject('in', there) | list) -%}
+where before.unique_user_campaign_id is null or not ({{ same_row('found', 'before', user_campaign_columns()) }})
+{% endif %}
+{%- else -%}
+select present.*, span.built_to as _load_id
+from present
+cross join {{ ref('build_span') }} as span
+{%- endif %}

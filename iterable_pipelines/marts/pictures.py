@@ -1,0 +1,98 @@
+"""Pictures of campaigns, as SVG that Dagster shows inside a materialization: numbers of people, and nobody's name."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from iterable_pipelines.data_types import DATA_TYPES
+from iterable_pipelines.heat_map import heat_map
+from iterable_pipelines.marts.steps import step_of
+from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.svg import svg_of
+
+FUNNEL = ("sent", "delivered", "opened", "clicked", "converted")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_CAMPAIGNS = 10
+_BAR, _HEIGHT, _LEFT, _TOP = 96, 20, 230, 22
+_REACTIONS = ("opened", "clicked")
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How many people of one campaign came to each step of FUNNEL."""
+
+    campaign_id: int
+    name: str
+    people: tuple[int, ...]
+
+
+def newest_funnels(warehouse: Warehouse) -> list[Funnel]:
+    """The ten campaigns that began last, of those that sent anything. Delivered is sent less bounced."""
+    counted = {step: _people_of(step) for step in ("sent", "bounced", "opened", "clicked", "converted")}
+    steps = ", ".join(f"cast(sum({people}) as bigint) as {step}" for step, people in counted.items())
+    found = warehouse.read(
+        f"select campaign_id, any_value(coalesce(names.name, activity.campaign_name, '')), {steps} "
+        "from marts.campaign_activity as activity left join marts.campaign_names as names using (campaign_id) "
+        "group by campaign_id having sent > 0 "
+        "order by max(coalesce(names.start_at, names.created_at, first_event_at)) desc nulls last, campaign_id desc "
+        f"limit {_CAMPAIGNS}"
+    )
+    return [
+        Funnel(campaign, name, (sent, max(0, sent - bounced), opened, clicked, converted))
+        for campaign, name, sent, bounced, opened, clicked, converted in found
+    ]
+
+
+def _people_of(step: str) -> str:
+    return " + ".join(f"unique_total_{each.name.lower()}" for each in DATA_TYPES if step_of(each.name) == step)
+
+
+def funnel_picture(funnels: Sequence[Funnel]) -> str:
+    """An SVG: a row per campaign, a bar per step as long as its share of the people it was sent to."""
+    shapes = [
+        f'<text x="{_LEFT + number * _BAR}" y="14" fill="#667">{step}</text>' for number, step in enumerate(FUNNEL)
+    ]
+    for row, funnel in enumerate(funnels):
+        y = _TOP + row * _HEIGHT
+        label = escape(f"{funnel.name[:34]} ({funnel.campaign_id})")
+        shapes.append(f'<text x="{_LEFT - 8}" y="{y + 12}" text-anchor="end" fill="#334">{label}</text>')
+        for number, (step, people) in enumerate(zip(FUNNEL, funnel.people, strict=True)):
+            x, share = _LEFT + number * _BAR, people / max(1, funnel.people[0])
+            length = max(1, round((_BAR - 6) * min(1.0, share)))
+            shapes.append(
+                f'<rect x="{x}" y="{y}" width="{length}" height="{_HEIGHT - 4}" fill="#4f43dd" fill-opacity="0.35">'
+                f"<title>{label}, {step}: {people:,} people, {share:.1%} of those it was sent to</title></rect>"
+                f'<text x="{x + 3}" y="{y + 12}" fill="#223">{people:,} · {share:.0%}</text>'
+            )
+    return svg_of(_LEFT + _BAR * len(FUNNEL) + 8, _TOP + _HEIGHT * len(funnels) + 4, shapes)
+
+
+def reactions_by_hour_of_week(warehouse: Warehouse) -> dict[tuple[str, int], int]:
+    """Opens and clicks of all messages by weekday and hour of the day, UTC, from the load log."""
+    reactions = [each.name for each in DATA_TYPES if step_of(each.name) in _REACTIONS]
+    found = warehouse.read(
+        "select isodow(hour) - 1, hour(hour), cast(sum(rows) as bigint) from streams.loads "
+        "where list_contains(?, data_type) group by all having sum(rows) > 0",
+        [reactions],
+    )
+    return {(WEEKDAYS[day], hour): rows for day, hour, rows in found}
+
+
+def week_picture(counts: Mapping[tuple[str, int], int]) -> str:
+    """An SVG: a row per weekday, a column per hour of the day, darker for more (on a logarithmic scale)."""
+    most = max(counts.values(), default=1)
+
+    def cell(day: str, hour: int) -> tuple[str, str]:
+        rows = counts.get((day, hour), 0)
+        strength = 0.1 + 0.9 * math.log1p(rows) / math.log1p(most)
+        return f'fill="#4f43dd" fill-opacity="{strength:.2f}"' if rows else 'fill="#eef"', f"{rows:,}"
+
+    return heat_map(
+        range(24),
+        WEEKDAYS,
+        cell,
+        note=lambda day: f"{sum(rows for (where, _), rows in counts.items() if where == day):,}",
+        head=lambda hour: f"{hour:02d}h" if hour % 6 == 0 else "",
+        title=lambda hour: f"{hour:02d}:00 UTC",
+    )
