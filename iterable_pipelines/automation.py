@@ -109,7 +109,10 @@ JOBS = [
 ]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
-when_something_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+# but a model never runs before the models that it reads
+when_something_arrived = dg.AutomationCondition.eager().without(
+    ~dg.AutomationCondition.any_deps_missing()
+) & ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 

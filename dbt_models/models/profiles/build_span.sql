@@ -1,3 +1,4 @@
+-- depends_on: {% for stream in var('streams') %}{{ source('streams', stream['name']) }} {% endfor %}
 {# One row: the loads this build is about, from the last one that a finished build has seen up to the newest of now.
    The finished builds are looked up by hand: a ref would make a circle. One of another configuration
    does not count: what the columns are made of has changed for everybody. #}
