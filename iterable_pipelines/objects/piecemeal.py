@@ -71,8 +71,8 @@ def _answers(client: Client, read: OneByOne | Metrics, batch: list[Question]) ->
     asked = {int(each.asked["campaignId"]): each for each in batch}
     answers = list(read_metrics(client, list(asked), BEGINNING, now(), read.endpoint, read.inclusive_end))
     if len(batch) > 1 and all(each.refusal for each in answers):
-        # that all of them are gone is not likely: something else is refused
-        raise Refused(f"GET {read.endpoint}: each of {len(batch)} campaigns was refused, {answers[0].refusal}")
+        # that all of them are gone is not likely: they are due again, behind the others
+        raise Broken(f"GET {read.endpoint}: each of {len(batch)} campaigns was refused, {answers[0].refusal}")
     for found in answers:
         yield [asked[each] for each in found.campaigns], found.refusal, list(_figures(found.rows))
 
