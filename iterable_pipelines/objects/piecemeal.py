@@ -23,7 +23,8 @@ def fetch_piecemeal(client: Client, read: OneByOne | Metrics, questions: Sequenc
     """Write what came to `to`, and a line for each question: what it was answered with, or why it was not.
 
     What Iterable refuses is noted and not asked for again until it changes. After a failure the others go on, unless
-    several fail in a row; `error` is the first. Raises Refused if none of it may be asked for at all.
+    several fail in a row; `error` is the first. A request for several campaigns of which each is refused is a failure,
+    too. Raises Refused if none of it may be asked for at all.
     """
     fetched, lines = Fetched(complete=False), Lines()
     refusals: list[str] = []

@@ -47,7 +47,8 @@ def refresh_object(
     """Bring `objects.<name>` to what Iterable has now.
 
     Raises IterableError unless every page came, or WarehouseFailed, with the table unchanged; of what is asked for
-    piece by piece, the pieces that came are stored all the same. Raises NotOffered; KeyError: no such name.
+    piece by piece, the pieces that came are stored all the same. Raises NotOffered; KeyError: no such name; OSError
+    where the disk is nearly full, before anything is asked.
     """
     kind = OBJECT_TYPE[name]
     done, requests, notes = Stored(), 0, list[str]()

@@ -40,15 +40,15 @@ def test_others_are_read_beside_a_long_list(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_list_that_comes_again_before_it_is_stored_stands_as_it_came_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    second = timedelta(seconds=1)
-    monkeypatch.setattr(order, "REST", second / 2)
-    monkeypatch.setattr(order, "_REST_PER_LIST", timedelta())
+    # no list rests, and nothing has to be stored before the turn is over
+    monkeypatch.setattr(order, "due_at", lambda each, others: each.state.noticed_at)
+    monkeypatch.setattr(turns, "_AT_ONCE", 10_000)
     with lists_of(world_of(more_lists=1)) as lists:
-        slow(lists, 2)
+        slow(lists, 3)
         lists.sandbox.fault(
             "more_lines", GET_USERS, match={"listId": str(ACTIVE)}, times=None, after=1, lines=["a@b.c"]
         )
-        turns.take_turn(lists.connect, lists.warehouse, lists.settings, lambda text: None, length=second)
+        turns.take_turn(lists.connect, lists.warehouse, lists.settings, lambda text: None, length=timedelta(seconds=2))
         asked = [each for each in lists.sandbox.requests(GET_USERS) if dict(each.params)["listId"] == str(ACTIVE)]
         state = lists.state(ACTIVE)
         assert state.requests == len(asked) > 1
