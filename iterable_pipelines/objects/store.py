@@ -105,12 +105,13 @@ def _take(con: duckdb.DuckDBPyConnection, kind: ObjectType, fresh: Path | pd.Dat
 
 
 def _set_aside(con: duckdb.DuckDBPyConnection, kind: ObjectType) -> int:
-    """Rows that cannot be told apart are kept as they came, beside the table, until the same is asked for again."""
+    """Rows that cannot be told apart are kept as they came, beside the table, until the same is answered again."""
     keyless = " or ".join(f"{name} is null" for name in kind.key)
     count = _count(con, f"fresh where {keyless}")
+    answered = "asked in (select json(question) from answer where outcome = '')"
     # a listing is asked for as a whole
-    again = "" if isinstance(kind.read, Listing) else " and asked in (select json(question) from answer)"
-    con.execute(f"delete from objects.unreadable where name = ?{again}", [kind.name])
+    again = "true" if isinstance(kind.read, Listing) else answered
+    con.execute(f"delete from objects.unreadable where name = ? and {again}", [kind.name])
     if count:
         con.execute(
             "insert into objects.unreadable by name select ? as name, record, now() at time zone 'UTC' as _loaded_at, "

@@ -27,7 +27,7 @@ def create_statements() -> list[str]:
         # what is asked for one by one: in which version it was asked for last, and "" or why nothing came
         "create table if not exists objects.asked (name VARCHAR, question VARCHAR, version VARCHAR, outcome VARCHAR, "
         "asked_at TIMESTAMP, PRIMARY KEY (name, question))",
-        # what came without a usable key, the last time it was asked for
+        # what came without a usable key, in the last answer
         "create table if not exists objects.unreadable (name VARCHAR, record JSON, _loaded_at TIMESTAMP)",
         "alter table objects.unreadable add column if not exists asked JSON",
     ]

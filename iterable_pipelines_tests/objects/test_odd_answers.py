@@ -112,6 +112,11 @@ def test_what_is_not_asked_for_again_stays_beside_the_table(
     warehouse.read(
         "update objects.asked set version = 'old' where question ->> 'templateId' in (?, ?)", [first, second]
     )
+    # what fails says nothing new
+    sandbox.fault("status", "/api/templates/", times=2, status=500)
+    with pytest.raises(Broken):
+        refresh("template_contents")
+    assert warehouse.read(kept) == sorted([(first, "ü1"), (second, "ü2")])
     answer(second, "ü3")
     assert refresh("template_contents").stored.unreadable == 1
     assert warehouse.read(kept) == [(second, "ü3")]
