@@ -71,10 +71,14 @@ def rows_of(text: str, path: str = CAMPAIGNS) -> list[dict[str, str]]:
         if lines is None:
             raise Broken(f"GET {path}: JSON came instead of a table")
         text = "\n".join(lines)
-    table = csv.reader(io.StringIO(text))
-    header = next(table, [])
+    try:
+        header, *table = csv.reader(io.StringIO(text), strict=True) if text else [[]]
+    except csv.Error as error:
+        raise Broken(f"GET {path}: the answer is no whole table: {error}") from None
     if header and not {plain(name) for name in header} & {"id", "campaignid"}:
         raise Broken(f"GET {path}: the answer is no table of campaigns: it has no column for their id")
+    if len(set(header)) < len(header):
+        raise Broken(f"GET {path}: the answer has two columns of one name")
     found = []
     for cells in table:
         if cells and len(cells) != len(header):

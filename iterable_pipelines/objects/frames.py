@@ -6,6 +6,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from iterable_pipelines.quoting import quoted
 from iterable_pipelines.streams.warehouse import Warehouse
 
 # types of pandas that hold a NULL beside an integer of 19 digits
@@ -29,7 +30,7 @@ def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFra
     touched; WarehouseFailed. The rows of before stay, then.
     """
     rows = as_arrow(frame)
-    name = f"{_quoted(schema)}.{_quoted(table)}"
+    name = f"{quoted(schema)}.{quoted(table)}"
     with warehouse.transaction() as con:
         con.register("frame", rows)
         known = _columns(con, schema, table)
@@ -39,7 +40,7 @@ def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFra
             con.execute(f"delete from {name}")
             con.execute(f"insert into {name} by name select * from frame")
         else:
-            con.execute(f"create schema if not exists {_quoted(schema)}")
+            con.execute(f"create schema if not exists {quoted(schema)}")
             con.execute(f"create table {name} as select * from frame")
 
 
@@ -48,7 +49,7 @@ def read_frame(warehouse: Warehouse, schema: str, table: str) -> pd.DataFrame:
     with warehouse.transaction() as con:
         if not _columns(con, schema, table):
             raise FrameRefused(f"{schema}.{table} is not there yet. Next: materialize {schema}/{table} once")
-        return _as_frame(con, f"select * from {_quoted(schema)}.{_quoted(table)}")
+        return _as_frame(con, f"select * from {quoted(schema)}.{quoted(table)}")
 
 
 def query_frame(sql: str, parameters: list[object]) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def check_columns(frame: pd.DataFrame, expected: Collection[str], table: str) ->
 def _check_values(con: duckdb.DuckDBPyConnection, types: dict[str, str], table: str) -> None:
     # DuckDB's own error would show the value, and that may be a person
     misfits = ", ".join(
-        f"count(*) filter ({_quoted(name)} is not null and try_cast({_quoted(name)} as {kind}) is null)"
+        f"count(*) filter ({quoted(name)} is not null and try_cast({quoted(name)} as {kind}) is null)"
         for name, kind in types.items()
     )
     counts = con.execute(f"select {misfits} from frame").fetchone() or ()
@@ -113,7 +114,3 @@ def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[st
         "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?", [schema, table]
     )
     return dict(found.fetchall())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

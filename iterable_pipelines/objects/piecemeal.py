@@ -23,7 +23,8 @@ def fetch_piecemeal(client: Client, read: OneByOne | Metrics, questions: Sequenc
     """Write what came to `to`, and a line for each question: what it was answered with, or why it was not.
 
     What Iterable refuses is noted and not asked for again until it changes. After a failure the others go on, unless
-    several fail in a row; `error` is the first. Raises Refused if none of it may be asked for at all.
+    several fail in a row; `error` is the first. A request for several campaigns of which each is refused is a failure,
+    too. Raises Refused if none of it may be asked for at all.
     """
     fetched, lines = Fetched(complete=False), Lines()
     refusals: list[str] = []
@@ -71,8 +72,8 @@ def _answers(client: Client, read: OneByOne | Metrics, batch: list[Question]) ->
     asked = {int(each.asked["campaignId"]): each for each in batch}
     answers = list(read_metrics(client, list(asked), BEGINNING, now(), read.endpoint, read.inclusive_end))
     if len(batch) > 1 and all(each.refusal for each in answers):
-        # that all of them are gone is not likely: something else is refused
-        raise Refused(f"GET {read.endpoint}: each of {len(batch)} campaigns was refused, {answers[0].refusal}")
+        # that all of them are gone is not likely: they are due again, behind the others
+        raise Broken(f"GET {read.endpoint}: each of {len(batch)} campaigns was refused, {answers[0].refusal}")
     for found in answers:
         yield [asked[each] for each in found.campaigns], found.refusal, list(_figures(found.rows))
 

@@ -1,9 +1,6 @@
 """Refresh one kind of object: over the network first, into files, then short transactions."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import pandas as pd
 
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api import Refused
+from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.objects.declarations import OBJECT_TYPE
 from iterable_pipelines.objects.fetch import fetch
 from iterable_pipelines.objects.frames import query_frame
@@ -49,7 +47,8 @@ def refresh_object(
     """Bring `objects.<name>` to what Iterable has now.
 
     Raises IterableError unless every page came, or WarehouseFailed, with the table unchanged; of what is asked for
-    piece by piece, the pieces that came are stored all the same. Raises NotOffered; KeyError: no such name.
+    piece by piece, the pieces that came are stored all the same. Raises NotOffered; KeyError: no such name; OSError
+    where the disk is nearly full, before anything is asked.
     """
     kind = OBJECT_TYPE[name]
     done, requests, notes = Stored(), 0, list[str]()
@@ -86,7 +85,7 @@ def _fetched(
         questions = questions_of(con, kind)
         known = con.execute("select count(*) from objects.refreshes where name = ?", [kind.name]).fetchone() != (0,)
     at_once = len(questions) if isinstance(kind.read, Listing) else _STORED_AT_ONCE
-    with _scratch(settings) as folder:
+    with scratch_folder(settings.landing_dir) as folder:
         for at in range(0, max(1, len(questions)), max(1, at_once)):
             listing = folder / f"{kind.name}.ndjson"
             try:
@@ -102,12 +101,3 @@ def _fetched(
 def _says_absent(kind: ObjectType, refused: Refused) -> bool:
     wrong_key = refused.code == "BadApiKey" or "invalid api key" in str(refused).lower()
     return refused.status in kind.absent and not wrong_key
-
-
-@contextmanager
-def _scratch(settings: Settings) -> Iterator[Path]:
-    scratch = settings.landing_dir / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    # named by process, so that the next landing sweeps what a killed one leaves
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=f"{os.getpid()}-") as folder:
-        yield Path(folder)

@@ -9,7 +9,7 @@ import pandas as pd
 from iterable_pipelines.objects.frames import as_arrow, check_columns
 from iterable_pipelines.objects.history import keep_history
 from iterable_pipelines.objects.lines import Fetched
-from iterable_pipelines.objects.object_type import Listing, ObjectType, OneByOne
+from iterable_pipelines.objects.object_type import Listing, Metrics, ObjectType, OneByOne
 from iterable_pipelines.objects.tables import fresh_sql, same_key, stored_columns
 from iterable_pipelines.streams.warehouse import Warehouse
 
@@ -86,32 +86,40 @@ def _take(con: duckdb.DuckDBPyConnection, kind: ObjectType, fresh: Path | pd.Dat
         check_columns(fresh, stored_columns(kind), f"objects.{kind.name}")
         con.register("frame", as_arrow(fresh))
         columns = ", ".join(f"cast({name} as {sql_type}) as {name}" for name, sql_type in stored_columns(kind).items())
-        con.execute(f"create or replace temp table fresh as select {columns} from frame")
+        con.execute(f"create or replace temp table fresh as select {columns}, null as _asked from frame")
         return
-    con.execute(f"create or replace temp table fresh as {fresh_sql(kind)}", [str(fresh)])
-    if isinstance(kind.read, Listing):
-        return
+    con.execute(f"create or replace temp table fresh as {fresh_sql(kind, asked=True)}", [str(fresh)])
     con.execute(
-        "insert or replace into objects.asked select ?, json_extract_string(json, '$.question') as question, "
-        "json_extract_string(json, '$.version'), json_extract_string(json, '$.outcome'), now() at time zone 'UTC' "
+        "create or replace temp table answer as select json_extract_string(json, '$.question') as question, "
+        "json_extract_string(json, '$.version') as version, json_extract_string(json, '$.outcome') as outcome "
         "from read_ndjson_objects(?) where json_exists(json, '$.question') "
         "qualify row_number() over (partition by question order by cast(json_extract(json, '$.line') as BIGINT) desc) "
         "= 1",
-        [kind.name, str(fresh)],
+        [str(fresh)],
+    )
+    con.execute(
+        "insert or replace into objects.asked select ?, question, version, outcome, now() at time zone 'UTC' "
+        "from answer",
+        [kind.name],
     )
 
 
 def _set_aside(con: duckdb.DuckDBPyConnection, kind: ObjectType) -> int:
-    """Rows that cannot be told apart are kept as they came, beside the table."""
+    """Rows that cannot be told apart are kept as they came, beside the table, until the same is answered again."""
     keyless = " or ".join(f"{name} is null" for name in kind.key)
     count = _count(con, f"fresh where {keyless}")
-    con.execute("delete from objects.unreadable where name = ?", [kind.name])
+    answered = "asked in (select json(question) from answer where outcome = '')"
+    # a listing is asked for as a whole
+    again = "true" if isinstance(kind.read, Listing) else answered
+    con.execute(f"delete from objects.unreadable where name = ? and {again}", [kind.name])
     if count:
         con.execute(
-            f"insert into objects.unreadable select ?, record, now() at time zone 'UTC' from fresh where {keyless}",
+            "insert into objects.unreadable by name select ? as name, record, now() at time zone 'UTC' as _loaded_at, "
+            f"_asked as asked from fresh where {keyless}",
             [kind.name],
         )
         con.execute(f"delete from fresh where {keyless}")
+    con.execute("alter table fresh drop column _asked")
     return count
 
 
@@ -122,10 +130,18 @@ def _differs(kind: ObjectType) -> str:
 
 
 def _vanished(kind: ObjectType, fetched: Fetched) -> str:
+    absent = f"not exists (select 1 from fresh where {same_key(kind, 'fresh', 'stored')})"
     if isinstance(kind.read, OneByOne):
         return kind.read.gone
     if isinstance(kind.read, Listing) and fetched.complete:
-        return f"not exists (select 1 from fresh where {same_key(kind, 'fresh', 'stored')})"
+        return absent
+    if isinstance(kind.read, Metrics):
+        # a figure that its campaign has no more, and all of a campaign that is gone
+        return (
+            "(campaign_id in (select id from objects.campaigns where campaigns._gone_at is not null) or "
+            "(campaign_id in (select cast(json_extract_string(question, '$.campaignId') as BIGINT) from answer "
+            f"where outcome = '') and {absent}))"
+        )
     return "false"
 
 

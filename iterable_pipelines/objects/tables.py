@@ -27,8 +27,9 @@ def create_statements() -> list[str]:
         # what is asked for one by one: in which version it was asked for last, and "" or why nothing came
         "create table if not exists objects.asked (name VARCHAR, question VARCHAR, version VARCHAR, outcome VARCHAR, "
         "asked_at TIMESTAMP, PRIMARY KEY (name, question))",
-        # what came without a usable key, in the last refresh
+        # what came without a usable key, in the last answer
         "create table if not exists objects.unreadable (name VARCHAR, record JSON, _loaded_at TIMESTAMP)",
+        "alter table objects.unreadable add column if not exists asked JSON",
     ]
     # who is, and was, on which list: an interval each time somebody joins; left_at is NULL for who is on it now
     statements.append(
@@ -43,8 +44,8 @@ def stored_columns(kind: ObjectType) -> dict[str, str]:
     return {column.name: column.type for column in kind.columns} | {"record": "JSON"}
 
 
-def fresh_sql(kind: ObjectType) -> str:
-    """A select of the stored columns from the NDJSON file given as its one parameter.
+def fresh_sql(kind: ObjectType, asked: bool = False) -> str:
+    """A select of the stored columns from the NDJSON file given as its one parameter; if `asked`, of `_asked` as well.
 
     A key that came twice, because rows moved between pages, stands once: as it came last. Rows whose key cannot be read
     all stay.
@@ -52,7 +53,8 @@ def fresh_sql(kind: ObjectType) -> str:
     own = [f"{typed_sql(column.type, _text(column))} as {column.name}" for column in kind.columns]
     key = ", ".join(kind.key)
     return (
-        f"select * exclude (_line) from (select {', '.join(own)}, "
+        f"select * exclude ({'_line' if asked else '_line, _asked'}) from (select {', '.join(own)}, "
+        "json_extract(json, '$.asked')::VARCHAR as _asked, "
         "json_extract(json, '$.record')::VARCHAR as record, cast(json_extract(json, '$.line') as BIGINT) as _line "
         "from read_ndjson_objects(?) where json_exists(json, '$.record')) "
         f"qualify {' is null or '.join(kind.key)} is null "

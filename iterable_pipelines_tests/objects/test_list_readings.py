@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from iterable_pipelines.api import Broken, Refused
-from iterable_pipelines.objects.list_members import turn as turns
+from iterable_pipelines.api import Broken, Iterable, Refused
+from iterable_pipelines.objects.list_members.turn import take_turn
 from iterable_pipelines_tests.objects.list_turns import Lists, lists_of, world_of
 
 ACTIVE, SEGMENT = 949814, 950000
@@ -83,7 +83,7 @@ def test_a_list_that_did_not_change_is_not_counted_by_iterable() -> None:
 def test_an_answer_that_is_not_whole_changes_nothing(kind: str, options: dict, said: str) -> None:
     with lists_of(world_of(more_lists=1)) as lists:
         lists.turn()
-        before = lists.intervals(SEGMENT)
+        before, read_at = lists.intervals(SEGMENT), lists.state(SEGMENT).read_at
         lists.world.stop_clock(lists.world.now() + timedelta(hours=9))
         lists.sandbox.fault(kind, GET_USERS, match={"listId": str(SEGMENT)}, times=1, **options)
         turn = lists.turn(ahead=SOON)
@@ -91,7 +91,7 @@ def test_an_answer_that_is_not_whole_changes_nothing(kind: str, options: dict, s
         assert lists.intervals(SEGMENT) == before
         state = lists.state(SEGMENT)
         assert said in (state.trouble or "")
-        assert (state.failures, state.read_at) == (1, lists.state(SEGMENT).read_at)
+        assert (state.failures, state.read_at) == (1, read_at)
         # the next whole answer mends it
         lists.turn(ahead=2 * SOON)
         assert lists.now_on(SEGMENT) == lists.truth(SEGMENT)
@@ -121,6 +121,41 @@ def test_where_iterable_cannot_count_a_list_may_not_shrink() -> None:
         lists.turn(ahead=SOON)
         assert lists.now_on(SEGMENT) == before
         assert "Iterable does not count them" in (lists.state(SEGMENT).trouble or "")
+
+
+def test_a_first_reading_that_nothing_proves_is_not_taken() -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+        lists.sandbox.fault("status", f"/api/lists/{SEGMENT}/size", times=None, status=503)
+        lists.sandbox.fault("drop_tail", GET_USERS, match={"listId": str(SEGMENT)}, share=0.5)
+        turn = lists.turn()
+        assert (turn.read, turn.failed) == (1, 1)
+        assert lists.intervals(SEGMENT) == []
+        assert f"iterable-pipelines lists --trust {SEGMENT}" in (lists.state(SEGMENT).trouble or "")
+        lists.warehouse.read("update objects.list_states set trusted = true")
+        lists.turn(ahead=SOON)
+        assert lists.now_on(SEGMENT) == lists.truth(SEGMENT)
+
+
+def test_too_many_requests_while_counting_are_nobody_s_trouble() -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+        lists.sandbox.fault("429", f"/api/lists/{SEGMENT}/size", times=2)
+        turn = lists.turn()
+        assert (turn.read, turn.failed) == (2, 0)
+        assert asked_for(lists).count(str(SEGMENT)) > 1
+        assert lists.now_on(SEGMENT) == lists.truth(SEGMENT)
+
+
+def test_a_list_that_is_trusted_while_it_is_read_stays_trusted() -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+
+        def connect() -> Iterable:
+            lists.warehouse.read("update objects.list_states set trusted = true where not trusted")
+            return lists.connect()
+
+        take_turn(connect, lists.warehouse, lists.settings, lambda text: None)
+        for each in (ACTIVE, SEGMENT):
+            assert lists.state(each).trusted
+            assert lists.state(each).members == len(lists.truth(each))
 
 
 def test_a_list_that_is_trusted_is_taken_as_it_comes() -> None:
@@ -247,6 +282,25 @@ def test_odd_answers_are_read_as_they_are_meant() -> None:
             assert lists.state(each).trouble is None
 
 
+@pytest.mark.parametrize("ends", ["a@b.c\r", "a@b.c\r\n\r", "\ufeffa@b.c\t\r\r"])
+def test_a_line_may_end_otherwise_than_the_others(ends: str) -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+        lists.sandbox.fault("more_lines", GET_USERS, match={"listId": str(SEGMENT)}, lines=[ends])
+        lists.turn()
+        assert lists.now_on(SEGMENT) == lists.truth(SEGMENT) | {"a@b.c"}
+        assert lists.now_on(ACTIVE) == lists.truth(ACTIVE)
+
+
+@pytest.mark.parametrize("line", ["x@b.c\ry@b.c", "x@b.c\x1fy", "x\0@b.c", "x" * 3_000_000])
+def test_a_line_that_is_no_name_is_trouble_of_its_list_alone(line: str) -> None:
+    with lists_of(world_of(more_lists=1)) as lists:
+        lists.sandbox.fault("more_lines", GET_USERS, match={"listId": str(SEGMENT)}, lines=[line])
+        turn = lists.turn()
+        assert (turn.read, turn.failed) == (1, 1)
+        assert "is neither an address nor a user id" in (lists.state(SEGMENT).trouble or "")
+        assert lists.now_on(ACTIVE) == lists.truth(ACTIVE)
+
+
 def test_who_no_record_knows_is_kept_by_the_name_that_came() -> None:
     with lists_of(world_of(more_lists=1), project_type="hybrid") as lists:
         strangers = [" Someone@Example.COM ", "U-77", "o'neil@x.y", 'a"b@x.y', "ü@büro.de", "a,b;c|d@x.y"]
@@ -279,24 +333,6 @@ def test_people_are_named_in_no_log() -> None:
         assert said
         names = {name for each in lists.world.objects.lists for name in lists.truth(each["id"])}
         assert not [text for text in said for name in names if name in text]
-
-
-def test_others_are_read_beside_a_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    second, ahead = timedelta(seconds=1), timedelta(hours=8)
-    # a minute of the limit lasts a second, the turn one more, and the list six
-    with lists_of(world_of(more_lists=20, users=30), pace=1 / 60) as lists:
-        size = sum(len(name) + 1 for name in lists.truth(SEGMENT))
-        lists.sandbox.fault("drip", GET_USERS, match={"listId": str(SEGMENT)}, bytes=size // 6 + 1, pause=1.0)
-        with monkeypatch.context() as patched:
-            patched.setattr(turns, "_LONG", second / 2)
-            turn = turns.take_turn(lists.connect, lists.warehouse, lists.settings, lambda text: None, length=second)
-        assert (turn.read, turn.failed) == (21, 0)
-        assert lists.now_on(SEGMENT) == lists.truth(SEGMENT)
-        # where no list is long, the turn is over when it is over
-        again = turns.take_turn(
-            lists.connect, lists.warehouse, lists.settings, lambda text: None, lambda moment: moment + ahead, second
-        )
-        assert 0 < again.read < 21
 
 
 def test_a_cut_that_makes_up_for_who_has_come_is_no_complete_reading() -> None:

@@ -1,11 +1,12 @@
 """Metrics of campaigns: who is asked about and when, in how many requests, and one bad id among twenty."""
 
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 
-from iterable_pipelines.api import Broken, Iterable, Refused
+from iterable_pipelines.api import Broken, Iterable
 from iterable_pipelines.api.metrics import BEGINNING, read_metrics, rows_of
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.sandbox.oddities import stamp
@@ -14,6 +15,8 @@ from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.objects.conftest import Refresh
 
 PATH = "/api/campaigns/metrics"
+# a cell longer than a reader of CSV takes
+BIG = f"id,a\n1,{'x' * 200_000}\n"
 
 
 def asked_for(sandbox: Sandbox) -> list[list[int]]:
@@ -96,12 +99,71 @@ def test_a_campaign_iterable_does_not_know_hides_no_other(
 def test_when_all_are_refused_it_is_not_the_campaigns(sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse) -> None:
     refresh("campaigns")
     sandbox.fault("status", PATH, times=None, status=400)
-    with pytest.raises(Refused, match="each of 20 campaigns was refused"):
+    with pytest.raises(Broken, match="each of 20 campaigns was refused"):
         refresh("campaign_metrics")
     # so they are asked about again
-    assert warehouse.read("select count(*) from objects.asked") == [(0,)]
+    assert warehouse.read("select count(*) from objects.asked where version is not null") == [(0,)]
     sandbox.faults.clear()
     assert refresh("campaign_metrics").stored.rows > 0
+
+
+def test_a_request_whose_campaigns_are_all_refused_holds_up_no_other(
+    sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse
+) -> None:
+    refresh("campaigns", "campaign_metrics")
+    first, *others = asked_for(sandbox)
+    for table in ("asked", "campaign_metrics"):
+        warehouse.read(f"delete from objects.{table}")
+    for campaign in first:
+        sandbox.fault("status", PATH, match={"campaignId": str(campaign)}, times=None, status=400)
+    with pytest.raises(Broken, match="each of 20 campaigns was refused"):
+        refresh("campaign_metrics")
+    measured = warehouse.read("select distinct campaign_id from objects.campaign_metrics order by 1")
+    assert [campaign for (campaign,) in measured] == sorted(campaign for each in others for campaign in each)
+    # they come last from now on
+    asked = len(asked_for(sandbox))
+    with suppress(Broken):
+        refresh("campaign_metrics")
+    assert not set(asked_for(sandbox)[asked]) <= set(first)
+
+
+EXPERIMENTS = "/api/experiments/metrics"
+
+
+def test_a_figure_that_is_there_no_more_is_gone(sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse) -> None:
+    refresh("campaigns")
+    campaign, other = (each.id for each in sandbox.world.objects.standing[:2])
+
+    def answer(*rows: list[object]) -> None:
+        sandbox.faults.clear()
+        headers = ["experimentId", "campaignId", "templateId", "name", "Sends", "Opens"]
+        sandbox.fault("status", EXPERIMENTS, times=None, status=200, body={"headers": headers, "rows": rows})
+        warehouse.read("delete from objects.asked")
+
+    current = (
+        "select campaign_id, variant, metric, text from objects.experiment_metrics "
+        "where _gone_at is null and metric <> 'name' order by all"
+    )
+    answer([1, campaign, 5, "A", 3, 2], [1, campaign, 6, "B", 4, 1], [2, other, 7, "C", 9, ""])
+    refresh("experiment_metrics")
+    assert len(warehouse.read(current)) == 5
+    # one variant has another name, of the other a figure is blank
+    answer([1, campaign, 5, "A2", 3, 2], [1, campaign, 6, "B", 4, ""], [2, other, 7, "C", 9, ""])
+    assert refresh("experiment_metrics").stored.gone == 4
+    after = [(campaign, "5 A2", "Opens", "2"), (campaign, "5 A2", "Sends", "3"), (campaign, "6 B", "Sends", "4")]
+    rest = [(other, "7 C", "Sends", "9")]
+    assert warehouse.read(current) == sorted(after + rest)
+    # refused is not answered
+    sandbox.faults.clear()
+    warehouse.read("delete from objects.asked")
+    sandbox.fault("status", EXPERIMENTS, match={"campaignId": str(other)}, times=None, status=404)
+    sandbox.fault("empty", EXPERIMENTS, times=None, status=200)
+    refresh("experiment_metrics")
+    assert warehouse.read(current) == rest
+    # a campaign that is gone has no figures
+    warehouse.read(f"update objects.campaigns set _gone_at = now() at time zone 'UTC' where id = {other}")
+    refresh("experiment_metrics")
+    assert warehouse.read(current) == []
 
 
 def test_figures_are_numbers_and_blanks_are_none(refresh: Refresh, warehouse: Warehouse) -> None:
@@ -162,7 +224,9 @@ def test_a_table_in_every_shape(text: str, rows: list[dict[str, str]]) -> None:
     assert rows_of(text) == rows
 
 
-@pytest.mark.parametrize("text", ["Total Sends\n3\n", "id,a\n1,2,3\n", "An error occurred"])
+@pytest.mark.parametrize(
+    "text", ["Total Sends\n3\n", "id,a\n1,2,3\n", "An error occurred", "id,a,a\n1,2,3\n", 'id,a\n1,"2\n3,4\n', BIG]
+)
 def test_what_is_no_table_is_broken(text: str) -> None:
     with pytest.raises(Broken):
         rows_of(text)

@@ -92,6 +92,36 @@ def test_an_unknown_value_field_and_type_is_kept_and_counted(
     assert warehouse.read("select count(*) from objects.unreadable") == [(0,)]
 
 
+def test_what_is_not_asked_for_again_stays_beside_the_table(
+    sandbox: Sandbox, refresh: Refresh, warehouse: Warehouse
+) -> None:
+    refresh("campaigns", "templates")
+    first, second = (str(each.template_id) for each in sandbox.world.objects.standing[:2])
+    kept = "select asked ->> 'templateId', record ->> 'name' from objects.unreadable order by all"
+
+    def answer(template: str, name: str) -> None:
+        body = {"name": name, "templateId": "none"}
+        sandbox.fault("status", "/api/templates/", match={"templateId": template}, status=200, body=body)
+
+    answer(first, "ü1")
+    answer(second, "ü2")
+    assert refresh("template_contents").stored.unreadable == 2
+    assert warehouse.read(kept) == sorted([(first, "ü1"), (second, "ü2")])
+    assert refresh("template_contents").stored.unreadable == 0
+    assert warehouse.read(kept) == sorted([(first, "ü1"), (second, "ü2")])
+    warehouse.read(
+        "update objects.asked set version = 'old' where question ->> 'templateId' in (?, ?)", [first, second]
+    )
+    # what fails says nothing new
+    sandbox.fault("status", "/api/templates/", times=2, status=500)
+    with pytest.raises(Broken):
+        refresh("template_contents")
+    assert warehouse.read(kept) == sorted([(first, "ü1"), (second, "ü2")])
+    answer(second, "ü3")
+    assert refresh("template_contents").stored.unreadable == 1
+    assert warehouse.read(kept) == [(second, "ü3")]
+
+
 @pytest.mark.parametrize("name", ["webhooks", "catalogs"])
 def test_a_key_that_may_not_read_something(
     name: str, make_client: Callable[..., Iterable], sandbox: Sandbox, warehouse: Warehouse, project: Settings

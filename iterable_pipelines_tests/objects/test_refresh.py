@@ -56,6 +56,15 @@ def test_the_vanished_stay_and_may_return(warehouse: Warehouse, tmp_path: Path) 
     assert warehouse.read(state) == [(1, "a", True), (2, "b", True)]
 
 
+def test_on_a_disk_that_is_nearly_full_nothing_is_asked(
+    sandbox: Sandbox, refresh: Refresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iterable_pipelines.landing.scratch._SPARE_BYTES", 1 << 60)
+    with pytest.raises(OSError, match="MiB are free"):
+        refresh("channels")
+    assert not sandbox.requests("/api/channels")
+
+
 def test_a_row_that_moved_between_pages_stands_once(warehouse: Warehouse, tmp_path: Path) -> None:
     file = listing(tmp_path, {"id": 1, "name": "early"}, {"id": 1, "name": "late"})
     assert store(warehouse, OBJECT_TYPE["channels"], file, "run").rows == 1

@@ -4,13 +4,14 @@ The answer is text, one address or user id a line, in no order and without a mar
 framing is proved as it comes in; a list that was cut before it was framed is found by counting.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from iterable_pipelines.api import Broken, IterableError, Patience
+from iterable_pipelines.api import Broken, Busy, IterableError, Patience
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.hours import now
 from iterable_pipelines.objects.list_members.tables import State
@@ -22,6 +23,7 @@ PATIENCE = Patience(
 # people come and go while a list is read and then counted; in lists of less than a hundred not one may be missing
 _MAY_LACK = 0.01
 _NO_END = "its last line has no end"
+_CONTROL, _LONGEST = re.compile("[\\x00-\\x1f\\x7f]"), 10_000
 
 # from a moment of the machine's clock to one of the project's: tests let a day pass in a minute
 Clock = Callable[[datetime], datetime]
@@ -33,7 +35,7 @@ class NotWhole(Broken):
 
 @dataclass(frozen=True)
 class Reading:
-    """A reading of a list: `lines` lines in `file`, `ended` unless the last one lacks its line's end.
+    """A reading of a list: `lines` names in `file`, one a line; `ended` unless the answer's last line lacks its end.
 
     It was asked for at `read_at`; that it took `seconds` counts the wait for the answer, not that for the budget.
     Readings of the same people have the same `fingerprint`.
@@ -87,18 +89,30 @@ def names_sql(files: str) -> str:
 def _look_at(file: Path, list_id: int) -> tuple[int, str, bool]:
     """How many lines are not blank, their fingerprint, the same in any order, and whether the last one has its end.
 
-    Raises NotWhole for what is not UTF-8.
+    Leaves their names in `file`, one a line, so that no line's end or blank reaches who reads it next. Raises NotWhole
+    for a line that cannot be a name.
     """
     lines, total, line = 0, 0, b"\n"
-    try:
-        with file.open("rb") as content:
-            for line in content:
-                if name := line.decode().strip("\ufeff \t\r\n"):
-                    lines += 1
-                    total += int.from_bytes(blake2b(name.encode(), digest_size=16).digest())
-    except UnicodeDecodeError:
-        raise NotWhole(f"list {list_id}: line {lines + 1:,} of the answer is not UTF-8 text") from None
+    names = file.with_suffix(".names")
+    with file.open("rb") as content, names.open("wb") as to:
+        for line in content:
+            if name := _name(line, list_id, lines + 1).encode():
+                lines += 1
+                total += int.from_bytes(blake2b(name, digest_size=16).digest())
+                to.write(name + b"\n")
+    names.replace(file)
     return lines, f"{total % 2**128:032x}", line.endswith(b"\n")
+
+
+def _name(line: bytes, list_id: int, number: int) -> str:
+    """The line without what may stand around a name; "" for a blank one."""
+    try:
+        name = line.decode().strip("\ufeff \t\r\n")
+    except UnicodeDecodeError:
+        raise NotWhole(f"list {list_id}: line {number:,} of the answer is not UTF-8 text") from None
+    if _CONTROL.search(name) or len(name) > _LONGEST:
+        raise NotWhole(f"list {list_id}: line {number:,} of the answer is neither an address nor a user id")
+    return name
 
 
 def _check_whole(client: Client, before: State, reading: Reading) -> None:
@@ -106,7 +120,7 @@ def _check_whole(client: Client, before: State, reading: Reading) -> None:
 
     The same people as the last time need no further proof. Otherwise Iterable is asked how many there are, which has a
     budget of its own: a list that has grown may have been cut back to what it was. Where asking brings nothing, a list
-    may not have shrunk by more than a hundredth.
+    may not have shrunk by more than a hundredth; nothing proves a first reading then.
     """
     lines = reading.lines
     if reading.fingerprint == before.fingerprint:
@@ -117,18 +131,26 @@ def _check_whole(client: Client, before: State, reading: Reading) -> None:
     if before.trusted:
         return
     size = _size(client, before.list_id)
+    trust = f"iterable-pipelines lists --trust {before.list_id}"
+    if size is None and not before.lines:
+        raise NotWhole(
+            f"list {before.list_id}: {lines:,} lines came, and Iterable does not count them: whether that is all is "
+            f"not known. It is asked for again; to take it as it comes: {trust}"
+        )
     expected = size if size is not None else before.lines or 0
     if lines < expected - int(expected * _MAY_LACK):
         counted = "that Iterable counts" if size is not None else "of last time, and Iterable does not count them"
         raise NotWhole(
             f"list {before.list_id}: {lines:,} lines came of the {expected:,} {counted}: the answer was cut. It is "
-            f"asked for again; if the count is what is wrong: iterable-pipelines lists --trust {before.list_id}"
+            f"asked for again; if the count is what is wrong: {trust}"
         )
 
 
 def _size(client: Client, list_id: int) -> int | None:
     try:
         text = client.get_text(f"/api/lists/{list_id}/size").strip(' "\r\n')
+    except Busy:
+        raise
     except IterableError:
         return None
     return int(text) if text.isascii() and text.isdigit() else None

@@ -29,10 +29,13 @@ def store_tries(warehouse: Warehouse, project_type: str, tries: Sequence[Try]) -
 
     Who is not in a complete reading leaves at its moment, who is new in it joins. A list without a complete reading
     keeps its members, unless Iterable says that it is gone: then everybody leaves. A reading that another process has
-    overtaken changes nothing. Raises WarehouseFailed, with nothing stored.
+    overtaken changes nothing. No list may be among the tries twice. Raises WarehouseFailed, with nothing stored.
     """
     with warehouse.transaction() as con:
-        read_at = dict(con.execute("select list_id, read_at from objects.list_states").fetchall())
+        stored = con.execute("select list_id, read_at, trusted from objects.list_states").fetchall()
+        read_at = {list_id: moment for list_id, moment, _ in stored}
+        # a command may have changed that since the list was asked for
+        trusted = {list_id for list_id, _, taken_as_it_comes in stored if taken_as_it_comes}
         current = [each for each in tries if not read_at.get(each.each.id) or _moment(each) > read_at[each.each.id]]
         move_tables(con)
         _stage_readings(con, project_type, current)
@@ -42,7 +45,13 @@ def store_tries(warehouse: Warehouse, project_type: str, tries: Sequence[Try]) -
         after = []
         for each in current:
             joined, departed = moved.get(each.each.id, (0, 0))
-            state = replace(state_after(each), members=members.get(each.each.id, 0), joined=joined, departed=departed)
+            state = replace(
+                state_after(each),
+                members=members.get(each.each.id, 0),
+                joined=joined,
+                departed=departed,
+                trusted=each.each.id in trusted,
+            )
             after.append(replace(each.each, state=state))
         save_states(con, [each.state for each in after])
         crashpoint("before_commit")

@@ -1,7 +1,8 @@
 """One turn: static lists follow the users, then as many of the others are read as the turn has time for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from iterable_pipelines.objects.list_members.read import Clock, NotWhole, Readin
 from iterable_pipelines.objects.list_members.store import Try, state_after, store_tries
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.streams.warehouse import Warehouse, WarehouseLocked
 
 # readings are stored together: opening the warehouse costs more than a list of a thousand
 _AT_ONCE, _LINES_AT_ONCE, _UNSTORED_SECONDS = 25, 2_000_000, 60.0
@@ -42,7 +43,8 @@ def take_turn(
     No request begins after `length`; but while a long list is still coming, a turn that is over begins anew, so that
     the others do not wait for it. One list's trouble is noted with the list. What concerns all of them is raised, once
     everything that is there is stored: Refused for a key that may not read lists, Busy, or Broken where Iterable
-    cannot be reached. WarehouseFailed says that nothing of the last lists is stored.
+    cannot be reached. WarehouseFailed says that nothing of the last lists is stored; that another process holds the
+    warehouse is raised only when nothing is being read any more.
     """
     sweep(settings.landing_dir)
     with scratch_folder(settings.landing_dir, "lists-") as folder, ThreadPoolExecutor(READERS) as pool:
@@ -86,12 +88,20 @@ class Turn:
         queue, ends = self._begin(), self._now() + length
         while True:
             if self._now() >= ends and any(since < self._now() - _LONG for since, _ in self._running.values()):
-                self._store()
-                queue, ends = self._begin(), self._now() + length
+                with self._patience():
+                    self._store()
+                    queue, ends = self._begin(), self._now() + length
             while not self.stopped_by and len(self._running) < READERS and self._now() < ends:
                 each = queue.take(self._now())
                 if each is None:
                     break
+                if any(tried.each.id == each.id for tried in self._unstored):
+                    # what it brought before comes first, and lies in the file it is read to
+                    with self._patience():
+                        self._store()
+                    if self._unstored:
+                        queue.put(each)
+                        break
                 self._running[self._pool.submit(self._try, each)] = (self._now(), each.id)
             if not self._running:
                 break
@@ -102,7 +112,18 @@ class Turn:
             lines = sum(each.result.lines for each in self._unstored if isinstance(each.result, Reading))
             enough = len(self._unstored) >= _AT_ONCE or lines >= _LINES_AT_ONCE
             if enough or not done or not self._running:
-                self._store()
+                with self._patience():
+                    self._store()
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """While lists are being read, let who holds the warehouse have it: what came is kept and stored with them."""
+        try:
+            yield
+        except WarehouseLocked as locked:
+            if not self._running:
+                raise
+            self._log(f"objects/list_members: {len(self._unstored):,} lists wait to be stored: {locked}")
 
     def _now(self) -> datetime:
         return self._clock(now())
