@@ -86,7 +86,7 @@ def test_an_hour_of_before_corrections_could_be_told_is_counted_anew_once(
     for hour in range(2):
         land_pass(project, manifest, warehouse, hour, AT_FIRST)
     run_models(project, warehouse)
-    warehouse.read("alter table profiles.user_activity_hourly drop column counted")
+    warehouse.read("alter table profiles.user_activity_hourly drop column digest")
     # once without the column, and once with the column but nothing in it
     for hour in range(2):
         land_pass(project, manifest, warehouse, hour, CORRECTED)

@@ -61,14 +61,14 @@ described as (
         max(email) as email,
         max(user_id) as user_id,
         max(itbl_user_id) as itbl_user_id,
-        {{ digest_of(counted_columns()) }} as counted
+        {{ digest_of(counted_columns()) }} as digest
     from events
     group by user_key, _hour
 ),
 
 present as (
     select
-        counted.user_key, counted.hour, counted.events, counted.counts, described.counted, counted.first_at, counted.last_at,
+        counted.user_key, counted.hour, counted.events, counted.counts, described.digest, counted.first_at, counted.last_at,
         {% for name in activity_sets() + activity_maps() -%}
         described.{{ name }},
         {% endfor -%}
@@ -89,7 +89,7 @@ found as (
     union all
     select
         before.user_key, before.hour, 0 as events,
-        {{ empty_map('bigint') }} as counts, null as counted, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+        {{ empty_map('bigint') }} as counts, null as digest, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
         {% for name in activity_sets() -%}
         {{ empty_set() }} as {{ name }},
         {% endfor -%}
