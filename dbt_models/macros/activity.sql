@@ -145,7 +145,7 @@ merged as (
 
 {# Everything that a partial row says of its user and hour. #}
 {% macro partial_columns() %}
-    {{ return(['events', 'counts', 'first_at', 'last_at'] + activity_sets() + activity_maps()
+    {{ return(['events', 'counts', 'digest', 'first_at', 'last_at'] + activity_sets() + activity_maps()
               + ['push_deeplink', 'push_deeplink_at', 'phone', 'phone_at', 'purchase_revenue', 'email', 'user_id', 'itbl_user_id']) }}
 {% endmacro %}
 

@@ -53,6 +53,10 @@
 {% macro bucket_of(text) %}{{ return(adapter.dispatch('bucket_of')(text)) }}{% endmacro %}
 {% macro duckdb__bucket_of(text) %}hash({{ text }}){% endmacro %}
 
+{# A number for several rows that is the same in whatever order they come, and differs where a row says something else. #}
+{% macro digest_of(columns) %}{{ return(adapter.dispatch('digest_of')(columns)) }}{% endmacro %}
+{% macro duckdb__digest_of(columns) %}sum(hash({{ columns | join(', ') }})){% endmacro %}
+
 {# A top-level field of a record, as text. Dots and quotes in its name are part of it. #}
 {% macro record_field(record, field) %}{{ return(adapter.dispatch('record_field')(record, field)) }}{% endmacro %}
 {% macro duckdb__record_field(record, field) %}json_extract_string({{ record }}, '/{{ field | replace("~", "~0") | replace("/", "~1") | replace("'", "''") }}'){% endmacro %}

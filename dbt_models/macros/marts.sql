@@ -26,6 +26,11 @@
     nullif(trim(coalesce({{ row }}.first_name, '') || ' ' || coalesce({{ row }}.last_name, '')), '')
 {%- endmacro %}
 
+{# What an event says that is counted by person and campaign: where one of these is corrected, its hour has changed. #}
+{% macro counted_columns() %}
+    {{ return(['campaign_id', 'experiment_id', 'data_type', 'created_at', 'template_id', 'campaign_name', 'template_name', 'total']) }}
+{% endmacro %}
+
 {# What user_campaign_activity says of a user and a campaign: these columns are compared to tell whether a row changed. #}
 {% macro user_campaign_columns() %}
     {%- set columns = ['events', 'first_event_at', 'last_event_at', 'first_open_or_click_event_at', 'template_id',

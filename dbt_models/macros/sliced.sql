@@ -40,10 +40,11 @@
     {{ return(execute and load_relation(this) is not none and not should_full_refresh()) }}
 {% endmacro %}
 
-{# Whether a table that is there has a column: one of an earlier version may lack it. #}
-{% macro has_column(relation, name) %}
+{# Whether a table that is there has all these columns: one of an earlier version may lack some. #}
+{% macro has_columns(relation, names) %}
     {%- set there = load_relation(relation) if execute else none -%}
-    {{ return(there is not none and name in (adapter.get_columns_in_relation(there) | map(attribute='name') | list)) }}
+    {%- set found = adapter.get_columns_in_relation(there) | map(attribute='name') | list if there else [] -%}
+    {{ return(not (names | reject('in', found) | list)) }}
 {% endmacro %}
 
 {# The statement of a model for one slice: a slice says what stands for its marks. #}

@@ -194,7 +194,8 @@ MARTS = (
     ),
     Mart(
         "iterable__users",
-        "One row per person, with or without a user record, an address, or events: who they are and what they did.",
+        "One row per person, with or without a user record, an address, or events: who they are and what they did. "
+        "Who is known from nothing but a list is there while they are on it.",
         (
             _PERSON,
             _column("email", _TEXT, "Address, lower-cased."),
@@ -242,7 +243,9 @@ MARTS = (
     ),
     Mart(
         "iterable__user_unsubscriptions",
-        "What each person is unsubscribed from now: one row per person, channel and message type.",
+        "What each person is unsubscribed from now: one row per person and message type, or channel without any. A "
+        "channel that was left stands once for each message type that it has now; one of those that was left by name, "
+        "too, has a second row, in which is_unsubscribed_channel_wide is false.",
         (
             _column("unique_unsubscription_id", _TEXT, "Identifies the row."),
             _PERSON,

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from iterable_pipelines.data_types import DATA_TYPES
 from iterable_pipelines.heat_map import heat_map
-from iterable_pipelines.marts.steps import step_of
+from iterable_pipelines.marts.steps import STEPS, step_of
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.svg import svg_of
 
@@ -29,14 +29,16 @@ class Funnel:
 
 def newest_funnels(warehouse: Warehouse) -> list[Funnel]:
     """The ten campaigns that began last, of those that sent anything. Delivered is sent less bounced."""
-    counted = {step: _people_of(step) for step in ("sent", "bounced", "opened", "clicked", "converted")}
-    steps = ", ".join(f"cast(sum({people}) as bigint) as {step}" for step, people in counted.items())
+    # campaign_activity cannot be added up: who is in two experiments, or had two kinds of message, is one person
+    steps = ", ".join(f"count(distinct user_key) filter ({_events_of(step)} > 0)" for step in STEPS)
     found = warehouse.read(
-        f"select campaign_id, any_value(coalesce(names.name, activity.campaign_name, '')), {steps} "
+        "with newest as (select campaign_id, max(coalesce(names.name, activity.campaign_name, '')) as name, "
+        "max(coalesce(names.start_at, names.created_at, first_event_at)) as began "
         "from marts.campaign_activity as activity left join marts.campaign_names as names using (campaign_id) "
-        "group by campaign_id having sent > 0 "
-        "order by max(coalesce(names.start_at, names.created_at, first_event_at)) desc nulls last, campaign_id desc "
-        f"limit {_CAMPAIGNS}"
+        f"group by campaign_id having sum({_events_of('sent')}) > 0 "
+        f"order by began desc nulls last, campaign_id desc limit {_CAMPAIGNS}) "
+        f"select campaign_id, name, {steps} from newest inner join marts.user_campaign_activity using (campaign_id) "
+        "group by campaign_id, name, began order by began desc nulls last, campaign_id desc"
     )
     return [
         Funnel(campaign, name, (sent, max(0, sent - bounced), opened, clicked, converted))
@@ -44,8 +46,8 @@ def newest_funnels(warehouse: Warehouse) -> list[Funnel]:
     ]
 
 
-def _people_of(step: str) -> str:
-    return " + ".join(f"unique_total_{each.name.lower()}" for each in DATA_TYPES if step_of(each.name) == step)
+def _events_of(step: str) -> str:
+    return "(" + " + ".join(f"total_{each.name.lower()}" for each in DATA_TYPES if step_of(each.name) == step) + ")"
 
 
 def funnel_picture(funnels: Sequence[Funnel]) -> str:

@@ -46,8 +46,11 @@ def refresh_objects(world: World, project: Settings, warehouse: Warehouse) -> No
 
 
 def answered(warehouse: Warehouse) -> dict[str, dict[int, Row]]:
-    """The objects that are stored, as Iterable answered them."""
+    """The objects that are stored, as Iterable answered them, each with `_gone`: whether it lists them no more."""
     return {
-        name: {key: json.loads(record) for key, record in warehouse.read(f"select id, record from objects.{name}")}
+        name: {
+            key: json.loads(record) | {"_gone": gone}
+            for key, record, gone in warehouse.read(f"select id, record, _gone_at is not null from objects.{name}")
+        }
         for name in TABLES
     }

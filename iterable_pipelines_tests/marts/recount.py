@@ -245,17 +245,19 @@ def users(truth: Truth) -> dict[Any, Row]:
     for (person, campaign, _), events in _by_person_and_campaign(truth).items():
         own[person] += events
         campaigns_of[person] |= {campaign} if campaign is not None else set()
+    # of some nothing is known but that they are on a list
+    people = {key: {"email": key if "@" in key else None} for key in on} | truth.profiles
     return {
         key: {
             "unique_user_key": key,
             "email": profile["email"],
-            "user_id": profile["it_user_id"],
-            "first_name": profile["first_name"],
-            "last_name": profile["last_name"],
-            "signup_date": profile["signup_date"],
+            "user_id": profile.get("it_user_id"),
+            "first_name": profile.get("first_name"),
+            "last_name": profile.get("last_name"),
+            "signup_date": profile.get("signup_date"),
             "signup_source": text(truth.known.get(key, {}), "signupSource"),
-            "updated_at": profile["profile_updated_at"],
-            "phone_number": _first(text(truth.known.get(key, {}), "phoneNumber"), profile["phone"]),
+            "updated_at": profile.get("profile_updated_at"),
+            "phone_number": _first(text(truth.known.get(key, {}), "phoneNumber"), profile.get("phone")),
             "email_list_ids": json.dumps(sorted(on[key]), separators=(",", ":")),
             "count_lists": len(on[key]),
             "count_total_campaigns": len(campaigns_of[key]),
@@ -265,7 +267,7 @@ def users(truth: Truth) -> dict[Any, Row]:
             "purchase_revenue": _revenue(own[key]),
             "has_user_record": key in truth.known,
         }
-        for key, profile in truth.profiles.items()
+        for key, profile in people.items()
     }
 
 

@@ -176,6 +176,7 @@ def test_the_marts_equal_a_recount_first_and_after_everything_changed(
         )
         con.execute("delete from objects.campaigns where id % 5 = 0")
         con.execute("delete from objects.templates where id % 7 = 0")
+        con.execute("update objects.message_types set _gone_at = now() where id % 2 = 0")
     run_models(project, warehouse)
 
     truth = Truth(

@@ -6,9 +6,16 @@ import re
 import dagster as dg
 
 from iterable_pipelines.hours import parse_hour
-from iterable_pipelines.marts.pictures import Funnel, funnel_picture, week_picture
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.marts.pictures import Funnel, funnel_picture, newest_funnels, week_picture
+from iterable_pipelines.profiles import run_models
 from iterable_pipelines.sandbox import World, running_sandbox
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.landing_by_hand import land
+from iterable_pipelines_tests.marts.test_touched import HOUR, opened
 from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn, definitions_on
+from iterable_pipelines_tests.profiles.test_profiles import load_all
 
 __all__ = ["definitions_on"]
 
@@ -18,6 +25,25 @@ def test_a_funnel_says_how_many_people_came_to_each_step() -> None:
     assert "200 · 100%" in svg and "190 · 95%" in svg and "50 · 25%" in svg and "10 · 5%" in svg
     assert "clicked: 10 people, 5.0% of those it was sent to" in svg
     assert "<b>" not in svg and "&lt;b&gt;Sale" in svg
+
+
+def test_a_funnel_counts_people_once_whatever_experiment_or_medium_they_came_by(
+    project: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    sends = [opened(who, 1) for who in ("ann", "bob", "cat")]
+    land(project, manifest, "emailSend", HOUR, [*sends, sends[0] | {"experimentId": 5}, opened("ann", 2, minute=2)])
+    land(project, manifest, "pushSend", HOUR, sends[:2])
+    land(project, manifest, "emailBounce", HOUR, [sends[2], sends[2] | {"experimentId": 5}])
+    land(project, manifest, "emailOpen", HOUR, [sends[0], sends[0] | {"experimentId": 5}, sends[1]])
+    land(project, manifest, "pushOpen", HOUR, sends[:1])
+    # a campaign that sent nothing has no funnel
+    land(project, manifest, "emailClick", HOUR, [sends[0], opened("ann", 3)])
+    load_all(project, manifest, warehouse, [HOUR])
+    run_models(project, warehouse)
+    assert newest_funnels(warehouse) == [
+        Funnel(2, "number 2", (1, 1, 0, 0, 0)),
+        Funnel(1, "number 1", (3, 2, 2, 1, 0)),
+    ]
 
 
 def test_a_week_has_a_cell_for_each_hour() -> None:

@@ -34,8 +34,11 @@ def current(truth: Truth) -> dict[Any, Row]:
             continue
         types = {row["message_type_id"]: row["message_type_name"]}
         if row["is_unsubscribed_channel_wide"]:
-            of_channel = truth.objects["message_types"].items()
-            types = {key: it["name"] for key, it in of_channel if it["channelId"] == row["channel_id"]} or {None: None}
+            types = {
+                key: it["name"]
+                for key, it in truth.objects["message_types"].items()
+                if it["channelId"] == row["channel_id"] and not it["_gone"]
+            } or {None: None}
         for message_type, name in types.items():
             key = (row["unique_user_key"], row["channel_id"], message_type, row["is_unsubscribed_channel_wide"])
             found[key] = {

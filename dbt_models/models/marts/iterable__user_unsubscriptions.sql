@@ -1,5 +1,5 @@
-{# What each person is unsubscribed from now, by message type: a channel stands once for each of its message types, and by
-   itself where none is known. #}
+{# What each person is unsubscribed from now, by message type: a channel stands once for each message type that it
+   has now, and by itself where it has none. Who left one of them by name, too, has a row for that beside it. #}
 select
     {{ row_id(['history.is_unsubscribed_channel_wide', 'history.channel_id', 'coalesce(history.message_type_id, message_types.id)', 'history.unique_user_key']) }}
         as unique_unsubscription_id,
@@ -17,5 +17,5 @@ select
     history.campaign_id
 from {{ ref('iterable__user_unsubscription_history') }} as history
 left join {{ source('objects', 'message_types') }} as message_types
-    on history.is_unsubscribed_channel_wide and history.channel_id = message_types.channel_id
+    on history.is_unsubscribed_channel_wide and history.channel_id = message_types.channel_id and message_types._gone_at is null
 where history.is_current

@@ -3,7 +3,6 @@
    than before; NULL is no campaign. What is not there any more stays as a row of zeros, so that its campaign learns of it;
    `_load_id` says since which loads a row is what it is. Every data type is counted here; the marts show those that the
    settings name. #}
-{% set there = adapter.get_columns_in_relation(this) | map(attribute='name') | list if is_built() else [] %}
 with touched as (select user_key from {{ ref('touched_people') }} where {{ in_slice_of_users('user_key') }}),
 
 raw_keys as (
@@ -12,8 +11,10 @@ raw_keys as (
 
 events as (
     select
-        raw_keys.user_key, raw_keys.raw_key, activity.campaign_id, activity.experiment_id, activity.data_type,
-        activity.created_at, activity.template_id, activity.campaign_name, activity.template_name, activity.total
+        raw_keys.user_key, raw_keys.raw_key,
+        {% for name in counted_columns() -%}
+        activity.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from {{ ref('activity') }} as activity
     inner join raw_keys on activity.user_key = raw_keys.raw_key
 ),
@@ -66,7 +67,7 @@ select found.*, span.built_to as _load_id
 from found
 cross join {{ ref('build_span') }} as span
 left join before on found.unique_user_campaign_id = before.unique_user_campaign_id
-{% if not (user_campaign_columns() | reject('in', there) | list) -%}
+{% if has_columns(this, user_campaign_columns()) -%}
 where before.unique_user_campaign_id is null or not ({{ same_row('found', 'before', user_campaign_columns()) }})
 {% endif %}
 {%- else -%}

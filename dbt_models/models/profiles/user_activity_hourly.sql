@@ -3,7 +3,7 @@
 {# One row per user and hour, recomputed as a whole for every changed hour. A user whose events left the hour stays with
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
    `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them. #}
-{% set stamped = 'before._load_id' if has_column(this, '_load_id') else 'cast(null as bigint)' %}
+{% set stamped = has_columns(this, ['_load_id'] + partial_columns()) %}
 with events as (
     select * from {{ ref('activity') }}
     where user_key is not null and {{ in_changed_hours('_hour') }} and {{ in_slice_of_hours('_hour') }}
@@ -60,14 +60,15 @@ described as (
         {{ exact_sum('total') }} as purchase_revenue,
         max(email) as email,
         max(user_id) as user_id,
-        max(itbl_user_id) as itbl_user_id
+        max(itbl_user_id) as itbl_user_id,
+        {{ digest_of(counted_columns()) }} as digest
     from events
     group by user_key, _hour
 ),
 
 present as (
     select
-        counted.user_key, counted.hour, counted.events, counted.counts, counted.first_at, counted.last_at,
+        counted.user_key, counted.hour, counted.events, counted.counts, described.digest, counted.first_at, counted.last_at,
         {% for name in activity_sets() + activity_maps() -%}
         described.{{ name }},
         {% endfor -%}
@@ -88,7 +89,7 @@ found as (
     union all
     select
         before.user_key, before.hour, 0 as events,
-        {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+        {{ empty_map('bigint') }} as counts, null as digest, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
         {% for name in activity_sets() -%}
         {{ empty_set() }} as {{ name }},
         {% endfor -%}
@@ -104,10 +105,11 @@ found as (
 
 select
     found.*,
-    case
-        when {{ stamped }} is not null and {{ same_row('found', 'before', partial_columns()) }} then {{ stamped }}
-        else span.built_to
-    end as _load_id
+    {% if stamped -%}
+    case when {{ same_row('found', 'before', partial_columns()) }} then coalesce(before._load_id, span.built_to) else span.built_to end
+    {%- else -%}
+    span.built_to
+    {%- endif %} as _load_id
 from found
 cross join {{ ref('build_span') }} as span
 left join before on found.user_key = before.user_key and found.hour = before.hour
