@@ -8,18 +8,19 @@ from typing import Any
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from iterable_pipelines.api import Broken, IterableError, Refused
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.imports.fetch import window_of
 from iterable_pipelines.imports.file import Import
-from iterable_pipelines.imports.run import Stored, run_import, sample_columns
+from iterable_pipelines.imports.run import Stored, asked_of, run_import, sample_columns, store_of
 from iterable_pipelines.imports.staging import stage
-from iterable_pipelines.imports.store import Mismatch
+from iterable_pipelines.imports.store import Mark, Mismatch, store_rows
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.world import utc
 from iterable_pipelines.settings import Settings, SettingsError
-from iterable_pipelines.streams.load import StaleWriter
+from iterable_pipelines.streams import StaleWriter, WarehouseFailed
 from iterable_pipelines_tests.imports.conftest import Place, rows
 
 Run = Any
@@ -55,7 +56,7 @@ def test_without_columns_every_field_is_a_text(project: Settings, sandbox: Sandb
     got = rows(project, "select email, campaign_id, created_at from loaded")
     expected = [(each.get("email"), str(each["campaignId"]), each["createdAt"]) for each in wanted]
     assert Counter(got) == Counter(expected)
-    assert rows(project, "select up_to, rows, run_id from _imports") == [(None, len(wanted), "a-run")]
+    assert rows(project, "select up_to, rows, run_id from _imports") == [(None, len(wanted), "run-1")]
 
 
 def test_columns_have_the_declared_types(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
@@ -240,15 +241,83 @@ def test_incremental_goes_on_where_it_ended(project: Settings, sandbox: Sandbox,
 
 
 def test_incremental_begins_anew_with_another_question_or_table(
-    project: Settings, sandbox: Sandbox, place: Place, run: Run
+    project: Settings, sandbox: Sandbox, place: Place, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}"
     run(place("it", asked))
     assert run(place("it", asked.replace("emailSend", "emailOpen"))).window == DAY_WINDOW
     assert run(place("it", asked, "table: other; auto_create_table: true")).window == DAY_WINDOW
-    assert run(place("another", asked)).window == DAY_WINDOW
+    # a key of another project's, or an Iterable at another place
+    monkeypatch.setenv("OTHER_KEY", sandbox.key)
+    assert run(place("it", f"{asked}; api_key: ${{OTHER_KEY}}")).window == DAY_WINDOW
+    elsewhere = project.model_copy(update={"base_url": sandbox.url.replace("127.0.0.1", "localhost")})
+    assert run_import(place("it", asked), elsewhere, "elsewhere", lambda text: None).window == DAY_WINDOW
     kept = run(place("it", asked)).window
     assert kept and kept.start == DAY_WINDOW.end
+
+
+def test_incremental_goes_on_under_another_name_and_with_a_new_key(
+    project: Settings, sandbox: Sandbox, place: Place, run: Run
+) -> None:
+    asked = f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}"
+    run(place("load", asked))
+    count = rows(project, "select count(*) from loaded where created_at < '2026-11-02'")
+    assert run(place("users", asked)).window.start == DAY_WINDOW.end
+    named = place("load", f"{asked}; api_key: ${{ITERABLE_API_KEY}}")
+    # a key that is replaced keeps the name of its variable
+    replaced = project.model_copy(update={"api_key": SecretStr("another")})
+    assert asked_of(named, replaced) == asked_of(place("users", asked), project)
+    assert rows(project, "select count(*) from loaded where created_at < '2026-11-02'") == count
+    assert rows(project, "select name, run_id from _imports") == [("users", "run-2")]
+
+
+def test_a_span_that_is_still_to_come_empties_nothing(
+    project: Settings, sandbox: Sandbox, place: Place, run: Run
+) -> None:
+    run(place("it", SENDS))
+    before = rows(project, "from loaded order by all")
+    sandbox.log.clear()
+    said: list[str] = []
+    later = place("it", "data_type: export_data; export_data_type: emailSend; start_time: 2100-01-01", "mode: replace")
+    assert run_import(later, project, "later", said.append).rows == 0
+    assert "nothing was asked or changed" in said[-1]
+    assert rows(project, "from loaded order by all") == before
+    assert not sandbox.requests()
+
+
+def test_a_database_and_a_schema_of_one_name(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
+    count = len(records(sandbox, "emailSend"))
+    target = "table: crm.sends; database: crm; auto_create_table: true"
+    run(place("it", f"{SENDS};{columns('email string')}", target))
+    run(place("it", f"{SENDS};{columns('email string', 'campaign_id long')}", target))
+    assert rows(project, "select count(*), count(campaign_id) from crm.crm.sends", "crm") == [(2 * count, count)]
+    run(place("it", f"{SENDS};{columns('campaign_id string')}", f"{target}; mode: replace"))
+    assert rows(project, "select count(*) from crm.crm.sends", "crm") == [(count,)]
+
+
+def test_rows_lie_in_the_order_of_their_time(project: Settings, place: Place, tmp_path: Path) -> None:
+    # more than one row group of DuckDB's, so that several threads write them
+    part, many = tmp_path / "part.ndjson", 400_000
+    with duckdb.connect() as con:
+        shuffled = f"select hash(i) % 4000000000 as at from range({many}) t(i)"
+        con.execute(f"copy ({shuffled}) to '{part}' (format json)")
+    made = place("it", f"{SENDS};{columns('at long')}", "table: loaded; auto_create_table: true; time_column: at")
+    staged = stage(made, [part], tmp_path / "staged.parquet", "500MB")
+    mark = Mark("it", "these", None, None, "a-run")
+    assert store_rows(store_of(made, project), made, staged, mark) == many
+    steps = "select time < lag(time) over (order by rowid) as back from loaded"
+    assert rows(project, f"select count(*), count_if(back) from ({steps})") == [(many, 0)]
+
+
+def test_what_duckdb_or_the_disk_says_comes_with_a_next_step(project: Settings, sandbox: Sandbox, place: Place) -> None:
+    made = place("it", SENDS)
+    small = project.model_copy(update={"memory_limit": "1MB"})
+    with pytest.raises(WarehouseFailed, match=r"it: (?s:.*)Nothing of it was stored\.\nNext: .*ITERABLE_MEMORY_LIMIT"):
+        run_import(made, small, "a-run", lambda text: None)
+    blocked = project.model_copy(update={"data_dir": project.data_dir / "file"})
+    (project.data_dir / "file").write_text("in the way")
+    with pytest.raises(WarehouseFailed, match=r"it: (?s:.*)Next: see whether the disk of .*/file/landing is full"):
+        sample_columns(made, blocked, lambda text: None)
 
 
 def test_a_failed_run_changes_nothing(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
