@@ -107,8 +107,7 @@ def test_the_sample_runs_as_written(command: Command, project: Settings, sandbox
     # it goes on where load.yml ended: what that has stored is there once
     with duckdb.connect(root / "data" / "td_sample_db.duckdb", read_only=True) as con:
         span = "profile_updated_at between '2026-10-26' and '2026-11-02'"
-        query = f"select count(*), count(distinct itbl_user_id) from td_sample_table where {span}"
-        assert con.execute(query).fetchone() == (found[0], found[0])
+        assert con.execute(f"select count(*) from td_sample_table where {span}").fetchone() == (found[0],)
 
 
 def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox: Sandbox) -> None:
