@@ -1,6 +1,7 @@
 """Records of Iterable's as one file for people: NDJSON as it came, or CSV or Parquet with a column per key."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ ENDINGS = (".csv", ".parquet", ".ndjson")
 _WIDE, _ROWS_OF_WIDE, _ROWS = 500, 2048, 20480
 _USUAL_RECORD = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# an escaped backslash, or a whole pair; or else half a pair, escaped or as bytes
+_SURROGATE = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][\da-fA-F]{2}|\xed[\xa0-\xbf][\x80-\xbf]"
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,16 @@ def joined(parts: Iterable[Path], to: Path) -> Lines:
             # so that the disk holds the records once
             part.unlink()
     return Lines(to, count, longest)
+
+
+def without_lone_surrogates(lines: Lines, to: Path) -> Lines:
+    """The same records in `to`, U+FFFD in place of each half of a surrogate pair; `lines` are used up."""
+    with lines.path.open("rb") as source, to.open("wb") as file:
+        for line in source:
+            file.write(_SURROGATE.sub(lambda found: found[1] or rb"\ufffd", line))
+    lines.path.unlink()
+    # an escape is at most twice as long as the bytes it stands for
+    return Lines(to, lines.count, 2 * lines.longest)
 
 
 def check_lines(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:

@@ -56,10 +56,20 @@ def _asset(made: Import) -> dg.AssetsDefinition:
     )
     def load(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with explained(context):
-            stored = run_import(made, load_settings(), context.run.run_id, context.log.info)
+            stored = run_import(made, load_settings(), _first_try(context).run_id, context.log.info)
         return dg.MaterializeResult(metadata=_metadata(made, stored))
 
     return load
+
+
+def _first_try(context: dg.AssetExecutionContext) -> dg.DagsterRun:
+    """The run that this one is a retry of, or the run itself; to do one again that had succeeded is no retry."""
+    run = context.run
+    while parent := context.instance.get_run_by_id(run.tags.get("dagster/parent_run_id", "")):
+        if parent.status == dg.DagsterRunStatus.SUCCESS:
+            break
+        run = parent
+    return run
 
 
 def _metadata(made: Import, stored: Stored) -> dict[str, str | int]:

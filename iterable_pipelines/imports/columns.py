@@ -9,7 +9,7 @@ import duckdb
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column
 from iterable_pipelines.imports.values import strptime_format
 from iterable_pipelines.landing.timestamps import timestamp_sql
-from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.record_files import Lines
 
 # the shapes a guess knows, in the format's own letters (api.md 1.6)
@@ -41,8 +41,11 @@ class Reading:
         """The SQL of the value as it came."""
         return _first(found[field] for field in self.fields)
 
-    def kept(self, found: Mapping[str, str]) -> dict[str, str]:
-        """The SQL of what does not get into the column, by what it is called in `_untyped`; NULL where all did."""
+    def kept(self, found: Mapping[str, str], typed: str) -> dict[str, str]:
+        """The SQL of what does not get into the column, by what it is called in `_untyped`; NULL where all did.
+
+        `typed` is the SQL of the column itself.
+        """
         name = self.column.name
         kept = {
             f"{name} ({field})": f"case when {_first(found[each] for each in self.fields[:at])} is not null "
@@ -51,7 +54,7 @@ class Reading:
             if at
         }
         if self.fields and self.column.type not in ("string", "json"):
-            kept[name] = f"case when {quoted(name)} is null then {self.raw(found)} end"
+            kept[name] = f"case when {typed} is null then {self.raw(found)} end"
         return kept
 
 

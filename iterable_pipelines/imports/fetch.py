@@ -34,6 +34,11 @@ _CAMPAIGNS_OF_A_SAMPLE = 20
 _SAMPLES = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 
 
+def address_of(source: Source, settings: Settings) -> str:
+    """The URL of the Iterable that an import asks."""
+    return settings.base_url or REGIONS[source.region or settings.region]
+
+
 def client_of(source: Source, settings: Settings, said: Said) -> Iterable:
     """The way to Iterable that an import describes, within the project's ledger of limits. Raises SettingsError."""
     usual = Patience()
@@ -43,10 +48,14 @@ def client_of(source: Source, settings: Settings, said: Said) -> Iterable:
         first_wait=usual.first_wait if first is None else first / 1000,
         longest_wait=usual.longest_wait if longest is None else longest / 1000,
     )
-    url = settings.base_url or REGIONS[source.region or settings.region]
     ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
     return Iterable(
-        resolved_key(source, settings), url, ledger, log=said, patience=patience, priority=Priority.BACKFILL
+        resolved_key(source, settings),
+        address_of(source, settings),
+        ledger,
+        log=said,
+        patience=patience,
+        priority=Priority.BACKFILL,
     )
 
 

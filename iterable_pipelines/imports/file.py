@@ -22,6 +22,8 @@ TYPES = {
     "timestamp": "TIMESTAMP",
     "json": "JSON",
 }
+# these imports would have the names of schedules of the project
+_TAKEN = ("the_last_hour", "what_is_behind")
 _BEYOND_PRINT = re.compile(r"[^\x20-\x7e\x80-\U0010ffff]")
 
 
@@ -48,7 +50,7 @@ class Column(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> "Column":
-        if self.name in (TIME, UNTYPED) or _BEYOND_PRINT.search(self.name):
+        if self.name.casefold() in (TIME, UNTYPED) or _BEYOND_PRINT.search(self.name):
             raise ValueError(f"{self.name!r} cannot be a column: {TIME} and {UNTYPED} are added to every table")
         if self.format is not None:
             if self.type != "timestamp":
@@ -211,7 +213,9 @@ class Filter(_Section):
     @model_validator(mode="after")
     def _is_done_anyway(self) -> "Filter":
         given = self.model_extra or {}
-        if self.type == "add_time" and given.get("to_column", {}).get("name") == TIME and "from_value" in given:
+        column = given.get("to_column")
+        named_time = isinstance(column, dict) and column.get("name") == TIME
+        if self.type == "add_time" and named_time and "from_value" in given:
             return self
         if self.type == "rename" and set(given) == {"rules"}:
             return self
@@ -236,6 +240,10 @@ class Import(_Section):
         """What does not fit together: the path of the field, such as out.database, and what is wrong with it."""
         found = [(f"in.{path}", text) for path, text in self.source.problems()]
         found += [(f"out.{path}", text) for path, text in self.target.problems()]
+        if self.name in _TAKEN:
+            found.append(("name", f"the project itself has a schedule import_{self.name}: rename the file"))
+        if self.source.incremental and self.target.mode != "append":
+            found.append(("out.mode", "with incremental it would keep only the newest stretch: write append"))
         column = self.target.time_column
         declared = {each.name: each.type for each in self.source.columns}
         if column and declared and declared.get(column) not in ("long", "timestamp"):

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
 
 from iterable_pipelines.imports.staging import Staged
-from iterable_pipelines.imports.store import Mark
+from iterable_pipelines.imports.store import Mark, Noted
 from iterable_pipelines.imports.values import REFERENCE
 from iterable_pipelines.postgres import (
     Connection,
@@ -24,7 +24,7 @@ from iterable_pipelines.quoting import literal
 
 _STATE = (
     "create table if not exists _imports (name text, asked text, up_to timestamptz, rows bigint, run_id text, "
-    "stored_at timestamptz, primary key (name, asked))"
+    "stored_at timestamptz, primary key (asked))"
 )
 
 
@@ -55,6 +55,9 @@ class PostgresTransaction:
         self._con, self._memory_limit = con, memory_limit
         self._copied: CopyFile | None = None
 
+    def lock(self, name: str) -> None:
+        self._con.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
     def types(self, staged: Staged) -> dict[str, str]:
         return {each.name: each.type for each in self._copy_of(staged).columns}
 
@@ -66,13 +69,11 @@ class PostgresTransaction:
         )
         return dict(found.fetchall())
 
-    def watermark(self, name: str, asked: str) -> datetime | None:
+    def noted(self, asked: str) -> Noted | None:
         if not self.columns("_imports"):
             return None
-        found = self._con.execute(
-            "select up_to from _imports where name = %s and asked = %s for update", [name, asked]
-        ).fetchone()
-        return found[0].astimezone(UTC) if found and found[0] else None
+        found = self._con.execute("select up_to, rows, run_id from _imports where asked = %s", [asked]).fetchone()
+        return Noted(found[0] and found[0].astimezone(UTC), *found[1:]) if found else None
 
     def create(self, table: str, staged: Staged) -> None:
         schema, _, _ = table.rpartition(".")
@@ -95,9 +96,9 @@ class PostgresTransaction:
 
     def note(self, mark: Mark, rows: int) -> None:
         self._con.execute(_STATE)
+        self._con.execute("delete from _imports where asked = %s", [mark.asked])
         self._con.execute(
-            "insert into _imports values (%s, %s, %s, %s, %s, now()) on conflict (name, asked) do update set "
-            "up_to = excluded.up_to, rows = excluded.rows, run_id = excluded.run_id, stored_at = excluded.stored_at",
+            "insert into _imports values (%s, %s, %s, %s, %s, now())",
             [mark.name, mark.asked, mark.up_to, rows, mark.run_id],
         )
 

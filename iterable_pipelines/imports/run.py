@@ -1,8 +1,10 @@
 """One run of an import: what to ask for, ask, type, store. A run that fails or is killed changes nothing."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -10,16 +12,18 @@ import duckdb
 from iterable_pipelines.api import IterableError, Refused
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import Window
-from iterable_pipelines.imports.fetch import client_of, fetch, fetch_sample, window_of
+from iterable_pipelines.imports.fetch import address_of, client_of, fetch, fetch_sample, window_of
 from iterable_pipelines.imports.file import Column, Import
 from iterable_pipelines.imports.into_duckdb import DuckDBStore
 from iterable_pipelines.imports.into_postgres import PostgresStore
 from iterable_pipelines.imports.reading import database_file, shown_path
 from iterable_pipelines.imports.staging import Staged, guess, stage
 from iterable_pipelines.imports.store import Mark, Store, store_rows, watermark_of
+from iterable_pipelines.imports.values import REFERENCE
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import WarehouseFailed
 
 Said = Callable[[str], None]
 
@@ -44,19 +48,19 @@ def store_of(made: Import, settings: Settings) -> Store:
 
 
 def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Stored:
-    """Fetch what is due and store it, rows and watermark in one transaction.
+    """Fetch what is due and store it, rows and watermark in one transaction. `run_id` is that of a retry's first try.
 
     Raises SettingsError, StaleWriter, IterableError, WarehouseFailed or PostgresFailed, with nothing changed.
     """
     store = store_of(made, settings)
-    asked = f"{made.source.what} into {made.target.table}"
+    asked, what = asked_of(made, settings), f"{made.source.what} into {made.target.table}"
     before = watermark_of(store, made, asked)
     window = window_of(made.source, settings, before)
-    if made.source.incremental and window is None:
-        said(f"{made.name}: {asked}: nothing is due yet")
+    if window is None and made.source.data_type != "list":
+        said(f"{made.name}: {what}: no moment of its span is there yet; nothing was asked or changed")
         return Stored(0, None, store.shown)
-    said(f"{made.name}: {asked}{f' {window}' if window else ''}")
-    with _scratch(settings) as scratch, _explained(made):
+    said(f"{made.name}: {what}{f' {window}' if window else ''}")
+    with _explained(made, settings), _scratch(settings) as scratch:
         parts = fetch(client_of(made.source, settings, said), made.source, window, scratch, said)
         staged = stage(made, parts, scratch / "staged.parquet", settings.memory_limit)
         crashpoint("import_staged")
@@ -66,9 +70,21 @@ def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Sto
     return Stored(rows, window, store.shown, staged.untyped, staged.left_out)
 
 
+def asked_of(made: Import, settings: Settings) -> str:
+    """What an import asks, of whom, and which table that fills: who asks the same goes on where the last run ended.
+
+    A key that is named counts by its name, so that it can be replaced by a newer one of the same project.
+    """
+    source = made.source
+    written = source.api_key.get_secret_value().strip() if source.api_key else "${ITERABLE_API_KEY}"
+    named = REFERENCE.fullmatch(written)
+    key = named[1] if named else sha256(written.encode()).hexdigest()[:8]
+    return f"{source.what} into {made.target.table}, of {address_of(source, settings)} with {key}"
+
+
 def sample_columns(made: Import, settings: Settings, said: Said) -> list[Column]:
     """The columns that a sample of real answers has; nothing is stored. Raises SettingsError or IterableError."""
-    with _scratch(settings) as scratch, _explained(made):
+    with _explained(made, settings), _scratch(settings) as scratch:
         return guess(_sample(made, settings, scratch, said), scratch / "guess.parquet", settings.memory_limit)
 
 
@@ -77,7 +93,7 @@ def sample_rows(made: Import, settings: Settings, said: Said, rows: int) -> tupl
 
     Raises SettingsError or IterableError.
     """
-    with _scratch(settings) as scratch, _explained(made):
+    with _explained(made, settings), _scratch(settings) as scratch:
         parts = _sample(made, settings, scratch, said)
         staged = stage(made, parts, scratch / "preview.parquet", settings.memory_limit)
         with duckdb.connect() as con:
@@ -98,8 +114,8 @@ def _scratch(settings: Settings) -> Iterator[Path]:
 
 
 @contextmanager
-def _explained(made: Import) -> Iterator[None]:
-    """Let what Iterable says tell whose import it was, that nothing is lost, and what to do."""
+def _explained(made: Import, settings: Settings) -> Iterator[None]:
+    """Let what Iterable, DuckDB or the disk says tell whose import it was, that nothing is lost, and what to do."""
     try:
         yield
     except IterableError as error:
@@ -108,3 +124,12 @@ def _explained(made: Import) -> Iterator[None]:
         then = "correct the file; whether it is the key, iterable-pipelines check says" if refused else "run it again"
         error.args = ("\n".join([*said, f"Nothing of it was stored.\nNext: {then}"]),)
         raise
+    except (duckdb.Error, OSError) as error:
+        # quotes may hold a value of somebody's
+        text = re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(error).strip().partition("\n")[0])
+        then = "run it again; should it come again, leave the field out by in.omit_fields"
+        if isinstance(error, duckdb.OutOfMemoryException):
+            then = f"{settings.memory_limit} of memory are not enough: raise ITERABLE_MEMORY_LIMIT"
+        elif isinstance(error, OSError | duckdb.IOException):
+            then = f"see whether the disk of {settings.landing_dir} is full, free space, and run it again"
+        raise WarehouseFailed(f"{made.name}: {text}. Nothing of it was stored.\nNext: {then}") from None

@@ -11,8 +11,19 @@ from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
 from iterable_pipelines.landing.cut import Unreadable
 from iterable_pipelines.quoting import literal, quoted
-from iterable_pipelines.record_files import Lines, check_lines, joined, parquet_options, pointer
+from iterable_pipelines.record_files import (
+    Lines,
+    check_lines,
+    joined,
+    parquet_options,
+    pointer,
+    without_lone_surrogates,
+)
 from iterable_pipelines.settings import SettingsError
+
+_MOST_SECONDS = 100_000_000_000
+# the years 1 to 9999, in milliseconds: a number beyond them is no time
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> S
     """Type the records of `parts`, which are used up, and write them to `to` in the order of their time.
 
     A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column;
-    so does that of a second field of the column's name.
+    so does that of a second field of the column's name. Half a surrogate pair, which no database holds, is U+FFFD.
     Raises Broken if a line is not a JSON object, SettingsError if the time column is none of the records'.
     """
     with _opened(to, memory_limit) as con:
@@ -63,8 +74,15 @@ def _verified(con: duckdb.DuckDBPyConnection, parts: Sequence[Path], beside: Pat
     lines = joined(parts, beside.with_suffix(".ndjson"))
     try:
         check_lines(con, lines)
+        return lines
+    except Unreadable:
+        lines = without_lone_surrogates(lines, beside.with_suffix(".mended.ndjson"))
+    try:
+        check_lines(con, lines)
     except Unreadable as error:
-        raise Broken(f"what Iterable sent cannot be read: {error}") from None
+        raise Broken(
+            f"what Iterable sent cannot be read: {error}; should it come again, in.omit_fields leaves a field out"
+        ) from None
     return lines
 
 
@@ -75,27 +93,26 @@ def _write(
     # one pass over each record for all texts, and one for what stays JSON: a path at a time would parse it as often
     texts, text_of = _places("texts[{}]", [each for each in columns if each.column.type != "json"])
     jsons, json_of = _places("nullif(jsons[{}], 'null')", [each for each in columns if each.column.type == "json"])
-    found = [json_of if each.column.type == "json" else text_of for each in columns]
-    values = [
-        f"{_stored(each, places, zone)} as {quoted(each.column.name)}"
-        for each, places in zip(columns, found, strict=True)
-    ]
+    # names of our own until the very last: a column may be called like anything that is used on the way
+    named = [(f"c{at}", each, json_of if each.column.type == "json" else text_of) for at, each in enumerate(columns)]
+    values = [f"{_stored(each, found, zone)} as {name}" for name, each, found in named]
     misfits = [
-        f"{{'k': {literal(name)}, 'v': {value}}}"
-        for each, places in zip(columns, found, strict=True)
-        for name, value in each.kept(places).items()
+        f"{{'k': {literal(key)}, 'v': {value}}}"
+        for name, each, found in named
+        for key, value in each.kept(found, name).items()
     ]
     kept = f"list_filter([{', '.join(misfits)}], lambda each: each.v is not null)"
     untyped = f"case when len({kept}) > 0 then to_json(map_from_entries({kept})) end" if misfits else "null::json"
-    own = "".join(f"{quoted(each.column.name)}, " for each in columns)
+    own = "".join(f"{name} as {quoted(each.column.name)}, " for name, each, _ in named)
     extracted = (
         f"select json_extract_string(json, [{texts}]) as texts, json_extract(json, [{jsons}]) as jsons "
         f"from {lines.source}"
     )
     typed = f"select {', '.join(['texts, jsons', *values])} from ({extracted})"
+    added = f"select *, {_time(made, columns)} as t, {untyped} as u from ({typed})"
     ordered = f" order by {TIME}" if made.target.time_column else ""
     con.execute(
-        f"copy (select {own}{_time(made, columns)} as {TIME}, {untyped} as {UNTYPED} from ({typed}){ordered}) "
+        f"copy (select {own}t as {TIME}, u as {UNTYPED} from ({added}){ordered}) "
         f"to {literal(str(to))} ({parquet_options(con, len(columns))})"
     )
     return dict(
@@ -127,11 +144,14 @@ def _time(made: Import, columns: list[Reading]) -> str:
     chosen = made.target.time_column
     if chosen is None:
         return loaded
-    column = quoted(chosen)
-    if next(each.column.type for each in columns if each.column.name == chosen) == "long":
+    at, kind = next((at, each.column.type) for at, each in enumerate(columns) if each.column.name == chosen)
+    column = f"c{at}"
+    if kind == "long":
         # seconds since 1970, as Treasure Data reads it, or milliseconds, as Iterable writes it
-        millis = f"case when abs({column}) < 100000000000 then 1000 * {column} else {column} end"
-        column = f"(make_timestamptz(1000 * {millis}) at time zone {zone})"
+        seconds = f"{column} > -{_MOST_SECONDS} and {column} < {_MOST_SECONDS}"
+        millis = f"case when {seconds} then 1000 * {column} else {column} end"
+        moment = f"case when {column} between {_FIRST} and {_LAST} then make_timestamptz(1000 * ({millis})) end"
+        column = f"({moment} at time zone {zone})"
     return f"coalesce({column}, {loaded})"
 
 

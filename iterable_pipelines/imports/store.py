@@ -22,8 +22,8 @@ class Mismatch(SettingsError):
 
 @dataclass(frozen=True)
 class Mark:
-    """How far an import has come: `asked` says what it asks for and which table that fills, `before` and `up_to` where
-    this run began and ends.
+    """How far an import has come: `asked` says what is asked of whom and which table that fills, `before` and `up_to`
+    where this run began and ends; a retry has the `run_id` of what it retries. `name` is for people.
     """
 
     name: str
@@ -33,8 +33,20 @@ class Mark:
     run_id: str
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What the last run has noted: how far it came (UTC), how many rows it stored, and its id."""
+
+    up_to: datetime | None
+    rows: int
+    run_id: str
+
+
 class Transaction(Protocol):
     """One transaction on the database of an import."""
+
+    def lock(self, name: str) -> None:
+        """Wait for every other transaction that has locked this name to end."""
 
     def types(self, staged: Staged) -> dict[str, str]:
         """Names and types of the staged columns, as the database calls them. Asked for before anything is locked."""
@@ -42,8 +54,8 @@ class Transaction(Protocol):
     def columns(self, table: str) -> dict[str, str]:
         """Names and types of the table's columns, likewise; empty where there is no table."""
 
-    def watermark(self, name: str, asked: str) -> datetime | None:
-        """How far the import has come, in UTC; None where it never ran."""
+    def noted(self, asked: str) -> Noted | None:
+        """What is noted in the table `_imports`; None where nothing is."""
 
     def create(self, table: str, staged: Staged) -> None:
         """Make the table, empty, and its schema if need be."""
@@ -84,45 +96,56 @@ def watermark_of(store: Store, made: Import, asked: str) -> datetime | None:
     target = made.target
     if target.table is None:
         raise Mismatch(f"{made.name}: no table is named. Nothing was asked.\nNext: write out.table, or give --table")
-    found: datetime | None = None
+    found: Noted | None = None
     there = False
     if store.exists():
         with store.transaction() as transaction:
             there = bool(transaction.columns(target.table))
-            found = transaction.watermark(made.name, asked) if there else None
+            found = transaction.noted(asked) if there else None
     if not there and not target.auto_create_table:
         what = f"table {target.table} in {store.shown}" if store.exists() else f"database {store.shown}"
         raise Mismatch(
             f"{made.name}: there is no {what}, and auto_create_table is off. Nothing was asked or changed.\n"
             "Next: write auto_create_table: true below out:, or give --auto-create-table; else correct the name"
         )
-    return found if made.source.incremental else None
+    return found.up_to if found and made.source.incremental else None
 
 
 def store_rows(store: Store, made: Import, staged: Staged, mark: Mark) -> int:
     """Store the staged rows as the import's mode says, and its mark. Returns how many rows were stored.
 
+    A run that was killed after its commit and is retried has stored its rows already: they are not stored again.
     Raises StaleWriter where another run has stored the same span meanwhile, Mismatch where the table's types are not
     the file's; nothing is changed then.
     """
     table, mode = str(made.target.table), made.target.mode
     with store.transaction() as transaction:
+        wanted = transaction.types(staged)
+        transaction.lock(f"import into {table}")
         there = transaction.columns(table)
-        if made.source.incremental and there and transaction.watermark(made.name, mark.asked) != mark.before:
+        noted = transaction.noted(mark.asked) if there else None
+        if noted and noted.run_id == mark.run_id and not made.source.incremental:
+            return noted.rows
+        if made.source.incremental and there and (noted.up_to if noted else None) != mark.before:
             raise StaleWriter(
                 f"{made.name}: another run of this import has stored rows meanwhile; nothing of this one was stored.\n"
                 "Next: run it again; it goes on from there"
             )
         kept = mode == "replace_on_new_data" and not staged.rows
         if not kept:
-            _put(transaction, made, table, staged, there)
+            _put(transaction, made, staged, wanted, there)
+        # made by the first import into a database
+        transaction.lock("_imports")
         transaction.note(mark, 0 if kept else staged.rows)
         crashpoint("import_written")
+    crashpoint("import_stored")
     return 0 if kept else staged.rows
 
 
-def _put(transaction: Transaction, made: Import, table: str, staged: Staged, there: Mapping[str, str]) -> None:
-    wanted = transaction.types(staged)
+def _put(
+    transaction: Transaction, made: Import, staged: Staged, wanted: Mapping[str, str], there: Mapping[str, str]
+) -> None:
+    table = str(made.target.table)
     if made.target.mode == "append":
         _check_types(made, table, wanted, there)
     elif there and (there == wanted or not staged.rows):

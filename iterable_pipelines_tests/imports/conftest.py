@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,9 @@ def place(project: Settings) -> Place:
 
 @pytest.fixture
 def run(project: Settings) -> Callable[[Import], Stored]:
-    """Run an import to its end."""
-    return lambda made: run_import(made, project, "a-run", lambda text: None)
+    """Run an import to its end; the runs are called run-1, run-2 and so on."""
+    numbers = count(1)
+    return lambda made: run_import(made, project, f"run-{next(numbers)}", lambda text: None)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Names of columns, guesses of types, and what becomes of records that no guess foresaw."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import duckdb
 import pytest
 
 from iterable_pipelines.api import Broken
+from iterable_pipelines.hours import now
 from iterable_pipelines.imports.columns import column_name
 from iterable_pipelines.imports.staging import Staged, guess, stage
 from iterable_pipelines.imports.values import strptime_format
@@ -134,6 +136,52 @@ def test_a_second_json_of_one_name_is_kept_unless_it_is_null(tmp_path: Path, pla
         {"tags": "[1]", "_untyped": None},
         {"tags": "[2]", "_untyped": None},
         {"tags": "[3]", "_untyped": '{"tags (Tags)":"{\\"a\\":4}"}'},
+    ]
+
+
+def test_columns_may_be_called_like_anything(tmp_path: Path, place: Place) -> None:
+    """Also like what stands in the statements that write them."""
+    names = ["texts", "jsons", "each", "json", "lines", "c0", "c1", "t", "u", "k", "v", "now", "lambda"]
+    record = {"email": "a@b", **{name: at for at, name in enumerate(names)}}
+    staged = stage(place("it", USERS), [part(tmp_path, record)], tmp_path / "s.parquet", "500MB")
+    texts = {name: str(at) for at, name in enumerate(names)}
+    assert content(staged) == [{**{name: texts.get(name, "a@b") for name in sorted(record)}, "_untyped": None}]
+    declared = "".join(f";- {{name: {name}, type: {'json' if name == 'u' else 'long'}}}" for name in names)
+    made = place("it", f"{USERS}; columns:{declared}", "table: l; time_column: t")
+    records = (record, dict.fromkeys(names, "x"))
+    staged = stage(made, [part(tmp_path, *records)], tmp_path / "s.parquet", "500MB")
+    assert list(staged.columns) == [*names, "time", "_untyped"]
+    first, second = content(staged)
+    wanted = {name: at for at, name in enumerate(names)}
+    assert first == {**wanted, "u": str(wanted["u"]), "_untyped": None}
+    assert json.loads(second.pop("_untyped")) == {name: "x" for name in names if name != "u"}
+    assert second == {**dict.fromkeys(names), "u": '"x"'}
+
+
+def test_a_number_that_is_no_time_is_stored_all_the_same(tmp_path: Path, place: Place) -> None:
+    made = place("it", f"{USERS}; columns:;- {{name: n, type: long}}", "table: l; time_column: n")
+    day = datetime(2026, 11, 1)
+    known = {1_793_491_200: day, 1_793_491_200_000: day, -86_400: datetime(1969, 12, 31)}
+    unknown = [2**63 - 1, -(2**63), 253_402_300_800_000, None]
+    begun = now().replace(tzinfo=None, microsecond=0)
+    staged = stage(made, [part(tmp_path, *({"n": n} for n in [*known, *unknown]))], tmp_path / "s.parquet", "500MB")
+    with duckdb.connect() as con:
+        times = dict(con.execute("select n, time from read_parquet(?)", [str(staged.path)]).fetchall())
+    assert {n: times.pop(n) for n in known} == known
+    # the others have the time of loading
+    assert set(times) == set(unknown)
+    assert begun <= min(times.values()) == max(times.values())
+
+
+def test_half_a_surrogate_pair_holds_nothing_up(tmp_path: Path, place: Place) -> None:
+    path = tmp_path / "part.ndjson"
+    path.write_bytes(
+        rb'{"a": "x\ud83dy", "b": "\uD83D\uDE00", "c": "\\ud83d"}' + b"\n" + b'{"a": "\xed\xa0\xbd", "b": "\\udE00"}\n'
+    )
+    staged = stage(place("it", USERS), [path], tmp_path / "s.parquet", "500MB")
+    assert content(staged) == [
+        {"a": "x\ufffdy", "b": "\U0001f600", "c": "\\ud83d", "_untyped": None},
+        {"a": "\ufffd", "b": "\ufffd", "c": None, "_untyped": None},
     ]
 
 

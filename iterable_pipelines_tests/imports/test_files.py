@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.document import ImportFileError
 from iterable_pipelines.imports.file import Column, Import, Schedule, Source, Target
-from iterable_pipelines.imports.reading import all_imports, read_import, resolved_key
+from iterable_pipelines.imports.reading import all_imports, job_name, read_import, resolved_key
 from iterable_pipelines.imports.run import run_import
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.world import utc
@@ -93,6 +94,18 @@ WRONG = {
         "in.columns.2.name is 'A': 'A' stands twice",
     ),
     "a column of ours": (f"{START}  columns:\n  - {{name: time, type: long}}\n", 4, "'time' cannot be a column"),
+    "a column of ours in capitals": (f"{START}  columns:\n  - {{name: Time, type: long}}\n", 4, "'Time' cannot be a"),
+    "another column of ours": (f"{START}  columns:\n  - {{name: _Untyped, type: json}}\n", 4, "cannot be a column"),
+    "the newest stretch alone": (
+        f"{EXPORT}  incremental: true\nout:\n  mode: replace_on_new_data\n",
+        7,
+        "out.mode is 'replace_on_new_data': with incremental it would keep only the newest stretch: write append",
+    ),
+    "a filter of another shape": (
+        f"{START}filters:\n- {{type: add_time, to_column: x}}\n",
+        4,
+        "no filters are applied",
+    ),
     "a time column that is a text": (
         f"{START}  columns:\n  - {{name: a, type: string}}\nout:\n  time_column: a\n",
         6,
@@ -164,6 +177,16 @@ def test_every_problem_of_every_file_is_told_at_once(path: Path, project: Settin
     starts += ("imports/users.yml, line 4: in.data_type",)
     for line, start in zip(str(refused.value).splitlines(), starts, strict=True):
         assert line.startswith(start)
+
+
+def test_no_import_takes_the_name_of_a_schedule_or_job_of_the_project(path: Path, project: Settings) -> None:
+    schedules, _ = schedules_and_sensors(project)
+    start = job_name("")
+    taken = [each.name.removeprefix(start) for each in [*schedules, *JOBS] if each.name.startswith(start)]
+    assert taken
+    for name in taken:
+        with pytest.raises(ImportFileError, match=f"imports/{name}.yml, line 1: name.* import_{name}: rename the file"):
+            read(path.with_name(f"{name}.yml"), project, START)
 
 
 def test_the_sample_of_treasure_data_is_taken(path: Path, project: Settings) -> None:

@@ -4,15 +4,17 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
 from iterable_pipelines.hours import Window
+from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.world import utc
 from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.cli.command import Command
-from iterable_pipelines_tests.imports.conftest import file_of
+from iterable_pipelines_tests.imports.conftest import Place, file_of, rows
 
 
 @pytest.mark.parametrize("point", ["import_staged", "import_written"])
@@ -41,3 +43,27 @@ def test_killed_between_fetch_and_commit(project: Settings, sandbox: Sandbox, tm
     assert statuses == {"success": 1, "failure": 2}
     # what the killed ones left lying is swept
     assert not list((tmp_path / "data" / "landing" / "scratch").iterdir())
+
+
+@pytest.mark.usefixtures("environment")
+def test_killed_after_the_commit_and_retried(project: Settings, sandbox: Sandbox, place: Place) -> None:
+    place("sends", "data_type: export_data; export_data_type: emailSend; start_time: 2026-11-01; end_time: 2026-11-02")
+    command = Command(project.project_root, api_key=sandbox.key, base_url=sandbox.url, requests_relaxed="true")
+    assert command("import", "run", "sends", crash_at="import_stored").code == -signal.SIGKILL
+    count = "select count(*) from loaded"
+    ((stored,),) = rows(project, count)
+    assert stored > 0
+    with dg.DagsterInstance.from_config(str(project.dagster_home)) as instance:
+
+        def again(parent: str) -> str:
+            """Do it again, as the daemon does for a run that failed, and the UI when somebody asks for it."""
+            tags = {"dagster/parent_run_id": parent, "dagster/root_run_id": killed}
+            job = import_definitions(project).resolve_job_def("import_sends")
+            return job.execute_in_process(instance=instance, tags=tags).run_id
+
+        killed = instance.get_runs()[0].run_id
+        retried = again(killed)
+        assert rows(project, count) == [(stored,)]
+        # one that had succeeded is asked for once more by somebody
+        again(retried)
+        assert rows(project, count) == [(2 * stored,)]

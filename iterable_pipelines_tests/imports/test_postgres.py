@@ -1,14 +1,17 @@
 """The same imports into a PostgreSQL that runs beside the tests."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 import pytest
 
+from iterable_pipelines.imports import store
 from iterable_pipelines.imports.run import run_import
 from iterable_pipelines.imports.store import Mismatch
 from iterable_pipelines.postgres import PostgresRefused
@@ -79,7 +82,7 @@ def test_incremental_moves_rows_and_watermark_together(
 ) -> None:
     made = place("it", f"{SENDS}; incremental: true;{TYPED}", f"{TARGET}; auto_create_table: true")
     run(made)
-    assert found(url, "select name, up_to, run_id from _imports") == [("it", DAY_WINDOW.end, "a-run")]
+    assert found(url, "select name, up_to, run_id from _imports") == [("it", DAY_WINDOW.end, "run-1")]
     inner = []
 
     def said(text: str) -> None:
@@ -91,6 +94,57 @@ def test_incremental_moves_rows_and_watermark_together(
     assert inner[0].window and inner[0].window.start == DAY_WINDOW.end
     ((count,),) = found(url, "select count(*) from crm.sends")
     assert count == len(records(sandbox, "emailSend")) + inner[0].rows
+
+
+@pytest.fixture
+def meanwhile(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], Any]], list[Future[Any]]]]:
+    """Start something just before the next import commits, and let that go on when the other waits for it."""
+    with ThreadPoolExecutor() as pool:
+
+        def start(other: Callable[[], Any]) -> list[Future[Any]]:
+            started: list[Future[Any]] = []
+
+            def hold(point: str) -> None:
+                if point == "import_written" and not started:
+                    started.append(pool.submit(other))
+                    locked = (
+                        "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+                    )
+                    deadline = monotonic() + 60
+                    while not found(url, locked) and monotonic() < deadline:
+                        sleep(0.05)
+
+            monkeypatch.setattr(store, "crashpoint", hold)
+            return started
+
+        yield start
+
+
+def test_of_two_first_runs_at_once_one_stores(
+    sandbox: Sandbox, place: Place, run: Run, url: str, meanwhile: Any
+) -> None:
+    opens = f"{SENDS.replace('emailSend', 'emailOpen')};{TYPED}"
+    others = run(place("other", opens, f"{TARGET}; auto_create_table: true")).rows
+    made = place("it", f"{SENDS}; incremental: true;{TYPED}", TARGET)
+    started = meanwhile(lambda: run(made))
+    stored = run(made).rows
+    with pytest.raises(StaleWriter):
+        started[0].result()
+    assert stored > 0
+    assert found(url, "select count(*) from crm.sends") == [(others + stored,)]
+
+
+def test_two_first_imports_into_a_database(place: Place, run: Run, url: str, meanwhile: Any) -> None:
+    one, two = (
+        place(name, f"{SENDS};{TYPED}", f"{TARGET.replace('sends', name)}; auto_create_table: true")
+        for name in ("one", "two")
+    )
+    # the schema is there already
+    with psycopg.connect(url) as con:
+        con.execute("create schema crm")
+    started = meanwhile(lambda: run(two))
+    assert run(one).rows == started[0].result().rows > 0
+    assert found(url, "select name from _imports order by name") == [("one",), ("two",)]
 
 
 def test_what_is_wrong_with_the_url_is_told_without_it(

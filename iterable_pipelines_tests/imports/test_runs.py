@@ -13,13 +13,13 @@ from iterable_pipelines.api import Broken, IterableError, Refused
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.imports.fetch import window_of
 from iterable_pipelines.imports.file import Import
-from iterable_pipelines.imports.run import Stored, run_import, sample_columns
+from iterable_pipelines.imports.run import run_import, sample_columns, store_of
 from iterable_pipelines.imports.staging import stage
-from iterable_pipelines.imports.store import Mismatch
+from iterable_pipelines.imports.store import Mark, Mismatch, store_rows
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.world import utc
 from iterable_pipelines.settings import Settings, SettingsError
-from iterable_pipelines.streams.load import StaleWriter
+from iterable_pipelines.streams import WarehouseFailed
 from iterable_pipelines_tests.imports.conftest import Place, rows
 
 Run = Any
@@ -55,7 +55,7 @@ def test_without_columns_every_field_is_a_text(project: Settings, sandbox: Sandb
     got = rows(project, "select email, campaign_id, created_at from loaded")
     expected = [(each.get("email"), str(each["campaignId"]), each["createdAt"]) for each in wanted]
     assert Counter(got) == Counter(expected)
-    assert rows(project, "select up_to, rows, run_id from _imports") == [(None, len(wanted), "a-run")]
+    assert rows(project, "select up_to, rows, run_id from _imports") == [(None, len(wanted), "run-1")]
 
 
 def test_columns_have_the_declared_types(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
@@ -224,66 +224,53 @@ def test_database_and_table_must_be_there_unless_asked_for(
     assert rows(project, "select count(*) from crm.sends", "other") == [(2 * len(records(sandbox, "emailSend")),)]
 
 
-def test_incremental_goes_on_where_it_ended(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
-    asked = f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}"
-    made = place("it", asked)
-    assert run(made).window == DAY_WINDOW
-    second = run(made)
-    assert second.window and second.window.start == DAY_WINDOW.end
-    # Iterable shows records minutes late
-    assert timedelta(minutes=9) < now() - second.window.end < timedelta(minutes=12)
-    everything = records(sandbox, "emailSend", Window(DAY_WINDOW.start, utc("2026-11-03")))
-    assert rows(project, "select count(*) from loaded") == [(len(everything),)]
-    third = run(made)
-    assert third.rows == 0
-    assert rows(project, "select count(*) from loaded") == [(len(everything),)]
-
-
-def test_incremental_begins_anew_with_another_question_or_table(
+def test_a_span_that_is_still_to_come_empties_nothing(
     project: Settings, sandbox: Sandbox, place: Place, run: Run
 ) -> None:
-    asked = f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}"
-    run(place("it", asked))
-    assert run(place("it", asked.replace("emailSend", "emailOpen"))).window == DAY_WINDOW
-    assert run(place("it", asked, "table: other; auto_create_table: true")).window == DAY_WINDOW
-    assert run(place("another", asked)).window == DAY_WINDOW
-    kept = run(place("it", asked)).window
-    assert kept and kept.start == DAY_WINDOW.end
+    run(place("it", SENDS))
+    before = rows(project, "from loaded order by all")
+    sandbox.log.clear()
+    said: list[str] = []
+    later = place("it", "data_type: export_data; export_data_type: emailSend; start_time: 2100-01-01", "mode: replace")
+    assert run_import(later, project, "later", said.append).rows == 0
+    assert "nothing was asked or changed" in said[-1]
+    assert rows(project, "from loaded order by all") == before
+    assert not sandbox.requests()
 
 
-def test_a_failed_run_changes_nothing(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
-    made = place("it", f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}; retry_limit: 0")
-    run(made)
-    before = rows(project, "select count(*), (select max(up_to) from _imports) from loaded")
-    again = made.model_copy(update={"name": "it"})
-    for fault, options in (("status", {"status": 400}), ("bad_json", {}), ("cut", {})):
-        path = "/files/" if fault != "status" else "/api/export"
-        sandbox.fault(fault, path=path, **options)
-        with pytest.raises(IterableError) as failed:
-            run(again)
-        assert str(failed.value).startswith("it: ")
-        assert "Nothing of it was stored.\nNext: " in str(failed.value)
-        sandbox.faults.clear()
-    assert rows(project, "select count(*), (select max(up_to) from _imports) from loaded") == before
-    assert not list((project.landing_dir / "scratch").iterdir())
+def test_a_database_and_a_schema_of_one_name(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
+    count = len(records(sandbox, "emailSend"))
+    target = "table: crm.sends; database: crm; auto_create_table: true"
+    run(place("it", f"{SENDS};{columns('email string')}", target))
+    run(place("it", f"{SENDS};{columns('email string', 'campaign_id long')}", target))
+    assert rows(project, "select count(*), count(campaign_id) from crm.crm.sends", "crm") == [(2 * count, count)]
+    run(place("it", f"{SENDS};{columns('campaign_id string')}", f"{target}; mode: replace"))
+    assert rows(project, "select count(*) from crm.crm.sends", "crm") == [(count,)]
 
 
-def test_two_runs_at_once_store_a_span_once(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
-    made = place("it", f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}")
-    run(made)
-    count = rows(project, "select count(*) from loaded")
-    inner: list[Stored] = []
+def test_rows_lie_in_the_order_of_their_time(project: Settings, place: Place, tmp_path: Path) -> None:
+    # more than one row group of DuckDB's, so that several threads write them
+    part, many = tmp_path / "part.ndjson", 400_000
+    with duckdb.connect() as con:
+        shuffled = f"select hash(i) % 4000000000 as at from range({many}) t(i)"
+        con.execute(f"copy ({shuffled}) to '{part}' (format json)")
+    made = place("it", f"{SENDS};{columns('at long')}", "table: loaded; auto_create_table: true; time_column: at")
+    staged = stage(made, [part], tmp_path / "staged.parquet", "500MB")
+    mark = Mark("it", "these", None, None, "a-run")
+    assert store_rows(store_of(made, project), made, staged, mark) == many
+    steps = "select time < lag(time) over (order by rowid) as back from loaded"
+    assert rows(project, f"select count(*), count_if(back) from ({steps})") == [(many, 0)]
 
-    def said(text: str) -> None:
-        # while this one fetches, another one comes and goes
-        if "fetching" in text and not inner:
-            inner.append(run_import(made, project, "the-other", lambda text: None))
 
-    with pytest.raises(StaleWriter, match="another run of this import has stored rows meanwhile"):
-        run_import(made, project, "this", said)
-    ((found,),) = rows(project, "select count(*) from loaded")
-    assert found == count[0][0] + inner[0].rows
-    assert rows(project, "select run_id from _imports") == [("the-other",)]
+def test_what_duckdb_or_the_disk_says_comes_with_a_next_step(project: Settings, sandbox: Sandbox, place: Place) -> None:
+    made = place("it", SENDS)
+    small = project.model_copy(update={"memory_limit": "1MB"})
+    with pytest.raises(WarehouseFailed, match=r"it: (?s:.*)Nothing of it was stored\.\nNext: .*ITERABLE_MEMORY_LIMIT"):
+        run_import(made, small, "a-run", lambda text: None)
+    blocked = project.model_copy(update={"data_dir": project.data_dir / "file"})
+    (project.data_dir / "file").write_text("in the way")
+    with pytest.raises(WarehouseFailed, match=r"it: (?s:.*)Next: see whether the disk of .*/file/landing is full"):
+        sample_columns(made, blocked, lambda text: None)
 
 
 def test_users_of_lists(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
