@@ -8,7 +8,6 @@ No row becomes a Python object: DuckDB writes the rows as CSV to disk, and the f
         copy_file(postgres, identifier("profiles"), copied)
 """
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ from pathlib import Path
 
 import duckdb
 import psycopg
-from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.settings_sources import DOTENV
+from iterable_pipelines.variables import variable as value_of
 
 Connection = psycopg.Connection[tuple]  # type: ignore[type-arg]
 
@@ -75,7 +74,9 @@ _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
 
 
 class PostgresFailed(Exception):
-    """PostgreSQL could not do what was asked, and nothing of the transaction is stored. Worth trying again."""
+    """PostgreSQL could not do what was asked, and nothing of the transaction is stored, unless the text says that this
+    is not known. Worth trying again.
+    """
 
 
 class PostgresRefused(PostgresFailed):
@@ -110,16 +111,22 @@ class CopyFile:
 
 def url_of(variable: str, root: Path) -> str:
     """The URL that the environment, or else `.env` in `root`, holds. Raises SettingsError if neither does."""
-    try:
-        url = os.environ.get(variable) or dotenv_values(root / DOTENV, encoding="utf-8-sig").get(variable)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{root / DOTENV} cannot be read ({type(error).__name__}). Nothing was changed") from None
-    if not url or not url.strip():
+    url = value_of(variable, root)
+    if url is None:
         raise SettingsError(
             f"{variable} is not set, so nothing was sent or changed.\nNext: write {variable}=postgresql://user:"
             f"password@host:5432/database into {root / DOTENV}, and run this again"
         )
-    return url.strip()
+    return url
+
+
+def database_of(url: str) -> tuple[str, str, str] | None:
+    """Host, port and name of the database that a URL names; None for what is no URL."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        return None
+    return str(parts.get("host", "")), str(parts.get("port", "5432")), str(parts.get("dbname", ""))
 
 
 @contextmanager
@@ -130,13 +137,14 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     right that is wrong, else PostgresFailed; neither text holds the password, a value of a row, or more of the URL
     than host and database. `variable` is how they call the URL.
     """
-    where = _checked(url, variable)
+    where, committing = _checked(url, variable), False
     try:
         with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
             con.execute(_TRANSACTION)
             yield con
+            committing = True
     except psycopg.Error as error:
-        raise _explained(error, where, variable) from None
+        raise _explained(error, where, variable, committing) from None
 
 
 def identifier(name: str) -> str:
@@ -264,12 +272,17 @@ def _checked(url: str, variable: str) -> dict[str, str]:
     return parts
 
 
-def _explained(error: psycopg.Error, where: dict[str, str], variable: str) -> PostgresFailed:
+def _explained(error: psycopg.Error, where: dict[str, str], variable: str, committing: bool) -> PostgresFailed:
     place = f"PostgreSQL at {where.get('host', 'the local socket')}, database {where.get('dbname', 'of the user')}"
     said = (error.diag.message_primary or str(error)).strip().splitlines()
     text = said[0] if said else type(error).__name__
     if len(where.get("password", "")) > 3:
         text = text.replace(where["password"], "(hidden)")
+    if committing and (error.sqlstate or "08")[:2] in ("08", "57"):
+        return PostgresFailed(
+            f"{place} went away while it was told to store: {text}. Either all of this step is stored there, or "
+            "nothing.\nNext: look there, and run it again if nothing is"
+        )
     if error.sqlstate is None and not isinstance(error, psycopg.OperationalError):
         return PostgresFailed(f"{place}: {text}. Nothing of this step is stored there. Next: run it again")
     if error.sqlstate is None:

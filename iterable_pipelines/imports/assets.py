@@ -9,11 +9,12 @@ from iterable_pipelines.imports.document import ImportFileError
 from iterable_pipelines.imports.file import TIME, UNTYPED, Import
 from iterable_pipelines.imports.reading import ENDING, FOLDER, all_imports, imports_folder, job_name, read_import
 from iterable_pipelines.imports.run import Stored, run_import
+from iterable_pipelines.objects.list_members.read import PATIENCE
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import wait_until
 
-# four hours: an export of everything, by a job of Iterable's, may take most of it
-_MOST_SECONDS = 4 * 3600
+# an export of everything, by a job of Iterable's, may take hours, and so may one list
+_MOST_SECONDS = int(PATIENCE.deadline) + 3600
 
 
 def import_definitions(settings: Settings) -> dg.Definitions:
@@ -79,8 +80,7 @@ def _metadata(made: Import, stored: Stored) -> dict[str, str | int]:
         "table": str(made.target.table),
         "span": str(stored.window or "none"),
         "untyped_values": sum(stored.untyped.values()),
-        "untyped_columns": ", ".join(f"{name} ({count:,})" for name, count in stored.untyped.items()) or "none",
-        "fields_left_out": ", ".join(stored.left_out) or "none",
+        **stored.notes,
     }
     return said
 

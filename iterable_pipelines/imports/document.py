@@ -1,5 +1,6 @@
 """A YAML file with the line of every field, so that what is wrong can be pointed at."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from iterable_pipelines.settings import KEY_SHAPED, SettingsError
 Place = tuple[str | int, ...]
 # what a field holds that is shown to nobody
 SECRETS = (("in", "api_key"), ("out", "database"))
+# in whatever field: a key, or a URL, which may hold a password, up to the quote around it
+_SECRET = re.compile(rf"{KEY_SHAPED.pattern}|\w+://\S+?(?=['\"]?(:?\s|$))")
 
 
 class ImportFileError(SettingsError):
-    """A file of an import that nothing can be done with: each problem on a line of its own, with its place."""
+    """A file of an import that nothing can be done with: each problem on a line of its own, with its place.
+
+    What looks like a key or a URL in it is not shown.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(_SECRET.sub("(hidden: it looks like a key or a login)", text))
 
 
 class _Loader(yaml.SafeLoader):
@@ -68,7 +77,7 @@ class Document:
         if self.problems:
             found = sorted(dict.fromkeys(self.problems))
             text = "\n".join(f"{self.shown}, line {line}: {text}" for line, text in found)
-            raise ImportFileError(KEY_SHAPED.sub("(hidden: it looks like a key)", text))
+            raise ImportFileError(text)
 
 
 def read_document(path: Path, shown: str) -> Document:

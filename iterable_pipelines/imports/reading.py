@@ -1,12 +1,10 @@
 """Reading an import's file: every problem with its line, its field, what was given and what is allowed."""
 
-import os
 import re
 import warnings
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -16,6 +14,7 @@ from iterable_pipelines.imports.values import REFERENCE
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import DOTENV, SettingsWarning
 from iterable_pipelines.settings_values import api_key, did_you_mean
+from iterable_pipelines.variables import variable
 
 FOLDER, ENDING = "imports", ".yml"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
@@ -98,10 +97,8 @@ def checked(document: Document, name: str, settings: Settings) -> Import:
         for path, text in [*made.problems(), *_of_the_project(made, settings)]:
             place = tuple(int(part) if part.isdigit() else part for part in path.split("."))
             document.complain(_spelled(place, document), text)
-        if holds_a_key(made.source):
-            _warn(document.shown, "in.api_key is the key itself", "api_key: ${MY_KEY}")
-        if made.target.is_postgres and not REFERENCE.fullmatch(str(made.target.database)):
-            _warn(document.shown, "out.database holds the login itself", "database: ${MY_URL}")
+        for what, instead in secrets_in(made):
+            _warn(document.shown, what, instead)
     # outside the handler: the library's own error holds what was given, the key among it
     document.check()
     return made
@@ -115,19 +112,23 @@ def resolved_key(source: Source, settings: Settings) -> str:
     found = REFERENCE.fullmatch(written)
     if not found:
         return _header_safe(written, "in.api_key")
-    variable, dotenv = found[1], settings.project_root / DOTENV
-    value = os.environ.get(variable) or dotenv_values(dotenv).get(variable)
-    if not value and variable != "ITERABLE_API_KEY":
+    name, value = found[1], variable(found[1], settings.project_root)
+    if not value and name != "ITERABLE_API_KEY":
         raise ImportFileError(
-            f"in.api_key names {variable}, which is not set, so Iterable cannot be asked; nothing was changed.\n"
-            f"Next: write {variable}=… into {dotenv}"
+            f"in.api_key names {name}, which is not set, so Iterable cannot be asked; nothing was changed.\n"
+            f"Next: write {name}=… into {settings.project_root / DOTENV}"
         )
-    return _header_safe(value, variable) if value else settings.required_api_key()
+    return _header_safe(value, name) if value else settings.required_api_key()
 
 
-def holds_a_key(source: Source) -> bool:
-    """Whether the key itself stands in the file, instead of the name of the variable that holds it."""
-    return source.api_key is not None and not REFERENCE.fullmatch(source.api_key.get_secret_value().strip())
+def secrets_in(made: Import) -> list[tuple[str, str]]:
+    """What stands in the file itself instead of the name of a variable that holds it, and what to write instead."""
+    found, key = [], made.source.api_key
+    if key is not None and not REFERENCE.fullmatch(key.get_secret_value().strip()):
+        found.append(("in.api_key is the key itself", "api_key: ${MY_KEY}"))
+    if made.target.is_postgres and not REFERENCE.fullmatch(str(made.target.database)):
+        found.append(("out.database holds the login itself", "database: ${MY_URL}"))
+    return found
 
 
 def database_file(target: Target, settings: Settings) -> Path:
@@ -148,7 +149,7 @@ def _header_safe(text: str, name: str) -> str:
     try:
         return api_key(text)
     except ValueError as error:
-        raise ImportFileError(f"{name}: {error}. Nothing was asked.\nNext: iterable-pipelines check") from None
+        raise ImportFileError(f"{name}: {error}. Nothing was asked.\nNext: correct {name}") from None
 
 
 def _warn(shown: str, what: str, instead: str) -> None:

@@ -30,13 +30,28 @@ Said = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Stored:
-    """What a run did. `window` is None where no span was asked for; `untyped` and `left_out` are as in `Staged`."""
+    """What a run did. `window` is None where no span was asked for; `untyped` and `left_out` are as in `Staged`,
+    `refusals` as in `Fetched`.
+    """
 
     rows: int
     window: Window | None
     database: str
     untyped: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    refusals: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is not as one may expect, each in a few words; "none" where all is."""
+        said = {
+            "untyped_columns": [f"{name} ({count:,})" for name, count in self.untyped.items()],
+            "fields_left_out": self.left_out,
+            "campaigns_without_metrics": [
+                f"{len(self.refusals):,}, the first {number} ({why})" for number, why in [*self.refusals.items()][:1]
+            ],
+        }
+        return {name: ", ".join(each) or "none" for name, each in said.items()}
 
 
 def store_of(made: Import, settings: Settings) -> Store:
@@ -61,13 +76,15 @@ def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Sto
         return Stored(0, None, store.shown)
     said(f"{made.name}: {what}{f' {window}' if window else ''}")
     with _explained(made, settings), _scratch(settings) as scratch:
-        parts = fetch(client_of(made.source, settings, said), made.source, window, scratch, said)
-        staged = stage(made, parts, scratch / "staged.parquet", settings.memory_limit)
+        fetched = fetch(client_of(made.source, settings, said), made.source, settings, window, scratch, said)
+        staged = stage(made, fetched.parts, scratch / "staged.parquet", settings.memory_limit)
         crashpoint("import_staged")
         mark = Mark(made.name, asked, before, window.end if window and made.source.incremental else None, run_id)
         rows = store_rows(store, made, staged, mark)
-    said(f"{made.name}: {rows:,} rows stored in {made.target.table} of {store.shown}")
-    return Stored(rows, window, store.shown, staged.untyped, staged.left_out)
+    stored = Stored(rows, window, store.shown, staged.untyped, staged.left_out, fetched.refusals)
+    notes = "".join(f"; {name}: {text}" for name, text in stored.notes.items() if text != "none")
+    said(f"{made.name}: {rows:,} rows stored in {made.target.table} of {store.shown}{notes}")
+    return stored
 
 
 def asked_of(made: Import, settings: Settings) -> str:
@@ -103,7 +120,7 @@ def sample_rows(made: Import, settings: Settings, said: Said, rows: int) -> tupl
 
 def _sample(made: Import, settings: Settings, scratch: Path, said: Said) -> list[Path]:
     client = client_of(made.source, settings, said)
-    return fetch_sample(client, made.source, window_of(made.source, settings, None), scratch, said)
+    return fetch_sample(client, made.source, settings, window_of(made.source, settings, None), scratch, said)
 
 
 @contextmanager
@@ -120,8 +137,9 @@ def _explained(made: Import, settings: Settings) -> Iterator[None]:
         yield
     except IterableError as error:
         said = [f"{made.name}: {error}", *getattr(error, "__notes__", ())]
-        refused = isinstance(error, Refused)
-        then = "correct the file; whether it is the key, iterable-pipelines check says" if refused else "run it again"
+        # `check` asks with the project's key
+        key = "the key of in.api_key" if made.source.api_key else "the key: iterable-pipelines check says which"
+        then = f"correct the file, or {key}" if isinstance(error, Refused) else "run it again"
         error.args = ("\n".join([*said, f"Nothing of it was stored.\nNext: {then}"]),)
         raise
     except (duckdb.Error, OSError) as error:

@@ -9,7 +9,7 @@ import yaml
 
 from iterable_pipelines.imports.document import Document, read_document
 from iterable_pipelines.imports.file import Column, Import
-from iterable_pipelines.imports.reading import checked, holds_a_key, shown_path
+from iterable_pipelines.imports.reading import checked, secrets_in, shown_path
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 
@@ -51,7 +51,7 @@ def write_import(path: Path, text: str, settings: Settings) -> Import:
     try:
         aside.write_text(text, encoding="utf-8")
         made = checked(read_document(aside, shown_path(path, settings)), path.stem, settings)
-        if holds_a_key(made.source):
+        if secrets_in(made):
             aside.chmod(0o600)
         sync(aside)
         os.replace(aside, path)
@@ -64,16 +64,16 @@ def write_import(path: Path, text: str, settings: Settings) -> Import:
 def with_enabled(text: str, document: Document, on: bool) -> str:
     """The text of a file with `schedule.enabled` set; everything else in it stays as it is, comments too.
 
-    A schedule that is written in one line is written anew.
+    A schedule that is written in one line, and does not say it yet, is written anew.
     """
     word = "true" if on else "false"
     lines = text.splitlines(keepends=True)
     there, first = document.lines.get(("schedule", "enabled")), document.lines[("schedule", "cron")]
-    if first == document.lines[("schedule",)]:
+    if there:
+        lines[there - 1] = re.sub(r"(enabled['\"]?\s*:\s*)[^\s#,}]+", rf"\g<1>{word}", lines[there - 1])
+    elif first == document.lines[("schedule",)] or lines[first - 1].lstrip().startswith("{"):
         given = document.given
         return as_yaml({**given, "schedule": {**given["schedule"], "enabled": on}})
-    if there:
-        lines[there - 1] = re.sub(r"(enabled['\"]?\s*:\s*)[^\s#]+", rf"\g<1>{word}", lines[there - 1])
     else:
         indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
         lines.insert(first - 1, f"{indent}enabled: {word}\n")

@@ -11,11 +11,13 @@ import duckdb
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from iterable_pipelines.postgres import database_of
 from iterable_pipelines.published import only_query
 from iterable_pipelines.quoting import quoted
 from iterable_pipelines.record_files import ENDINGS
 from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.settings_values import did_you_mean
+from iterable_pipelines.variables import variable
 
 FOLDER = "replications"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -103,10 +105,14 @@ class Replication(BaseModel):
         schema, _, table = (self.into or f"iterable.{self.name}").partition(".")
         return schema, table
 
-    @property
-    def place(self) -> tuple[str, ...]:
-        """Where to, so that two replications can be told apart."""
-        return ("file", str(self.file)) if self.file else (self.postgres or "", *self.target)
+    def place(self, root: Path) -> tuple[str, ...]:
+        """Where to, so that two replications can be told apart; two variables may hold the URL of one database."""
+        if self.file:
+            return ("file", str(self.file))
+        name = self.postgres or ""
+        url = variable(name, root)
+        database = database_of(url) if url else None
+        return (*(database or (name,)), *self.target)
 
     @cached_property
     def reads(self) -> list[tuple[str, str]]:
@@ -121,6 +127,7 @@ def load_replications(settings: Settings) -> list[Replication]:
     folder = settings.project_root / FOLDER
     found: list[Replication] = []
     problems: list[str] = []
+    places: dict[tuple[str, ...], str] = {}
     for path in sorted(folder.glob("*.y*ml")):
         here = f"{FOLDER}/{path.name}"
         if path.suffix == ".yaml":
@@ -130,12 +137,9 @@ def load_replications(settings: Settings) -> list[Replication]:
         problems += [f"{here}{each}" for each in wrong]
         if replication is None:
             continue
-        place = {(each.file, each.postgres, each.target if each.postgres else None): each.name for each in found}
-        other = place.get(
-            (replication.file, replication.postgres, replication.target if replication.postgres else None)
-        )
-        if other:
-            problems.append(f"{here}: {FOLDER}/{other}.yml writes to the same place already")
+        other = places.setdefault(replication.place(settings.project_root), path.name)
+        if other != path.name:
+            problems.append(f"{here}: {FOLDER}/{other} writes to the same place already")
         found.append(replication)
     if problems:
         text = "\n".join(f"  {problem}" for problem in problems)

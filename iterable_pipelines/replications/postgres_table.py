@@ -109,6 +109,12 @@ def count_rows(postgres: Connection, target: Target) -> int:
     return found[0] if found else 0
 
 
+def count_inserted_by_others(postgres: Connection, target: Target) -> int:
+    """How many rows were written by hand: without a KEY, or with that of another row."""
+    found = postgres.execute(f"select count(*) - count(distinct {KEY}) from {target.name}").fetchone()
+    return found[0] if found else 0
+
+
 def send(postgres: Connection, target: Target, changes: Changes, is_new: bool) -> tuple[int, int]:
     """Insert and update what was sent, then delete what is gone or not ours. Returns rows sent and rows deleted."""
     if is_new:

@@ -3,6 +3,7 @@
 The published copy is read, so that whoever writes the warehouse is never held up by the network.
 """
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from iterable_pipelines.replications.declaration import FOLDER, Replication
 from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.replications.postgres_table import Target
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import WarehouseFailed
 from iterable_pipelines.table_files import write_file
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ def replicate(
 ) -> Replicated:
     """Make the target what the source is now; a dry run only says what that would change.
 
-    Until the end the target is as it was. Raises ReplicationRefused, PostgresFailed, NothingPublished, SettingsError,
-    or OSError for a disk that is full.
+    Until the end the target is as it was. Raises ReplicationRefused, PostgresFailed, SettingsError, NothingPublished,
+    or WarehouseFailed for what may be otherwise the next time, such as a disk that is full.
     """
     try:
         if replication.file:
@@ -62,6 +66,8 @@ def replicate(
         raise ReplicationRefused(
             f"{replication.name}: {error}. Nothing was changed there.\nNext: {error.then or look}"
         ) from None
+    except (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException, OSError) as error:
+        raise WarehouseFailed(f"{replication.name}: {_passing(error, settings)}") from None
     except duckdb.Error as error:
         raise ReplicationRefused(
             f"{replication.name}: its query cannot be run: {_said(error)}. Nothing was changed there.\n"
@@ -78,6 +84,8 @@ def _into_file(settings: Settings, replication: Replication, file: Path, dry_run
         file.parent.mkdir(parents=True, exist_ok=True)
         written = write_file(settings, replication.source, file)
     except OSError as error:
+        if error.errno in _FULL:
+            raise
         raise ReplicationRefused(f"{file} cannot be written ({error.strerror})") from None
     return Replicated(written.rows, bytes=written.bytes, mended=written.guarded)
 
@@ -106,12 +114,24 @@ def _into_postgres(settings: Settings, replication: Replication, allow_deletes: 
         if not is_new:
             postgres_table.fetch_marks(postgres, target, there)
         with reading(settings, scratch) as con:
+            if source_columns(con, replication.source, replication.keys) != columns:
+                raise WarehouseFailed(
+                    f"{replication.name}: a new copy with other columns was published meanwhile. Nothing was changed "
+                    "there.\nNext: run it again"
+                )
             changes = find_changes(con, replication.source, columns, replication.keys, there, scratch)
         crashpoint("replica_compared")
-        deleted = changes.deleted
-        if not dry_run:
+        before = 0 if is_new else postgres_table.count_rows(postgres, target)
+        if dry_run:
+            deleted = changes.deleted + (0 if is_new else postgres_table.count_inserted_by_others(postgres, target))
+            if not allow_deletes and (stop := _too_many(deleted, before, replication)):
+                notes.append(f"a run would stop: {stop}; --allow-deletes lets it")
+        else:
             target = postgres_table.find(postgres, schema, table, replication.keys)
-            deleted = _send(postgres, target, changes, is_new, replication, allow_deletes)
+            deleted = _send(postgres, target, changes, is_new)
+            if not allow_deletes and (stop := _too_many(deleted, before, replication)):
+                then = f"if that is meant, iterable-pipelines replicate {replication.name} --allow-deletes"
+                raise ReplicationRefused(stop, then)
             crashpoint("replica_before_commit")
     if not dry_run:
         crashpoint("replica_after_commit")
@@ -119,20 +139,31 @@ def _into_postgres(settings: Settings, replication: Replication, allow_deletes: 
     return Replicated(*counts, changes.sent.bytes, changes.sent.replaced, tuple(notes))
 
 
-def _send(
-    postgres: Connection, target: Target, changes: Changes, is_new: bool, replication: Replication, allow_deletes: bool
-) -> int:
-    before = postgres_table.count_rows(postgres, target)
+def _send(postgres: Connection, target: Target, changes: Changes, is_new: bool) -> int:
     sent, deleted = postgres_table.send(postgres, target, changes, is_new)
     if sent != changes.inserted + changes.updated:
         raise ReplicationRefused("the query gave other rows when it was run a second time: give it a fixed order")
-    if deleted > replication.delete_guard * before and not allow_deletes:
-        raise ReplicationRefused(
-            f"{deleted:,} of {before:,} rows would be deleted, and `delete_guard` allows "
-            f"{replication.delete_guard:.0%}",
-            then=f"if that is meant, iterable-pipelines replicate {replication.name} --allow-deletes",
-        )
     return deleted
+
+
+def _too_many(deleted: int, before: int, replication: Replication) -> str | None:
+    """What the guard says to so many deletes; None where it lets them pass."""
+    if deleted <= replication.delete_guard * before:
+        return None
+    return f"{deleted:,} of {before:,} rows would be deleted, and `delete_guard` allows {replication.delete_guard:.0%}"
+
+
+def _passing(error: Exception, settings: Settings) -> str:
+    """What may be otherwise the next time: the cause, and what would help."""
+    first, then = str(error).strip().partition("\n")[0], "run it again"
+    if isinstance(error, duckdb.OutOfMemoryException):
+        cause = f"{settings.memory_limit} of memory are not enough ({first})"
+        then = f"raise ITERABLE_MEMORY_LIMIT, and {then}"
+    elif isinstance(error, OSError | duckdb.IOException):
+        cause, then = f"the disk is full, or cannot be read or written ({first})", f"free space, and {then}"
+    else:
+        cause = f"DuckDB could not go on ({type(error).__name__})"
+    return f"{cause}. Nothing was changed there.\nNext: {then}"
 
 
 def _said(error: duckdb.Error) -> str:

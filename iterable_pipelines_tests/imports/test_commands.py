@@ -198,7 +198,7 @@ def test_a_key_that_is_wrong(command: Command, sandbox: Sandbox) -> None:
         assert said.code == 1
         assert "load: " in said.err and "401" in said.err
         assert "Nothing of it was stored" in said.err
-        assert "iterable-pipelines check says" in said.err
+        assert "Next: correct the file, or the key of in.api_key" in said.err
         assert key not in said.out + said.err
     assert not (command.root / "other.yml").exists()
     for file in (command.root / "data").rglob("*"):
@@ -207,6 +207,36 @@ def test_a_key_that_is_wrong(command: Command, sandbox: Sandbox) -> None:
     said = command("import", "preview", "load.yml")
     assert said.code == 1
     assert "ITERABLE_API_KEY is not set" in said.err
+
+
+@pytest.mark.parametrize(
+    "written", ["  api_key: 0123456789abcdef0123456789abcdef\n", "out: {database: 'postgresql://me:hunter22@h/d'}\n"]
+)
+def test_a_file_with_a_secret_in_it_is_for_its_owner_alone(command: Command, written: str) -> None:
+    seed = SEED.replace("  api_key: {key}\n", "")
+    (command.root / "load.yml").write_text(seed + written)
+    database = "postgresql://me:hunter22@127.0.0.1:1/d" if "out" in written else "db"
+    said = command("import", "create", "mine", "@daily", database, "t", "load.yml")
+    assert said.code == 0, said.err
+    assert "hunter22" not in said.out + said.err
+    made = command.root / "imports" / "mine.yml"
+    assert made.stat().st_mode & 0o777 == 0o600
+    # and stays so when it is written again
+    assert command("import", "disable", "mine").code == 0
+    assert made.stat().st_mode & 0o777 == 0o600
+    # whoever swaps them
+    said = command("import", "create", "swapped", "@daily", "t", "postgresql://me:hunter22@h/d", "load.yml")
+    assert said.code == 1 and "out.table" in said.err
+    assert "hunter22" not in said.out + said.err
+
+
+def test_a_run_tells_what_did_not_fit_and_what_no_column_reads(command: Command, sandbox: Sandbox) -> None:
+    columns = "  columns: [{name: email, type: long}, {name: user_id, type: string}]\n"
+    (command.root / "load.yml").write_text(SEED.format(key=sandbox.key) + columns)
+    said = command("import", "run", "load.yml", "--table", "t", "--auto-create-table")
+    assert said.code == 0, said.err
+    told = " ".join(said.out.split())
+    assert re.search(r"rows stored in t of .*; untyped_columns: email \(\d+\); fields_left_out: .*signupDate", told)
 
 
 def test_nothing_to_guess_from(command: Command, sandbox: Sandbox) -> None:
@@ -227,6 +257,12 @@ def test_a_schedule_that_is_written_in_one_line_can_be_turned_off(command: Comma
     path.write_text("in: {type: iterable, data_type: list, list_id: 7}\nout: {table: t}\nschedule: {cron: '@daily'}\n")
     assert command("import", "disable", "lists").code == 0
     assert yaml.safe_load(path.read_text())["schedule"] == {"cron": "@daily", "enabled": False}
+    for line in ("schedule: {cron: '@daily', enabled: true}", "schedule:\n  {cron: '@daily'}"):
+        path.write_text("# ours\nin: {type: iterable, data_type: list, list_id: 7}\nout: {table: t}\n" + line + "\n")
+        said = command("import", "disable", "lists")
+        assert said.code == 0, said.err
+        assert yaml.safe_load(path.read_text())["schedule"] == {"cron": "@daily", "enabled": False}
+        assert path.read_text().startswith("# ours") == ("enabled" in line)
     path.write_text("in: {type: iterable}\nout: {table: t}\n")
     said = command("import", "enable", "lists")
     assert said.code == 1

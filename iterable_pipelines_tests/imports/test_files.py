@@ -235,7 +235,8 @@ def test_a_key_may_be_named(path: Path, project: Settings, written: str, monkeyp
     source = read(path, project, f"{START}  api_key: {written}\n").source
     with pytest.raises(ImportFileError, match=r"in\.api_key names OTHER_KEY, which is not set"):
         resolved_key(source, project)
-    (project.project_root / ".env").write_text("OTHER_KEY=from-the-file\n")
+    # as Windows writes it
+    (project.project_root / ".env").write_text("OTHER_KEY=from-the-file\n", encoding="utf-8-sig")
     assert resolved_key(source, project) == "from-the-file"
     monkeypatch.setenv("OTHER_KEY", "from-outside")
     assert resolved_key(source, project) == "from-outside"
@@ -258,6 +259,13 @@ def test_a_password_in_a_url_is_warned_of_and_not_shown(path: Path, project: Set
     with pytest.warns(SettingsWarning), pytest.raises(ImportFileError) as refused:
         read(path, project, f"{START}out:\n  type: duckdb\n  database: postgresql://me:hunter22@localhost/db\n")
     assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.parametrize("written", ["out:\n  table: {}", "out:\n  type: {}", "out:\n  {}: 1", "schedule:\n  cron: {}"])
+def test_a_url_in_the_wrong_line_does_not_come_back(path: Path, project: Settings, written: str) -> None:
+    with pytest.raises(ImportFileError, match=r"line 4: .*hidden.*: (write|it)") as refused:
+        read(path, project, START + written.format("postgresql://bob:hunt'er22@db/x") + "\n")
+    assert "er22" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["in: &a [*a]\n", "in: !!int x\n", f"in: {'[' * 5000}\n", "in: !!python/name:os\n"])

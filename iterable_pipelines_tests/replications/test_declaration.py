@@ -89,6 +89,21 @@ def test_a_wrong_one_is_told_where_and_what(settings: Settings, text: str, messa
     assert "secret" not in str(caught.value)
 
 
+def test_two_variables_with_one_database_are_one_place(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    into = "table: a.b\nkeys: [a]\ninto: c.d\npostgres: "
+    declare(settings, into + "ONE_URL\n", "one.yml")
+    declare(settings, into + "TWO_URL\n", "two.yml")
+    # nobody knows yet
+    assert len(load_replications(settings)) == 2
+    monkeypatch.setenv("ONE_URL", "postgresql://me:secret@h/x")
+    (settings.project_root / ".env").write_text("TWO_URL=postgresql://you:secret@h:5432/x\n")
+    with pytest.raises(SettingsError, match=r"two\.yml: replications/one\.yml writes to the same place") as caught:
+        load_replications(settings)
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("TWO_URL", "postgresql://you:secret@h/y")
+    assert len(load_replications(settings)) == 2
+
+
 def test_names_and_places(settings: Settings) -> None:
     declare(settings, TABLE + FILE, "one.yml")
     declare(settings, TABLE + FILE, "two.yml")

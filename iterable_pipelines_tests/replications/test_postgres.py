@@ -247,6 +247,28 @@ def test_an_error_rolls_back_and_shows_no_value(postgres: Server) -> None:
             assert con.execute("select * from t").fetchall() == []
 
 
+def test_a_server_that_goes_away_in_a_commit_may_have_stored_it(postgres: Server) -> None:
+    with postgres.database("commits") as url:
+        with psycopg.connect(url) as con:
+            con.execute("create table t (a int)")
+            con.execute(
+                "create function go() returns trigger language plpgsql as "
+                "$$ begin perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(9); return null; end $$"
+            )
+            con.execute(
+                "create constraint trigger go after insert on t deferrable initially deferred "
+                "for each row execute function go()"
+            )
+        said = "Either all of this step is stored there, or nothing"
+        with pytest.raises(pg.PostgresFailed, match=said) as failed, pg.connect(url, "URL") as con:
+            con.execute("insert into t values (1)")
+        assert "as it was" not in str(failed.value) and "Next: look there" in str(failed.value)
+        # before that, nothing is stored for certain
+        said = "Nothing of this step is stored there"
+        with pytest.raises(pg.PostgresFailed, match=said), pg.connect(url, "URL") as con:
+            con.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
 def test_the_variable_is_read_from_the_environment_or_the_dotenv(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

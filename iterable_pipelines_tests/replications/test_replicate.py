@@ -1,13 +1,15 @@
 """A table in PostgreSQL becomes what the table here is, and only what has changed is sent."""
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
-from iterable_pipelines.replications import Replicated
+from iterable_pipelines.failures import NOW, when_to_retry
+from iterable_pipelines.replications import Replicated, load_replications, replicate
 from iterable_pipelines.replications.errors import ReplicationRefused
-from iterable_pipelines.streams import Warehouse
+from iterable_pipelines.streams import Warehouse, WarehouseFailed
 from iterable_pipelines_tests.replications.conftest import PEOPLE, Replica
 
 MANY = 100_000
@@ -160,7 +162,12 @@ def test_many_deletes_are_stopped_unless_they_are_meant(replica: Replica) -> Non
     with pytest.raises(ReplicationRefused, match=r"200 of 800 rows would be deleted.* 20%.*\n.*--allow-deletes"):
         replica.run()
     assert replica.there("select count(*) from iterable.people") == [(800,)]
-    assert replica.run(dry_run=True).deleted == 200
+    planned = replica.run(dry_run=True)
+    assert planned.deleted == 200
+    assert planned.notes == (
+        "a run would stop: 200 of 800 rows would be deleted, and `delete_guard` allows 20%; --allow-deletes lets it",
+    )
+    assert replica.run(dry_run=True, allow_deletes=True).notes == ()
     assert replica.run(allow_deletes=True).deleted == 200
 
     replica.here("delete from marts.people")
@@ -188,6 +195,53 @@ def test_rows_that_cannot_be_told_apart_are_refused(replica: Replica, change: st
     with pytest.raises(ReplicationRefused, match=message):
         replica.run()
     assert replica.there("select * from iterable.people order by id") == before
+
+
+def test_a_dry_run_counts_what_others_have_inserted(replica: Replica) -> None:
+    replica.here(people(100))
+    replica.run()
+    replica.there("insert into iterable.people (id, email) select i, 'by hand' from generate_series(1000, 1049) i")
+    replica.there(
+        "insert into iterable.people select 2000, email, traits, seen_at, points, _replicated_key, "
+        "_replicated_hash, _replicated_xid from iterable.people where id = 5"
+    )
+    planned = replica.run(dry_run=True)
+    assert planned.deleted == 51
+    assert "51 of 151 rows would be deleted" in planned.notes[0]
+    assert replica.run(allow_deletes=True).deleted == 51
+
+
+@pytest.mark.parametrize(
+    ("memory", "largest_file", "said"),
+    [("40MB", 10**12, "40MB of memory are not enough"), ("500MB", 10**6, "the disk is full")],
+)
+def test_what_may_pass_is_worth_a_retry_and_not_blamed_on_the_file(
+    replica: Replica, memory: str, largest_file: int, said: str
+) -> None:
+    settings = replica.settings.model_copy(update={"memory_limit": memory})
+    replica.here("create table marts.people as select i as id, repeat('x', 100) || i as a from range(20000) r(i)")
+    replica.declare(
+        "query: select i as id, list(repeat(a, 9) order by a) as a from marts.people, range(30) r(i) group by i\n"
+        "postgres: REPORTING_URL\nkeys: [id]\n"
+    )
+    (declared,) = load_replications(settings)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, limits[1]))
+    try:
+        with pytest.raises(WarehouseFailed, match=f"people: {said}") as failed:
+            replicate(settings, declared)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert when_to_retry(failed.value) == NOW
+    assert "run it again" in str(failed.value) and "replications/people.yml" not in str(failed.value)
+
+
+def test_a_value_that_cannot_be_cast_is_the_querys(replica: Replica) -> None:
+    replica.here("create table marts.people as select 1 as id, 'ann@example.com' as email")
+    replica.declare(PEOPLE.replace("table: marts.people", "query: select id, email::integer as e from marts.people"))
+    with pytest.raises(ReplicationRefused, match="its query cannot be run: ConversionException") as refused:
+        replica.run()
+    assert "ann@" not in str(refused.value)
 
 
 def test_a_table_of_somebody_else_is_left_alone(replica: Replica) -> None:
@@ -249,3 +303,20 @@ def test_nobody_waits_for_the_network(replica: Replica) -> None:
         assert waiting.result(timeout=60).inserted in (1, 2)
     replica.run()
     assert replica.there("select id from iterable.people order by id") == [(1,), (2,)]
+
+
+def test_a_column_that_comes_meanwhile_is_the_next_runs(replica: Replica) -> None:
+    replica.here(people(10))
+    replica.run()
+    with psycopg.connect(replica.url) as holder, ThreadPoolExecutor() as threads:
+        holder.execute("select pg_advisory_xact_lock(hashtextextended('replication iterable.people', 0))")
+        waiting = threads.submit(replica.run)
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        while not replica.there(waits)[0][0]:
+            assert not waiting.done(), waiting.result()
+        replica.here("alter table marts.people add column city varchar", "update marts.people set city = 'Ulm'")
+        holder.rollback()
+        with pytest.raises(WarehouseFailed, match=r"other columns was published meanwhile.*\n.*run it again"):
+            waiting.result(timeout=60)
+    assert replica.run().updated == 10
+    assert equal(replica, "id, city")
