@@ -5,7 +5,7 @@ The rows and the watermark (table `_imports`) are stored together, or not at all
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -136,6 +136,9 @@ def store_rows(store: Store, made: Import, staged: Staged, mark: Mark) -> int:
             _put(transaction, made, staged, wanted, there)
         # made by the first import into a database
         transaction.lock("_imports")
+        if noted and (kept or mode == "append"):
+            # what somebody adds besides, such as an old month, does not send the incremental import back
+            mark = replace(mark, up_to=mark.up_to or noted.up_to)
         transaction.note(mark, 0 if kept else staged.rows)
         crashpoint("import_written")
     crashpoint("import_stored")

@@ -82,6 +82,14 @@ def test_a_failed_run_changes_nothing(project: Settings, sandbox: Sandbox, place
     assert not list((project.landing_dir / "scratch").iterdir())
 
 
+def test_what_is_added_besides_does_not_send_it_back(project: Settings, place: Place, run: Run) -> None:
+    sends = "data_type: export_data; export_data_type: emailSend"
+    made = place("it", f"{sends}; incremental: true; {DAY}")
+    run(made)
+    run(place("a_day_before", f"{sends}; start_time: 2026-10-31; end_time: 2026-11-01"))
+    assert run(made).window.start == DAY_WINDOW.end
+
+
 def test_two_runs_at_once_store_a_span_once(project: Settings, sandbox: Sandbox, place: Place, run: Run) -> None:
     made = place("it", f"data_type: export_data; export_data_type: emailSend; incremental: true; {DAY}")
     run(made)
