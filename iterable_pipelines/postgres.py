@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.quoting import literal, quoted
@@ -25,7 +24,13 @@ from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.settings_sources import DOTENV
 from iterable_pipelines.variables import variable as value_of
 
-Connection = psycopg.Connection[tuple]  # type: ignore[type-arg]
+# importing it costs every command a tenth of its start, so those import it who talk to PostgreSQL
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+else:
+    Connection = Any
 
 _BLOCK_BYTES = 1024 * 1024
 _LONGEST_NAME = 63
@@ -122,6 +127,9 @@ def url_of(variable: str, root: Path) -> str:
 
 def database_of(url: str) -> tuple[str, str, str] | None:
     """Host, port and name of the database that a URL names; None for what is no URL."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         parts = conninfo_to_dict(url)
     except psycopg.Error:
@@ -137,6 +145,9 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     right that is wrong, else PostgresFailed; neither text holds the password, a value of a row, or more of the URL
     than host and database. `variable` is how they call the URL.
     """
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
     where, committing = _checked(url, variable), False
     try:
         with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
@@ -257,6 +268,9 @@ def _json_for_postgres(text: str) -> str:
 
 def _checked(url: str, variable: str) -> dict[str, str]:
     """The parts of the URL. Raises PostgresRefused, with nothing of it, for one that libpq would take apart wrongly."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
     wrong = f"{variable} is no URL that PostgreSQL takes. Nothing was sent or changed.\nNext: {_WRITTEN_AS}"
     if not url.startswith(("postgresql://", "postgres://")):
         raise PostgresRefused(wrong)
@@ -272,7 +286,9 @@ def _checked(url: str, variable: str) -> dict[str, str]:
     return parts
 
 
-def _explained(error: psycopg.Error, where: dict[str, str], variable: str, committing: bool) -> PostgresFailed:
+def _explained(error: "psycopg.Error", where: dict[str, str], variable: str, committing: bool) -> PostgresFailed:
+    import psycopg
+
     place = f"PostgreSQL at {where.get('host', 'the local socket')}, database {where.get('dbname', 'of the user')}"
     said = (error.diag.message_primary or str(error)).strip().splitlines()
     text = said[0] if said else type(error).__name__

@@ -9,6 +9,7 @@ import pytest
 
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.postgres_server import Server, running_postgres
@@ -23,6 +24,14 @@ def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     for name in [name for name in os.environ if name.startswith("ITERABLE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path_factory.mktemp("root")))
+
+
+@pytest.fixture
+def sandbox(world_sandbox: Sandbox) -> Sandbox:
+    """The `world_sandbox` that tests of one file or folder share, as if nobody had asked it anything yet."""
+    world_sandbox.log.clear()
+    world_sandbox.faults.clear()
+    return world_sandbox
 
 
 @pytest.fixture

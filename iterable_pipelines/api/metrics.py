@@ -13,6 +13,8 @@ from iterable_pipelines.api.errors import Broken, Refused
 CAMPAIGNS = "/api/campaigns/metrics"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 AT_ONCE = 20
+# campaigns that have no figures: nothing was sent yet, or the children of a recurring one have them (api.md 5.2)
+WITHOUT_FIGURES = ("Draft", "Scheduled", "Recurring", "Starting")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import duckdb
 
 from iterable_pipelines.api import Iterable, Ledger, Patience, Priority, Refused
 from iterable_pipelines.api.address import REGIONS
-from iterable_pipelines.api.metrics import cell, read_metrics
+from iterable_pipelines.api.metrics import WITHOUT_FIGURES, cell, read_metrics
 from iterable_pipelines.api.selection import Selection
 from iterable_pipelines.exporting import fetch_records
 from iterable_pipelines.hours import Window, now
@@ -29,8 +29,6 @@ from iterable_pipelines.streams import WarehouseFailed
 Said = Callable[[str], None]
 
 _MOMENT = "%Y-%m-%d %H:%M:%S"
-# nothing was sent yet, or the children of a recurring campaign have it (api.md 5.2)
-_WITHOUT_METRICS = ("Draft", "Scheduled", "Starting", "Recurring")
 _CAMPAIGNS_OF_A_SAMPLE = 20
 # how far back a sample looks, one after the other, until there is a record
 _SAMPLES = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
@@ -175,7 +173,7 @@ def _campaigns(client: Iterable, source: Source, window: Window, folder: Path, s
     span = {"startDateTime": window.start.strftime(_MOMENT), "endDateTime": window.end.strftime(_MOMENT)}
     figures: dict[int, dict[str, Any]] = {}
     refusals: dict[int, str] = {}
-    ids = [number for number, each in sampled.items() if each.get("campaignState") not in _WITHOUT_METRICS]
+    ids = [number for number, each in sampled.items() if each.get("campaignState") not in WITHOUT_FIGURES]
     # a sample is one request: there are ten a minute
     at_once = most or source.number_of_ids_for_each_request
     for at in range(0, len(ids), at_once):

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from iterable_pipelines.api.metrics import WITHOUT_FIGURES
 from iterable_pipelines.objects.object_type import Column, Listing, Metrics, ObjectType, OneByOne
 
 
@@ -21,13 +22,13 @@ def _id(field_name: str = "id") -> Column:
 _TIMES = (_column("createdAt", "TIMESTAMP", "UTC"), _column("updatedAt", "TIMESTAMP", "UTC"))
 
 # running and triggered campaigns always; ended ones for 15 days, and once after that; those not sent yet never
-_MEASURED = """
+_MEASURED = f"""
     with sent as (
         select id, campaign_state = 'Running' or (type = 'Triggered' and campaign_state <> 'Archived') as goes_on,
             coalesce(greatest(start_at, ended_at), updated_at, created_at) + interval 15 days as settled,
             now() at time zone 'UTC' as moment, message_medium
         from objects.campaigns
-        where _gone_at is null and coalesce(campaign_state, '') not in ('Draft', 'Scheduled', 'Recurring', 'Starting')
+        where _gone_at is null and coalesce(campaign_state, '') not in {WITHOUT_FIGURES}
     )
     select id as "campaignId", case when goes_on or settled > moment then moment else settled end as version from sent
 """

@@ -180,7 +180,7 @@ def _told(error: Any, lines: dict[str, int]) -> str:
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "it must")
     if error["type"] == "extra_forbidden":
         fields = [each for each in Replication.model_fields if each != "name"]
-        message = f"no such field{did_you_mean(field, fields) or f'; there are {chr(44).join(fields)}'}"
+        message = f"no such field{did_you_mean(field, fields) or '; there are ' + ','.join(fields)}"
     return f", line {lines.get(field, 1)}, {field}: {message}" if field else f": {message}"
 
 

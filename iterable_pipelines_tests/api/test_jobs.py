@@ -27,13 +27,6 @@ def world_sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture
-def sandbox(world_sandbox: Sandbox) -> Sandbox:
-    world_sandbox.log.clear()
-    world_sandbox.faults.clear()
-    return world_sandbox
-
-
 @pytest.fixture(scope="module")
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     """One for all tests, as the sandbox is: its limits do not begin anew with each of them."""

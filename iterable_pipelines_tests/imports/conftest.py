@@ -30,13 +30,6 @@ def world_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(world_sandbox: Sandbox) -> Sandbox:
-    world_sandbox.log.clear()
-    world_sandbox.faults.clear()
-    return world_sandbox
-
-
-@pytest.fixture
 def project(tmp_path: Path, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a project on the sandbox. All share a ledger: the sandbox's limits do not begin anew with a test."""
     data = tmp_path / "data"
