@@ -250,6 +250,11 @@ class Settings(BaseSettings):
         return self.data_dir / "ledger.db"
 
     @property
+    def spool_path(self) -> Path:
+        """Webhooks that were received and have not landed yet."""
+        return self.data_dir / "webhooks" / "spool.db"
+
+    @property
     def dagster_home(self) -> Path:
         return self.data_dir / "dagster"
 

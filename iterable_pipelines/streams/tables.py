@@ -108,6 +108,11 @@ def create_statements() -> list[str]:
             f"create table if not exists streams.{stream.name} (data_type VARCHAR, event_id VARCHAR, "
             f"user_key VARCHAR, {columns}, {tail.format(fetched='')})"
         )
+        # the body of the event's webhook, and the digest it goes by; warehouses of before there were webhooks lack them
+        statements += [
+            f"alter table streams.{stream.name} add column if not exists webhook JSON",
+            f"alter table streams.{stream.name} add column if not exists _webhook_id VARCHAR",
+        ]
     users = ", ".join(f"{column.name} {column.type}" for column in USER_COLUMNS)
     statements.append(
         f"create table if not exists streams.{USERS} (user_key VARCHAR, {users}, "
@@ -120,6 +125,11 @@ def create_statements() -> list[str]:
     statements.append(
         "create table if not exists streams.lateness (data_type VARCHAR, from_age INTEGER, to_age INTEGER, "
         "rows BIGINT, rows_before BIGINT, hours BIGINT)"
+    )
+    # the hours that webhooks changed, and by which landed part; `load_id` is counted together with that of `loads`
+    statements.append(
+        "create table if not exists streams.webhook_loads (load_id BIGINT, part_id BIGINT, stream VARCHAR, "
+        "data_type VARCHAR, hour TIMESTAMP, rows BIGINT, matched BIGINT, loaded_at TIMESTAMP, run_id VARCHAR)"
     )
     # what the manifest holds now, what became of it, and which hours the UI was told are red (completeness.py)
     statements += [
