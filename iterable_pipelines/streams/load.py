@@ -18,6 +18,7 @@ from iterable_pipelines.streams.late import copy_lateness
 from iterable_pipelines.streams.tables import columns_of, extraction_sql, user_key_sql
 from iterable_pipelines.streams.users import merge_users
 from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.streams.webhooks import tell_batch
 
 # bounds the size of one transaction, and with it memory and the write-ahead log
 _ROWS_PER_TRANSACTION = 3_000_000
@@ -67,7 +68,7 @@ def load_hours(
     changed = parts if again else _changed(warehouse, stream, parts)
     loaded.unchanged = len(parts) - len(changed)
     for batch in _batches(changed):
-        _load(warehouse, settings, STREAM[stream], batch, run_id, token)
+        _load(warehouse, manifest, settings, STREAM[stream], batch, run_id, token)
         crashpoint("after_commit")
         loaded.rows += sum(part.rows for part in batch)
         loaded.late_rows += sum(part.late_rows for part in batch)
@@ -82,23 +83,25 @@ def _changed(warehouse: Warehouse, stream: str, parts: list[Part]) -> list[Part]
     if not parts:
         return []
     span: list[object] = [stream, *(naive(edge(part.hour for part in parts)) for edge in (min, max))]
-    # rows that somebody deleted by hand make a part changed again; merged users cannot be counted by the hour
-    counted = "rows" if stream == USERS else "coalesce(stored.rows, 0)"
+    # rows that somebody deleted by hand make a part changed again; merged users cannot be counted by the hour.
+    # So do rows of webhooks that wait for the export's word
+    counted = "rows, 0" if stream == USERS else "coalesce(stored.rows, 0), coalesce(stored.waiting, 0)"
     stored = (
         ""
         if stream == USERS
-        else f"left join (select data_type, _hour as hour, count(*) as rows from streams.{stream} where _hour between "
-        "$2 and $3 and _source = 'export' group by all) as stored using (data_type, hour)"
+        else "left join (select data_type, _hour as hour, count(*) filter (_source = 'export') as rows, "
+        f"count(*) filter (_source = 'webhook') as waiting from streams.{stream} where _hour between $2 and $3 "
+        "group by all) as stored using (data_type, hour)"
     )
     there = {
-        (data_type, hour): (digest, rows)
-        for data_type, hour, digest, rows in warehouse.read(
+        (data_type, hour): (digest, rows, waiting)
+        for data_type, hour, digest, rows, waiting in warehouse.read(
             f"select data_type, hour, digest, {counted} from streams.loads {stored} "
             "where stream = $1 and hour between $2 and $3",
             span,
         )
     }
-    return [part for part in parts if there.get((part.data_type, naive(part.hour))) != (part.digest, part.rows)]
+    return [part for part in parts if there.get((part.data_type, naive(part.hour))) != (part.digest, part.rows, 0)]
 
 
 def _batches(parts: list[Part]) -> Iterator[list[Part]]:
@@ -135,7 +138,15 @@ def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, r
     return int(found[0]) if found else 0
 
 
-def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[Part], run_id: str, token: int) -> None:
+def _load(
+    warehouse: Warehouse,
+    manifest: Manifest,
+    settings: Settings,
+    stream: Stream,
+    batch: list[Part],
+    run_id: str,
+    token: int,
+) -> None:
     _check_files(settings, batch)
     with warehouse.transaction() as con:
         files = _stage(con, settings, batch)
@@ -145,6 +156,7 @@ def _load(warehouse: Warehouse, settings: Settings, stream: Stream, batch: list[
             merge_users(con, settings, files, load_id)
         else:
             _replace_events(con, settings, stream, files, load_id)
+            tell_batch(con, settings, manifest, stream, load_id, run_id)
         con.execute(
             "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
         )
@@ -187,8 +199,7 @@ def _replace_events(
 ) -> None:
     table = f"streams.{stream.name}"
     con.execute(
-        f"delete from {table} using batch where {table}.data_type = batch.data_type and {table}._hour = batch.hour "
-        f"and {table}._source = 'export'"
+        f"delete from {table} using batch where {table}.data_type = batch.data_type and {table}._hour = batch.hour"
     )
     if not files:
         return

@@ -1,7 +1,7 @@
 """Streams anew from the landing files alone: some hours of one, or all of it. Iterable is not asked for anything."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from iterable_pipelines.data_types import USERS
 from iterable_pipelines.hours import Window
@@ -9,6 +9,8 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.load import load_hours, naive, reload_users
 from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.streams.webhooks import reload_untouched
+from iterable_pipelines.webhooks.parts import WebhookParts
 
 _HOURS_AT_ONCE = 168
 
@@ -41,7 +43,23 @@ def replay(
     for at in range(0, len(hours), _HOURS_AT_ONCE):
         some = hours[at : at + _HOURS_AT_ONCE]
         rows += load_hours(warehouse, manifest, settings, stream, some, "rebuild", again=True, log=log).rows
+    _tell_anew(warehouse, manifest, settings, stream, window)
     return rows
+
+
+def _tell_anew(
+    warehouse: Warehouse, manifest: Manifest, settings: Settings, stream: str, window: Window | None
+) -> None:
+    # what only webhooks have told of: the hours of it that no export was loaded of
+    there = warehouse.read(f"select distinct _hour from streams.{stream} where _source = 'webhook'")
+    hours = WebhookParts(manifest).hours() | {hour.replace(tzinfo=UTC) for (hour,) in there}
+    wanted = sorted(
+        hour
+        for hour in hours
+        if settings.start_date <= hour and (window is None or window.start <= hour < window.end)
+    )
+    for at in range(0, len(wanted), _HOURS_AT_ONCE):
+        reload_untouched(warehouse, manifest, settings, stream, wanted[at : at + _HOURS_AT_ONCE])
 
 
 def _take_out_strays(

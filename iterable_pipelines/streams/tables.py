@@ -126,10 +126,16 @@ def create_statements() -> list[str]:
         "create table if not exists streams.lateness (data_type VARCHAR, from_age INTEGER, to_age INTEGER, "
         "rows BIGINT, rows_before BIGINT, hours BIGINT)"
     )
-    # the hours that webhooks changed, and by which landed part; `load_id` is counted together with that of `loads`
+    # the hours that webhooks changed, and by which landed part; `load_id` is counted together with that of `loads`.
+    # A row without a stream says that every part up to its own is loaded
     statements.append(
         "create table if not exists streams.webhook_loads (load_id BIGINT, part_id BIGINT, stream VARCHAR, "
         "data_type VARCHAR, hour TIMESTAMP, rows BIGINT, matched BIGINT, loaded_at TIMESTAMP, run_id VARCHAR)"
+    )
+    # webhooks that no stream takes: unknown names, no readable time, before the start
+    statements.append(
+        "create table if not exists streams.unknown_webhooks (event_name VARCHAR, received_at TIMESTAMP, "
+        "digest VARCHAR, reason VARCHAR, body JSON)"
     )
     # what the manifest holds now, what became of it, and which hours the UI was told are red (completeness.py)
     statements += [

@@ -70,9 +70,14 @@ class Spool:
             )
             return con.total_changes - before
 
-    def queued(self, most: int) -> list[Spooled]:
-        """The oldest bodies that wait to be landed."""
-        return self._select("aside is null order by id limit ?", most)
+    def queued(self, most: int, most_bytes: int | None = None) -> list[Spooled]:
+        """The oldest bodies that wait to be landed; not more than `most_bytes` of them, but one in any case."""
+        if most_bytes is None:
+            return self._select("aside is null order by id limit ?", most)
+        sizes = "select id, sum(length(raw)) over (order by id) - length(raw) as before from bodies where aside is null"
+        return self._select(
+            f"id in (select id from ({sizes} order by id limit ?) where before < ?) order by id", most, most_bytes
+        )
 
     def set_aside(self) -> list[Spooled]:
         """The bodies that were put aside, with the reason, oldest first."""

@@ -1,0 +1,162 @@
+"""From the spool to landing: bodies as they came, one Parquet file per move and hour, durable before the spool forgets.
+
+A crash at any moment leaves a body in the spool, in a file, or in both; never in neither. Its digest makes it one again
+when it is loaded.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.hours import hour_key, now
+from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.scratch import scratch_folder, sweep
+from iterable_pipelines.landing.timestamps import timestamp_sql
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.webhook_record import created_at_sql, event_name_sql, record_sql
+from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
+from iterable_pipelines.webhooks.spool import Spool, Spooled
+
+# one move: what fits into memory with room to spare, whatever the size of the bodies
+_BODIES_AT_ONCE, _BYTES_AT_ONCE = 20_000, 64 * 1024 * 1024
+# a run ends some time, however fast they come: the next one begins at once
+_MOVES = 10
+# what one body may break; trouble of the disk or of memory is not its fault
+_BODY_AT_FAULT = (UnicodeError, pa.ArrowInvalid, duckdb.DataError, duckdb.InvalidInputException)
+# Iterable is younger; and no clock is an hour ahead
+_PLACEABLE = "created_at >= timestamp '2010-01-01' and created_at < received_at + interval 1 hour"
+
+
+@dataclass
+class Moved:
+    """What one call of `land` did: bodies landed, files written, bodies that broke it, and those of them put aside."""
+
+    bodies: int = 0
+    parts: list[WebhookPart] = field(default_factory=list)
+    failed: int = 0
+    aside: int = 0
+    bytes: int = 0
+
+
+def land(spool: Spool, manifest: Manifest, settings: Settings, run_id: str, log: Callable[[str], None] = print) -> Moved:
+    """Move what is queued into landing. A body that cannot be converted is counted and stays, five times, then is put
+    aside; the others go on without it.
+
+    Raises OSError or duckdb.Error for trouble that is not of one body; what was not moved stays in the spool.
+    """
+    moved, parts, tried = Moved(), WebhookParts(manifest), set[int]()
+    sweep(settings.landing_dir)
+    for _ in range(_MOVES):
+        queued = spool.queued(_BODIES_AT_ONCE + len(tried), _BYTES_AT_ONCE)
+        # a body has one try a run
+        fresh = [each for each in queued if each.id not in tried]
+        if not fresh:
+            break
+        with scratch_folder(settings.landing_dir, "webhooks-") as folder, duckdb.connect() as con:
+            con.execute("set memory_limit = '512MB'")
+            con.execute("set timezone = 'UTC'")
+            con.execute(f"set temp_directory = '{folder}'")
+            good, broken = _arrange(con, fresh)
+            landed = _keep(_cut(con, folder, run_id) if good else [], settings)
+        parts.add(landed.values())
+        crashpoint("webhooks_in_manifest")
+        spool.remove(each.id for each in good)
+        tried |= {each.id for each, _ in broken}
+        moved.aside += sum(spool.failed(each.id, reason) for each, reason in broken)
+        moved.failed += len(broken)
+        moved.bodies += len(good)
+        moved.bytes += sum(len(each.raw) for each in good)
+        moved.parts += landed.values()
+        log(f"landing/webhooks: {len(good):,} bodies of {len(landed)} hours landed, {len(broken)} cannot be read")
+    return moved
+
+
+def _arrange(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> tuple[list[Spooled], list[tuple[Spooled, str]]]:
+    """Put bodies into the table `arrived`; returns those that are in it, and those that break it with the reason."""
+    con.execute(
+        "create or replace temp table arrived (digest VARCHAR, received_at TIMESTAMP, body VARCHAR, "
+        "data_type VARCHAR, created_at TIMESTAMP)"
+    )
+    good: list[Spooled] = []
+    broken: list[tuple[Spooled, str]] = []
+    waiting = [list(bodies)]
+    while waiting:
+        some = waiting.pop()
+        try:
+            _insert(con, some)
+            good += some
+        except _BODY_AT_FAULT as error:
+            if len(some) == 1:
+                broken.append((some[0], _reason(error)))
+            else:
+                # halved until it is found
+                middle = len(some) // 2
+                waiting += [some[middle:], some[:middle]]
+    return good, broken
+
+
+def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> None:
+    came = pa.table(  # noqa: F841 (DuckDB finds it by its name)
+        {
+            "digest": pa.array([each.digest for each in bodies], pa.string()),
+            "received_at": pa.array([each.received_at for each in bodies], pa.timestamp("us", "UTC")),
+            "body": pa.array([each.raw.decode("utf-8") for each in bodies], pa.string()),
+        }
+    )
+    # the record is made and thrown away: what the loader cannot read must not get past this point
+    con.execute(
+        "insert into arrived select digest, received_at, body, data_type, "
+        f"case when {_PLACEABLE} then created_at end from (select digest, received_at at time zone 'UTC' as received_at, "
+        f"body, {event_name_sql('body')} as data_type, {timestamp_sql(created_at_sql('body'))} as created_at, "
+        f"cast({record_sql('cast(body as json)')} as json) as record from came) where record is not null"
+    )
+
+
+def _cut(con: duckdb.DuckDBPyConnection, folder: Path, run_id: str) -> list[tuple[Path, WebhookPart]]:
+    """One file per hour: that of the event, or of its arrival where the event does not say when it was."""
+    con.execute("create or replace temp view placed as select *, date_trunc('hour', coalesce(created_at, received_at)) as hour from arrived")
+    cut, moment = [], now()
+    for hour, rows in con.execute("select hour, count(*) from placed group by hour order by hour").fetchall():
+        file = folder / f"{hour:%Y-%m-%dT%H}.parquet"
+        con.execute(
+            f"copy (select data_type, created_at, digest, received_at, body from placed where hour = timestamp '{hour}' "
+            f"order by data_type, created_at, digest) to '{file}' (format parquet, compression zstd, row_group_size 20480)"
+        )
+        sync(file)
+        with file.open("rb") as content:
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        path = f"webhooks/hour={hour_key(_aware(hour))}/part-{sha256[:16]}.parquet"
+        cut.append((file, WebhookPart(_aware(hour), rows, file.stat().st_size, sha256, path, moment, run_id)))
+    crashpoint("webhooks_cut")
+    return cut
+
+
+def _keep(cut: list[tuple[Path, WebhookPart]], settings: Settings) -> dict[str, WebhookPart]:
+    folders = set()
+    for file, part in cut:
+        target = settings.landing_dir / part.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+        folders.add(target.parent)
+    for folder in folders:
+        # the rename is durable only when each folder above it is
+        for level in (folder, folder.parent, folder.parent.parent):
+            sync(level)
+    crashpoint("webhooks_kept")
+    return {part.path: part for _, part in cut}
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+def _reason(error: Exception) -> str:
+    # the libraries quote what they could not read
+    return "not UTF-8" if isinstance(error, UnicodeError) else f"not JSON that DuckDB reads ({type(error).__name__})"
