@@ -18,6 +18,8 @@ from iterable_pipelines.replications.declaration import Replication
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
+from iterable_pipelines.webhooks.arrived import JOB as WEBHOOKS
+from iterable_pipelines.webhooks.arrived import forget_old_runs, whether_to_run
 
 _ALIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -36,7 +38,8 @@ _campaigns = dg.AssetSelection.checks(
     dg.AssetCheckKey(dg.AssetKey(["streams", "iterable_activity"]), "matches_campaign_metrics")
 )
 _list_members = dg.AssetSelection.assets(["objects", "list_members"])
-imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns
+_webhooks = dg.AssetSelection.assets(["landing", "webhooks"], ["streams", "webhooks"])
+imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns - _webhooks
 hourly_import = dg.define_asset_job(
     "hourly_import",
     selection=imported,
@@ -71,6 +74,13 @@ read_lists = dg.define_asset_job(
     tags={"dagster/max_runtime": _LISTS_SECONDS},
     description="Who is on which list: static lists by the user records, the others as far as five a minute reach.",
 )
+webhooks = dg.define_asset_job(
+    WEBHOOKS,
+    selection=_webhooks | dg.AssetSelection.groups("profiles"),
+    # whether a run failed or not, the sensor asks for the next one
+    tags={"dagster/max_runtime": _REFRESH_SECONDS, "dagster/max_retries": "0", "dagster/priority": "1"},
+    description="Webhooks that were received: into landing, beside the rows of exports, and into the profiles.",
+)
 profiles_build = dg.define_asset_job(
     "profiles_build",
     selection=dg.AssetSelection.groups("profiles", "marts"),
@@ -102,6 +112,7 @@ JOBS = [
     objects_refresh,
     objects_daily,
     read_lists,
+    webhooks,
     profiles_build,
     audit_completeness,
     compare_campaigns,
@@ -211,9 +222,16 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         pending = [each for each in exports.live() if each.state != "ready"]
         return dg.SkipReason(f"{len(pending)} export jobs are waited for, {released} runs go on{trouble}")
 
+    @dg.sensor(job=webhooks, minimum_interval_seconds=5, default_status=sensor_status)
+    def webhooks_arrived(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """One run after the other for as long as webhooks are received."""
+        reason = whether_to_run(context.instance, load_settings(), now())
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """Fail runs whose process is gone, so that no ghost holds the schedule or a pool."""
+        forget_old_runs(context.instance, now())
         ghosts = list(ghost_runs(context.instance))
         for run in ghosts:
             context.instance.report_run_failed(run, "the run's process is gone: the machine or Dagster was restarted")
@@ -234,7 +252,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         look_at_every_hour,
         compare_with_iterable,
     ]
-    return schedules, [follow_export_jobs, reap_ghost_runs, models]
+    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models]
 
 
 def _catch_up_tags(kind: Pass, window: Window, whole: Window) -> dict[str, str]:

@@ -18,6 +18,7 @@ from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
 from iterable_pipelines.streams.campaign_check import campaign_checks
 from iterable_pipelines.streams.completeness_asset import completeness_assets
+from iterable_pipelines.webhooks.assets import webhook_assets
 
 
 @dg.definitions
@@ -33,6 +34,7 @@ def defs() -> dg.Definitions:
         assets=[
             *landing_assets(settings),
             *stream_assets(settings),
+            *webhook_assets(),
             *completeness_assets(settings),
             *object_assets(),
             *list_member_assets(settings),

@@ -125,6 +125,15 @@ merged as (
     {{ return(['impressions', 'conversions', 'push_hours_of_day', 'push_hours_of_week', 'push_months', 'custom_events']) }}
 {% endmacro %}
 
+{# What brought activity, by export or by webhook: which load, which hour, how many rows. #}
+{% macro activity_loads() -%}
+    (
+        select load_id, hour, rows from {{ source('streams', 'loads') }} where stream <> 'iterable_users'
+        union all
+        select load_id, hour, rows from {{ source('streams', 'webhook_loads') }} where stream is not null
+    )
+{%- endmacro %}
+
 {# The hours changed since the last build, as a condition that lets the engine skip everything else. #}
 {% macro in_changed_hours(column) %}
     {%- set changed = ref('changed_hours') -%}

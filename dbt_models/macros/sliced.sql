@@ -63,8 +63,8 @@
 {# As many hours together as have the events of one slice. #}
 {% macro slices_of_user_activity_hourly() %}
     {%- set hours = run_query(
-        'select loads.hour, sum(loads.rows) from ' ~ source('streams', 'loads') ~ ' as loads where loads.hour in '
-        '(select hour from ' ~ ref('changed_hours') ~ ") and loads.stream <> 'iterable_users' group by 1 order by 1"
+        'select loads.hour, sum(loads.rows) from ' ~ activity_loads() ~ ' as loads where loads.hour in '
+        '(select hour from ' ~ ref('changed_hours') ~ ') group by 1 order by 1'
     ) -%}
     {%- set slices, events = [], namespace(count=0) -%}
     {%- for hour, rows in hours.rows -%}

@@ -14,6 +14,8 @@ from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams.completeness import QUARANTINED, STATES
 from iterable_pipelines.streams.completeness_page import page_of, spelled_stretch, write_page
+from iterable_pipelines.webhooks.parts import WebhookParts
+from iterable_pipelines.webhooks.spool import Spool
 
 
 def status(
@@ -43,6 +45,7 @@ def status(
     if page:
         say(f"Page: {write_page(settings, found, moment)}")
     _say_profiles(settings)
+    _say_webhooks(settings, manifest)
     for held in manifest.quarantined():
         say(f"In quarantine: {held}")
     # those in quarantine have just been told
@@ -50,6 +53,15 @@ def status(
         say(f"First of {trouble.stream}: {trouble}")
     if any(each.lacking for each in found.streams):
         say("Next: iterable-pipelines plan, then backfill, for the hours that are missing")
+
+
+def _say_webhooks(settings: Settings, manifest: Manifest) -> None:
+    if not settings.spool_path.exists():
+        return
+    level, landed = Spool(settings.spool_path).level(), WebhookParts(manifest).received_to()
+    received = max((each for each in (level.newest, landed) if each), default=None)
+    last = f"last received {received:%Y-%m-%d %H:%M:%S} UTC" if received else "none received yet"
+    say(f"Webhooks: {last}, {level.queued:,} queued, {level.aside:,} put aside")
 
 
 def _say_profiles(settings: Settings) -> None:

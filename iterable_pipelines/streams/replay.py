@@ -54,9 +54,7 @@ def _tell_anew(
     there = warehouse.read(f"select distinct _hour from streams.{stream} where _source = 'webhook'")
     hours = WebhookParts(manifest).hours() | {hour.replace(tzinfo=UTC) for (hour,) in there}
     wanted = sorted(
-        hour
-        for hour in hours
-        if settings.start_date <= hour and (window is None or window.start <= hour < window.end)
+        hour for hour in hours if settings.start_date <= hour and (window is None or window.start <= hour < window.end)
     )
     for at in range(0, len(wanted), _HOURS_AT_ONCE):
         reload_untouched(warehouse, manifest, settings, stream, wanted[at : at + _HOURS_AT_ONCE])

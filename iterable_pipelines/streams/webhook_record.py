@@ -28,4 +28,6 @@ def record_sql(body: str) -> str:
     )
     put_in = f"concat_ws(',', {', '.join([*outside, text])})"
     # most bodies have it all inside, and writing a record anew would spell its numbers anew
-    return f"case when {put_in} = '' then {fields} else json_merge_patch({fields}, ('{{' || {put_in} || '}}')::json) end"
+    return (
+        f"case when {put_in} = '' then {fields} else json_merge_patch({fields}, ('{{' || {put_in} || '}}')::json) end"
+    )

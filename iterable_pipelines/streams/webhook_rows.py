@@ -54,8 +54,8 @@ def tell_hours(
 ) -> None:
     """Put the webhooks of `files` beside the rows of the hours and data types in the temporary table `batch`.
 
-    Its `fetched_at` says of when the export's word is, NULL where there is none. Of these hours the stream's table holds
-    rows of the export as they were exported, and no others.
+    Its `fetched_at` says of when the export's word is, NULL where there is none. Of these hours the stream's table
+    holds rows of the export as they were exported, and no others.
     """
     if files:
         in_batch = "(data_type, date_trunc('hour', created_at)) in (select data_type, hour from batch)"
@@ -79,34 +79,38 @@ def tell_arrived(
     """
     table = f"streams.{stream.name}"
     con.execute(
-        "create or replace temp table seconds as select distinct data_type, hour, at from told "
+        "create or replace temp table seconds as select distinct data_type, hour, moment from told "
         "semi join word using (data_type, hour)"
     )
     if con.execute("select 1 from seconds limit 1").fetchone():
         concerned = (
             f"select {table}.rowid as row, record::varchar as record, _source, _webhook_id from {table} join seconds "
             f"on {table}.data_type = seconds.data_type and _hour = seconds.hour "
-            f"and date_trunc('second', created_at) = seconds.at where _webhook_id is not null and {_hours_of(con, 'seconds')}"
+            f"and date_trunc('second', created_at) = seconds.moment "
+            f"where _webhook_id is not null and {_hours_of(con, 'seconds')}"
         )
         con.execute(f"create or replace temp table concerned as {concerned}")
         con.execute(f"delete from {table} where rowid in (select row from concerned where _source = 'webhook')")
         filled = _filled(stream)
+        as_found = ", ".join(f"{column.name} = found.{column.name}" for column in filled)
         as_exported = extraction_sql(filled, "(from concerned where _source = 'export')", "row")
         con.execute(
-            f"update {table} set webhook = null, _webhook_id = null, {_set(column.name for column in filled)}, "
+            f"update {table} set webhook = null, _webhook_id = null, {as_found}, "
             f"_load_id = {load_id} from ({as_exported}) as found where {table}.rowid = found.row"
         )
-        con.execute("delete from told using seconds where " + _equal("told", "seconds", ("data_type", "hour", "at")))
+        con.execute(
+            "delete from told using seconds where " + _equal("told", "seconds", ("data_type", "hour", "moment"))
+        )
         in_seconds = (
             "(data_type, date_trunc('hour', created_at), date_trunc('second', created_at)) in "
-            "(select data_type, hour, at from seconds)"
+            "(select data_type, hour, moment from seconds)"
         )
         con.execute(f"insert into told {_told_sql(settings, stream, files_of_exported, in_seconds)}")
     _join(con, settings, stream, [*files, *files_of_exported], load_id)
 
 
 def told_sql(settings: Settings, stream: Stream, files: Sequence[Path]) -> str:
-    """A select of the webhooks of `files` that belong to a stream, with what they can be paired by; each digest once."""
+    """A select of the webhooks of `files` that belong to a stream, with what they are paired by; each digest once."""
     start = settings.start_date.replace(tzinfo=None)
     return _told_sql(settings, stream, files, f"created_at >= timestamp '{start}'")
 
@@ -119,10 +123,12 @@ def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], conditi
         f"from {landed_bodies_sql(files)} where data_type in ({names}) and created_at is not null and {condition})"
     )
     before = sum(len(column.paths) for column in columns)
-    keep = f"data_type, created_at, digest, received_at, path, coalesce(texts[{before + 1}], texts[{before + 2}]) as link"
+    keep = (
+        f"data_type, created_at, digest, received_at, path, coalesce(texts[{before + 1}], texts[{before + 2}]) as link"
+    )
     return (
         "select path, digest, received_at, data_type, date_trunc('hour', created_at) as hour, "
-        "date_trunc('second', created_at) as at, message_id, campaign_id, user_id, link, "
+        "date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, link, "
         f"{user_key_sql(settings.project_type)} as user_key from ({extraction_sql(columns, bodies, keep, _LINKS)}) "
         "qualify row_number() over (partition by digest order by received_at, path) = 1"
     )
@@ -141,12 +147,15 @@ def _join(
     _pair(con, stream)
     table, columns = f"streams.{stream.name}", columns_of(stream)
     con.execute(
-        "create or replace temp table staying as select path, digest, hour from told left join word using (data_type, hour) "
-        f"where digest not in (select digest from pairs) and coalesce(received_at > fetched_at - {_INDEXED_AFTER}, true)"
+        "create or replace temp table staying as select path, digest, hour from told "
+        "left join word using (data_type, hour) where digest not in (select digest from pairs) "
+        f"and coalesce(received_at > fetched_at - {_INDEXED_AFTER}, true)"
     )
     filled = _filled(stream)
     both = extraction_sql(filled, _bodies_of(files, "pairs"), "digest, body, row")
-    coalesced = ", ".join(f"{column.name} = coalesce({stream.name}.{column.name}, found.{column.name})" for column in filled)
+    coalesced = ", ".join(
+        f"{column.name} = coalesce({stream.name}.{column.name}, found.{column.name})" for column in filled
+    )
     con.execute(
         f"update {table} set webhook = found.body, _webhook_id = found.digest, {coalesced}, _load_id = {load_id}, "
         f"_loaded_at = now() at time zone 'UTC' from ({both}) as found where {stream.name}.rowid = found.row"
@@ -167,16 +176,16 @@ def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
     link = f"coalesce(record->>'{_LINKS[0]}', record->>'{_LINKS[1]}')"
     con.execute(
         "create or replace temp table exported as "
-        f"select row, data_type, hour, at, event_id, message_id, user_key, user_id, campaign_id, {link} as link from ("
-        "select rowid as row, data_type, _hour as hour, date_trunc('second', created_at) as at, event_id, message_id, "
+        f"select * exclude (record), {link} as link from (select rowid as row, data_type, _hour as hour, "
+        "date_trunc('second', created_at) as moment, event_id, message_id, "
         f"user_key, user_id, campaign_id, record from streams.{stream.name} "
         f"where _source = 'export' and _webhook_id is null and {_hours_of(con, 'told')}) "
-        "semi join told using (data_type, hour, at)"
+        "semi join told using (data_type, hour, moment)"
     )
-    moment = ("data_type", "hour", "at")
+    instant = ("data_type", "hour", "moment")
     for each in ROUNDS:
         known = " and ".join(f"{name} is not null" for name in each.known)
-        together = ", ".join((*moment, *each.same))
+        together = ", ".join((*instant, *each.same))
         sides = {
             side: f"(select *, row_number() over (partition by {together} order by link, {last}) as nth from {side} "
             f"where {known} and {own} not in (select {own} from pairs)"
@@ -184,8 +193,8 @@ def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
             for side, own, last in (("told", "digest", "digest"), ("exported", "row", "event_id"))
         }
         con.execute(
-            f"insert into pairs select told.path, told.digest, exported.row from {sides['told']} join {sides['exported']} "
-            f"on {_equal('told', 'exported', (*moment, *each.same, 'nth'))}"
+            f"insert into pairs select told.path, told.digest, exported.row from {sides['told']} "
+            f"join {sides['exported']} on {_equal('told', 'exported', (*instant, *each.same, 'nth'))}"
         )
 
 
@@ -201,9 +210,7 @@ def _record(body: str) -> str:
 
 
 def _filled(stream: Stream) -> tuple[Column, ...]:
-    return tuple(
-        column for column in columns_of(stream) if column.name in _NAMES or column.name.startswith("deeplink")
-    )
+    return tuple(column for column in columns_of(stream) if column.name in _NAMES or column.name.startswith("deeplink"))
 
 
 def _hours_of(con: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -214,7 +221,3 @@ def _hours_of(con: duckdb.DuckDBPyConnection, table: str) -> str:
 
 def _equal(one: str, other: str, names: Sequence[str]) -> str:
     return " and ".join(f"{one}.{name} is not distinct from {other}.{name}" for name in names)
-
-
-def _set(names: Sequence[str]) -> str:
-    return ", ".join(f"{name} = found.{name}" for name in names)

@@ -49,6 +49,16 @@ def load_webhooks(
         log(f"streams/webhooks: {sum(part.rows for part in batch):,} bodies of {len(batch)} files loaded")
 
 
+def waiting_and_unknown(warehouse: Warehouse) -> tuple[int, int]:
+    """How many rows wait for the export to bring them too, and how many bodies no stream takes."""
+    newest = "(select max(hour) - interval 168 hour from streams.webhook_loads)"
+    waiting = " + ".join(
+        f"(select count(*) from streams.{stream.name} where _source = 'webhook' and _hour >= {newest})"
+        for stream in ACTIVITY_STREAMS
+    )
+    return warehouse.read(f"select {waiting}, (select count(*) from streams.unknown_webhooks)")[0]
+
+
 def webhook_files(settings: Settings, parts: Iterable[WebhookPart]) -> list[Path]:
     """The files of these parts. Raises FileNotFoundError when one is gone."""
     files = [settings.landing_dir / part.path for part in parts]
@@ -68,7 +78,10 @@ def tell_batch(
     hours = [hour.replace(tzinfo=UTC) for (hour,) in con.execute("select distinct hour from batch").fetchall()]
     parts = WebhookParts(manifest).of_hours(hours)
     tell_hours(con, settings, stream, webhook_files(settings, parts), load_id)
-    con.execute("delete from streams.webhook_loads as loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour")
+    con.execute(
+        "delete from streams.webhook_loads as loads using batch "
+        "where loads.data_type = batch.data_type and loads.hour = batch.hour"
+    )
     if parts:
         _note(con, settings, stream, parts, load_id, run_id)
 
@@ -133,7 +146,7 @@ def _load(
 
 
 def _hear_exports(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> set[datetime]:
-    """Make the temporary table `word`: of the hours in `told`, those that an export was loaded of, and of when it is."""
+    """Make the temporary table `word`: the hours in `told` that an export was loaded of, and of when that is."""
     con.execute("create or replace temp table word (data_type VARCHAR, hour TIMESTAMP, fetched_at TIMESTAMP)")
     hours: dict[str, dict[datetime, str]] = {}
     for data_type, hour, digest in con.execute(
@@ -186,8 +199,8 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
     names = [name for stream in ACTIVITY_STREAMS for name in stream.data_types]
     found = con.execute(
         "insert into streams.unknown_webhooks by name select data_type as event_name, received_at, digest, "
-        "case when data_type is null then 'no event name' when not list_contains($1, data_type) then 'unknown event name' "
-        "when created_at is null then 'no readable time' else 'before the start date' end as reason, body "
+        "case when data_type is null then 'no event name' "
+        "when not list_contains($1, data_type) then 'unknown event name' when created_at is null then 'no readable time' else 'before the start date' end as reason, body "
         f"from {landed_bodies_sql(files)} where (data_type is null or not list_contains($1, data_type) "
         "or created_at is null or created_at < $2::timestamp) "
         "and digest not in (select digest from streams.unknown_webhooks) "
@@ -198,7 +211,9 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
 
 
 def _mark(con: duckdb.DuckDBPyConnection, parts: WebhookParts) -> int:
-    (mark,) = con.execute("select coalesce(max(part_id), 0) from streams.webhook_loads where stream is null").fetchone() or (0,)
+    (mark,) = con.execute(
+        "select coalesce(max(part_id), 0) from streams.webhook_loads where stream is null"
+    ).fetchone() or (0,)
     # a manifest that was begun anew counts from one again
     return int(mark) if mark <= parts.newest() else 0
 

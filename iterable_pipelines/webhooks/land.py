@@ -45,7 +45,9 @@ class Moved:
     bytes: int = 0
 
 
-def land(spool: Spool, manifest: Manifest, settings: Settings, run_id: str, log: Callable[[str], None] = print) -> Moved:
+def land(
+    spool: Spool, manifest: Manifest, settings: Settings, run_id: str, log: Callable[[str], None] = print
+) -> Moved:
     """Move what is queued into landing. A body that cannot be converted is counted and stays, five times, then is put
     aside; the others go on without it.
 
@@ -78,7 +80,9 @@ def land(spool: Spool, manifest: Manifest, settings: Settings, run_id: str, log:
     return moved
 
 
-def _arrange(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> tuple[list[Spooled], list[tuple[Spooled, str]]]:
+def _arrange(
+    con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]
+) -> tuple[list[Spooled], list[tuple[Spooled, str]]]:
     """Put bodies into the table `arrived`; returns those that are in it, and those that break it with the reason."""
     con.execute(
         "create or replace temp table arrived (digest VARCHAR, received_at TIMESTAMP, body VARCHAR, "
@@ -112,28 +116,34 @@ def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> None:
     )
     # the record is made and thrown away: what the loader cannot read must not get past this point
     con.execute(
-        "insert into arrived select digest, received_at, body, data_type, "
-        f"case when {_PLACEABLE} then created_at end from (select digest, received_at at time zone 'UTC' as received_at, "
-        f"body, {event_name_sql('body')} as data_type, {timestamp_sql(created_at_sql('body'))} as created_at, "
+        f"insert into arrived select digest, received_at, body, data_type, case when {_PLACEABLE} then created_at end "
+        f"from (select digest, received_at at time zone 'UTC' as received_at, body, {event_name_sql('body')} as data_type, {timestamp_sql(created_at_sql('body'))} as created_at, "
         f"cast({record_sql('cast(body as json)')} as json) as record from came) where record is not null"
     )
 
 
 def _cut(con: duckdb.DuckDBPyConnection, folder: Path, run_id: str) -> list[tuple[Path, WebhookPart]]:
     """One file per hour: that of the event, or of its arrival where the event does not say when it was."""
-    con.execute("create or replace temp view placed as select *, date_trunc('hour', coalesce(created_at, received_at)) as hour from arrived")
+    con.execute(
+        "create or replace temp view placed as "
+        "select *, date_trunc('hour', coalesce(created_at, received_at)) as hour from arrived"
+    )
     cut, moment = [], now()
-    for hour, rows in con.execute("select hour, count(*) from placed group by hour order by hour").fetchall():
+    hours = "select hour, count(*), max(received_at) from placed group by hour order by hour"
+    for hour, rows, received_to in con.execute(hours).fetchall():
         file = folder / f"{hour:%Y-%m-%dT%H}.parquet"
         con.execute(
-            f"copy (select data_type, created_at, digest, received_at, body from placed where hour = timestamp '{hour}' "
-            f"order by data_type, created_at, digest) to '{file}' (format parquet, compression zstd, row_group_size 20480)"
+            "copy (select data_type, created_at, digest, received_at, body from placed "
+            f"where hour = timestamp '{hour}' order by data_type, created_at, digest) to '{file}' "
+            "(format parquet, compression zstd, row_group_size 20480)"
         )
         sync(file)
         with file.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         path = f"webhooks/hour={hour_key(_aware(hour))}/part-{sha256[:16]}.parquet"
-        cut.append((file, WebhookPart(_aware(hour), rows, file.stat().st_size, sha256, path, moment, run_id)))
+        size = file.stat().st_size
+        part = WebhookPart(_aware(hour), rows, size, sha256, path, _aware(received_to), moment, run_id)
+        cut.append((file, part))
     crashpoint("webhooks_cut")
     return cut
 

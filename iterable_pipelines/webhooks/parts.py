@@ -15,16 +15,18 @@ create table if not exists webhook_parts (
     bytes integer not null,
     sha256 text not null,
     path text not null unique,
+    received_to text not null,
     landed_at text not null,
     run_id text not null
 )
 """
-_COLUMNS = "hour, rows, bytes, sha256, path, landed_at, run_id"
+_COLUMNS = "hour, rows, bytes, sha256, path, received_to, landed_at, run_id"
 
 
 @dataclass(frozen=True)
 class WebhookPart:
-    """One file of landed bodies, all of one hour. `path` is relative to the landing folder; `id` is 0 until it is added.
+    """One file of landed bodies, all of one hour. `path` is relative to the landing folder; `received_to` is when
+    the newest was received; `id` is 0 until it is added.
 
     Rows of the table are only ever added, so a larger id came later. A body may stand in two files, after a crash or
     when it was sent twice: its digest tells.
@@ -35,6 +37,7 @@ class WebhookPart:
     bytes: int
     sha256: str
     path: str
+    received_to: datetime
     landed_at: datetime
     run_id: str
     id: int = 0
@@ -53,12 +56,23 @@ class WebhookParts:
     def add(self, parts: Many[WebhookPart]) -> None:
         """Record parts whose files are already durable, all or none."""
         rows = [
-            (as_text(each.hour), each.rows, each.bytes, each.sha256, each.path, as_text(each.landed_at), each.run_id)
+            (
+                as_text(each.hour),
+                each.rows,
+                each.bytes,
+                each.sha256,
+                each.path,
+                as_text(each.received_to),
+                as_text(each.landed_at),
+                each.run_id,
+            )
             for each in parts
         ]
         with self.manifest.transaction() as con:
             # the same bodies moved again, after a crash, make the same file
-            con.executemany(f"insert into webhook_parts ({_COLUMNS}) values (?,?,?,?,?,?,?) on conflict do nothing", rows)
+            con.executemany(
+                f"insert into webhook_parts ({_COLUMNS}) values (?,?,?,?,?,?,?,?) on conflict do nothing", rows
+            )
 
     def after(self, number: int) -> list[WebhookPart]:
         """The parts with a larger id than `number`, in the order of landing."""
@@ -69,6 +83,12 @@ class WebhookParts:
         """The largest id; 0 for none."""
         with self.manifest.connection() as con:
             return int(con.execute("select coalesce(max(id), 0) from webhook_parts").fetchone()[0])
+
+    def received_to(self) -> datetime | None:
+        """When the newest body that has landed was received; None for none."""
+        with self.manifest.connection() as con:
+            (newest,) = con.execute("select max(received_to) from webhook_parts").fetchone()
+        return as_moment(newest) if newest else None
 
     def hours(self) -> set[datetime]:
         """Every hour that has a part."""
@@ -90,6 +110,6 @@ class WebhookParts:
 
 def _parts(found: sqlite3.Cursor) -> list[WebhookPart]:
     return [
-        WebhookPart(as_moment(hour), rows, size, sha256, path, as_moment(landed_at), run_id, number)
-        for hour, rows, size, sha256, path, landed_at, run_id, number in found
+        WebhookPart(as_moment(hour), rows, size, sha256, path, as_moment(received), as_moment(landed), run_id, number)
+        for hour, rows, size, sha256, path, received, landed, run_id, number in found
     ]

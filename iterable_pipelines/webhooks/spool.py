@@ -37,12 +37,13 @@ class Spooled:
 
 @dataclass(frozen=True)
 class Level:
-    """How full the spool is: bodies queued, bodies put aside, bytes of all of them, the oldest queued."""
+    """How full the spool is: bodies queued, bodies put aside, bytes of all of them, the oldest queued, the newest."""
 
     queued: int
     aside: int
     bytes: int
     oldest: datetime | None
+    newest: datetime | None = None
 
 
 class Spool:
@@ -104,11 +105,11 @@ class Spool:
     def level(self) -> Level:
         """How full it is."""
         with self._connection() as con:
-            queued, aside, size, oldest = con.execute(
+            queued, aside, size, oldest, newest = con.execute(
                 "select count(*) filter (where aside is null), count(aside), coalesce(sum(length(raw)), 0), "
-                "min(received_at) filter (where aside is null) from bodies"
+                "min(received_at) filter (where aside is null), max(received_at) from bodies"
             ).fetchone()
-        return Level(queued, aside, size, datetime.fromisoformat(oldest) if oldest else None)
+        return Level(queued, aside, size, _moment(oldest), _moment(newest))
 
     def _select(self, rest: str, *parameters: object) -> list[Spooled]:
         with self._connection() as con:
@@ -139,3 +140,7 @@ class Spool:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

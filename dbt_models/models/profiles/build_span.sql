@@ -1,10 +1,10 @@
--- depends_on: {% for stream in var('streams') %}{{ source('streams', stream['name']) }} {% endfor %}
+-- depends_on: {{ source('streams', 'loads') }} {{ source('streams', 'webhook_loads') }} {% for stream in var('streams') %}{{ source('streams', stream['name']) }} {% endfor %}
 {# One row: the loads this build is about, from the last one that a finished build has seen up to the newest of now.
    The finished builds are looked up by hand: a ref would make a circle. One of another configuration
    does not count: what the columns are made of has changed for everybody. #}
 {% set finished = adapter.get_relation(this.database, 'marts', 'builds') if execute else none %}
 with newest as (
-    select max(load_id) as load_id from {{ source('streams', 'loads') }}
+    select max(load_id) as load_id from {{ activity_loads() }} as loads
     union all
     select max(_load_id) from {{ source('streams', 'iterable_users') }}
     {% for name in ['campaigns', 'templates', 'journeys'] -%}
@@ -27,8 +27,7 @@ span as (
         cast(null as timestamp)
         {%- endif %} as previous_tail_start,
         (
-            select max(hour) - interval 48 hour from {{ source('streams', 'loads') }}
-            where stream <> 'iterable_users'
+            select max(hour) - interval 48 hour from {{ activity_loads() }} as loads
         ) as newest_tail_start
 )
 
