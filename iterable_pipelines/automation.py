@@ -27,6 +27,7 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+WEBHOOKS_TAG = "iterable/webhooks"
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 # one list of millions may take four hours to come
@@ -78,7 +79,12 @@ webhooks = dg.define_asset_job(
     WEBHOOKS,
     selection=_webhooks | dg.AssetSelection.groups("profiles"),
     # whether a run failed or not, the sensor asks for the next one
-    tags={"dagster/max_runtime": _REFRESH_SECONDS, "dagster/max_retries": "0", "dagster/priority": "1"},
+    tags={
+        "dagster/max_runtime": _REFRESH_SECONDS,
+        "dagster/max_retries": "0",
+        "dagster/priority": "1",
+        WEBHOOKS_TAG: "true",
+    },
     description="Webhooks that were received: into landing, beside the rows of exports, and into the profiles.",
 )
 profiles_build = dg.define_asset_job(
@@ -121,9 +127,29 @@ JOBS = [
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 # but a model never runs before the models that it reads
-when_something_arrived = dg.AutomationCondition.eager().without(
-    ~dg.AutomationCondition.any_deps_missing()
-) & ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
+_eager = (
+    dg.AutomationCondition.eager()
+    .without(~dg.AutomationCondition.any_deps_missing())
+    # webhooks come without end, every half minute: what is no part of their job neither follows each of its runs,
+    # nor waits until there is none
+    .replace(
+        "any_deps_updated",
+        dg.AutomationCondition.any_deps_match(
+            dg.AutomationCondition.newly_updated()
+            & ~dg.AutomationCondition.executed_with_root_target()
+            & ~dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={WEBHOOKS_TAG})
+            | dg.AutomationCondition.will_be_requested()
+        ),
+    )
+    .replace(
+        "any_deps_in_progress",
+        dg.AutomationCondition.any_deps_in_progress().ignore(_webhooks | dg.AssetSelection.groups("profiles")),
+    )
+)
+_in_order = ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
+when_something_arrived = _eager & _in_order
+# models are at work on webhooks nearly always: what else arrived is built after that
+when_models_may_follow = _eager.without(~dg.AutomationCondition.in_progress()) & _in_order
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
-from iterable_pipelines.automation import when_something_arrived
+from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
@@ -18,6 +18,7 @@ from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.svg import as_markdown
+from iterable_pipelines.webhooks.arrived import JOB as WEBHOOKS
 
 PROFILES = dg.AssetKey(["profiles", "user_profiles"])
 CAMPAIGNS = dg.AssetKey(["marts", "iterable__campaigns"])
@@ -35,7 +36,7 @@ class _Translator(DagsterDbtTranslator):
         return ["team:data"]
 
     def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition[dg.AssetKey]:
-        return when_something_arrived
+        return when_models_may_follow
 
 
 def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -53,9 +54,11 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             warehouse.prepare()
         # profiles.yml reads them, and dbt runs as a child of this process
         os.environ.update(dbt_environment(project))
+        # the tests look at whole tables, those of the marts too: once an hour is enough
+        command = "run" if context.run.job_name == WEBHOOKS else "build"
         with warehouse.locked():
             invocation = dbt.cli(
-                ["build", "--vars", dbt_vars(project)],
+                [command, "--vars", dbt_vars(project)],
                 context=context,
                 target_path=project.data_dir / "dbt",
                 raise_on_error=False,
@@ -71,7 +74,7 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 warehouse.publish()
         yield from events
         if not succeeded:
-            failed = ModelsFailed(f"dbt build failed: {invocation.get_error()}")
+            failed = ModelsFailed(f"dbt {command} failed: {invocation.get_error()}")
             raise dg.Failure(f"{failed}. Streams are safe. Next: materialize the profiles again", allow_retries=True)
 
     return [profiles]

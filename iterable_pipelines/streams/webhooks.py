@@ -200,7 +200,8 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
     found = con.execute(
         "insert into streams.unknown_webhooks by name select data_type as event_name, received_at, digest, "
         "case when data_type is null then 'no event name' "
-        "when not list_contains($1, data_type) then 'unknown event name' when created_at is null then 'no readable time' else 'before the start date' end as reason, body "
+        "when not list_contains($1, data_type) then 'unknown event name' "
+        "when created_at is null then 'no readable time' else 'before the start date' end as reason, body "
         f"from {landed_bodies_sql(files)} where (data_type is null or not list_contains($1, data_type) "
         "or created_at is null or created_at < $2::timestamp) "
         "and digest not in (select digest from streams.unknown_webhooks) "

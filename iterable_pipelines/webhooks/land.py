@@ -115,10 +115,14 @@ def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> None:
         }
     )
     # the record is made and thrown away: what the loader cannot read must not get past this point
+    read = (
+        f"select digest, received_at at time zone 'UTC' as received_at, body, {event_name_sql('body')} as data_type, "
+        f"{timestamp_sql(created_at_sql('body'))} as created_at, "
+        f"cast({record_sql('cast(body as json)')} as json) as record from came"
+    )
     con.execute(
         f"insert into arrived select digest, received_at, body, data_type, case when {_PLACEABLE} then created_at end "
-        f"from (select digest, received_at at time zone 'UTC' as received_at, body, {event_name_sql('body')} as data_type, {timestamp_sql(created_at_sql('body'))} as created_at, "
-        f"cast({record_sql('cast(body as json)')} as json) as record from came) where record is not null"
+        f"from ({read}) where record is not null"
     )
 
 

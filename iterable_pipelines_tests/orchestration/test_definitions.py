@@ -32,6 +32,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     for stream in STREAMS:
         assert keys[f"landing/{stream.name}"] == "landing"
         assert keys[f"streams/{stream.name}"] == "streams"
+    assert (keys["landing/webhooks"], keys["streams/webhooks"]) == ("landing", "streams")
     for kind in OBJECT_TYPES:
         assert keys[f"objects/{kind.name}"] == "objects"
     assert keys["objects/list_members"] == "objects"
@@ -70,6 +71,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "objects_refresh",
         "objects_daily",
         "read_lists",
+        "webhooks",
         "profiles_build",
         "audit_completeness",
         "compare_campaigns",
@@ -86,6 +88,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
     }
     assert {each.name for each in repository.sensor_defs} == {
         "follow_export_jobs",
+        "webhooks_arrived",
         "reap_ghost_runs",
         "build_profiles_when_something_arrived",
     }
