@@ -106,7 +106,8 @@ def tell_arrived(
             "(select data_type, hour, moment from seconds)"
         )
         con.execute(f"insert into told {_told_sql(settings, stream, files_of_exported, in_seconds)}")
-    _join(con, settings, stream, [*files, *files_of_exported], load_id)
+    # a file that is read twice would tell everything twice
+    _join(con, settings, stream, sorted({*files, *files_of_exported}), load_id)
 
 
 def told_sql(settings: Settings, stream: Stream, files: Sequence[Path]) -> str:
