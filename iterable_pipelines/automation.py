@@ -127,29 +127,25 @@ JOBS = [
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 # but a model never runs before the models that it reads
-_eager = (
-    dg.AutomationCondition.eager()
-    .without(~dg.AutomationCondition.any_deps_missing())
-    # webhooks come without end, every half minute: what is no part of their job neither follows each of its runs,
-    # nor waits until there is none
-    .replace(
-        "any_deps_updated",
-        dg.AutomationCondition.any_deps_match(
-            dg.AutomationCondition.newly_updated()
-            & ~dg.AutomationCondition.executed_with_root_target()
-            & ~dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={WEBHOOKS_TAG})
-            | dg.AutomationCondition.will_be_requested()
-        ),
-    )
-    .replace(
-        "any_deps_in_progress",
-        dg.AutomationCondition.any_deps_in_progress().ignore(_webhooks | dg.AssetSelection.groups("profiles")),
-    )
+# webhooks come without end, every half minute: what is no part of their job neither follows each of its runs, nor waits
+# until there is none
+_updated = dg.AutomationCondition.any_deps_match(
+    dg.AutomationCondition.newly_updated()
+    & ~dg.AutomationCondition.executed_with_root_target()
+    & ~dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={WEBHOOKS_TAG})
+    | dg.AutomationCondition.will_be_requested()
 )
+_in_progress = dg.AutomationCondition.any_deps_in_progress().ignore(_webhooks | dg.AssetSelection.groups("profiles"))
 _in_order = ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
-when_something_arrived = _eager & _in_order
+_arrived = (
+    dg.AutomationCondition.in_latest_time_window()
+    & (dg.AutomationCondition.newly_missing() | _updated).since_last_handled()
+    & ~_in_progress
+    & _in_order
+)
+when_something_arrived = _arrived & ~dg.AutomationCondition.in_progress()
 # models are at work on webhooks nearly always: what else arrived is built after that
-when_models_may_follow = _eager.without(~dg.AutomationCondition.in_progress()) & _in_order
+when_models_may_follow = _arrived
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 
