@@ -125,18 +125,30 @@ merged as (
     {{ return(['impressions', 'conversions', 'push_hours_of_day', 'push_hours_of_week', 'push_months', 'custom_events']) }}
 {% endmacro %}
 
-{# What brought activity, by export or by webhook: which load, which hour, how many rows. #}
+{# What brought activity, by export or by webhook: which load, which hour, how many rows, and whether it only added. #}
 {% macro activity_loads() -%}
     (
-        select load_id, hour, rows from {{ source('streams', 'loads') }} where stream <> 'iterable_users'
+        select load_id, hour, rows, false as only_added from {{ source('streams', 'loads') }} where stream <> 'iterable_users'
         union all
-        select load_id, hour, rows from {{ source('streams', 'webhook_loads') }} where stream is not null
+        select load_id, hour, rows, only_added from {{ source('streams', 'webhook_loads') }} where stream is not null
     )
 {%- endmacro %}
 
-{# The hours changed since the last build, as a condition that lets the engine skip everything else. #}
-{% macro in_changed_hours(column) %}
-    {%- set changed = ref('changed_hours') -%}
+{# The largest that finished builds of this configuration say; tails do not depend on it. #}
+{% macro newest_of_builds(builds, column, without) -%}
+    greatest({{ without }}{% for each in builds %}, coalesce((
+        select max({{ column }}) from {{ each }}{{ " where configuration = '" ~ configuration() ~ "'" if column == 'built_to' }}
+    ), {{ without }}){% endfor %})
+{%- endmacro %}
+
+{# The hours changed since the last build of the profiles, or of the marts. #}
+{% macro hours_changed(since) -%}
+    (select * from {{ ref('changed_hours') }} where load_id > (select {{ since }} from {{ ref('build_span') }}))
+{%- endmacro %}
+
+{# The same as a condition that lets the engine skip everything else. #}
+{% macro in_changed_hours(column, since='built_from') %}
+    {%- set changed = hours_changed(since) ~ ' as changed' -%}
     {%- if execute -%}
         {%- set found = run_query('select min(hour), max(hour) from ' ~ changed) -%}
         {%- set first, last = found.columns[0].values()[0], found.columns[1].values()[0] -%}
@@ -148,8 +160,8 @@ merged as (
 {% endmacro %}
 
 {# The partial rows that are not what the last finished build saw, as a condition. #}
-{% macro changed_since_the_last_build(hour, load_id) -%}
-    {{ in_changed_hours(hour) }} and {{ load_id }} > (select built_from from {{ ref('build_span') }})
+{% macro changed_since_the_last_build(hour, load_id, since='built_from') -%}
+    {{ in_changed_hours(hour, since) }} and {{ load_id }} > (select {{ since }} from {{ ref('build_span') }})
 {%- endmacro %}
 
 {# Everything that a partial row says of its user and hour. #}

@@ -3,7 +3,8 @@
 {% materialization sliced, adapter='duckdb' %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set key = config.require('unique_key') -%}
+    {%- set keys = config.require('unique_key') -%}
+    {%- set keys = [keys] if keys is string else keys -%}
     {%- set fresh = make_temp_relation(target).include(database=false, schema=false) -%}
     {%- set slices = context['slices_of_' ~ model['name']]() -%}
 
@@ -23,7 +24,9 @@
         {% endif %}
         {% set columns = adapter.get_columns_in_relation(fresh) | map(attribute='quoted') | join(', ') %}
         {% call statement('main', auto_begin=true) %}
-            delete from {{ target }} where {{ key }} in (select {{ key }} from {{ fresh }});
+            -- the first key by itself: the engine skips what lies outside its bounds
+            delete from {{ target }} where {{ keys[0] }} in (select {{ keys[0] }} from {{ fresh }})
+            {%- if keys | length > 1 %} and ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from {{ fresh }}){% endif %};
             insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ fresh }};
             drop table {{ fresh }};
         {% endcall %}
@@ -64,7 +67,7 @@
 {% macro slices_of_user_activity_hourly() %}
     {%- set hours = run_query(
         'select loads.hour, sum(loads.rows) from ' ~ activity_loads() ~ ' as loads where loads.hour in '
-        '(select hour from ' ~ ref('changed_hours') ~ ') group by 1 order by 1'
+        '(select hour from ' ~ hours_changed('built_from') ~ ' as changed) group by 1 order by 1'
     ) -%}
     {%- set slices, events = [], namespace(count=0) -%}
     {%- for hour, rows in hours.rows -%}
@@ -82,7 +85,7 @@
     {%- set span = ref('build_span') -%}
     {{ return(slices_by_user(
         'select count(distinct user_key) from ' ~ ref('user_activity_hourly') ~ ' where hour < (select tail_start from ' ~ span ~ ') '
-        'and (hour >= (select previous_tail_start from ' ~ span ~ ') or hour in (select hour from ' ~ ref('changed_hours') ~ '))'
+        'and (hour >= (select previous_tail_start from ' ~ span ~ ') or hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed))'
     )) }}
 {% endmacro %}
 

@@ -18,6 +18,7 @@ EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
 # the tables that a build adds to; all others it makes anew
 _GROWING = (
     "marts.builds",
+    "profiles.profile_builds",
     "profiles.user_profiles",
     "profiles.user_base",
     "profiles.user_activity_hourly",

@@ -127,10 +127,12 @@ def create_statements() -> list[str]:
         "rows BIGINT, rows_before BIGINT, hours BIGINT)"
     )
     # the hours that webhooks changed, and by which landed part; `load_id` is counted together with that of `loads`.
-    # A row without a stream says that every part up to its own is loaded
+    # `only_added` says that no row was changed or taken out. A row without a stream says that every part up to its own
+    # is loaded
     statements.append(
         "create table if not exists streams.webhook_loads (load_id BIGINT, part_id BIGINT, stream VARCHAR, "
-        "data_type VARCHAR, hour TIMESTAMP, rows BIGINT, matched BIGINT, loaded_at TIMESTAMP, run_id VARCHAR)"
+        "data_type VARCHAR, hour TIMESTAMP, rows BIGINT, matched BIGINT, only_added BOOLEAN, loaded_at TIMESTAMP, "
+        "run_id VARCHAR)"
     )
     # webhooks that no stream takes: unknown names, no readable time, before the start
     statements.append(

@@ -179,7 +179,8 @@ def _note(
     )
     con.execute(
         "create or replace temp table counted as select part_id, data_type, hour, count(*) as rows, "
-        "count(pairs.digest) as matched from told join files using (path) left join pairs using (digest) group by all"
+        "count(pairs.digest) as matched, (data_type, hour) not in (select data_type, hour from word) as only_added "
+        "from told join files using (path) left join pairs using (digest) group by all"
     )
     con.execute(
         "delete from streams.webhook_loads as loads using counted where loads.part_id = counted.part_id "

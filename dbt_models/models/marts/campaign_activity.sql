@@ -5,7 +5,7 @@
 with touched as (
     select distinct campaign_id
     from {{ ref('user_campaign_activity') }}
-    where campaign_id is not null {{ 'and _load_id > (select built_from from ' ~ ref('build_span') ~ ')' if is_built() }}
+    where campaign_id is not null {{ 'and _load_id > (select marts_built_from from ' ~ ref('build_span') ~ ')' if is_built() }}
 )
 
 select

@@ -5,7 +5,7 @@
 {% set built = adapter.get_relation(this.database, this.schema, 'user_campaign_activity') if execute else none %}
 {% if built and not flags.FULL_REFRESH %}
 with active as (
-    select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id') }}
+    select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id', 'marts_built_from') }}
 ),
 
 parts as (

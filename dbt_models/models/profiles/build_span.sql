@@ -1,8 +1,15 @@
 -- depends_on: {{ source('streams', 'loads') }} {{ source('streams', 'webhook_loads') }} {% for stream in var('streams') %}{{ source('streams', stream['name']) }} {% endfor %}
 {# One row: the loads this build is about, from the last one that a finished build has seen up to the newest of now.
-   The finished builds are looked up by hand: a ref would make a circle. One of another configuration
-   does not count: what the columns are made of has changed for everybody. #}
-{% set finished = adapter.get_relation(this.database, 'marts', 'builds') if execute else none %}
+   Profiles are built more often than marts, so that each has its own. The finished builds are looked up by hand: a ref
+   would make a circle. One of another configuration does not count: what the columns are made of has changed for
+   everybody. #}
+{% set finished = {} %}
+{% if execute and not flags.FULL_REFRESH %}
+    {% for schema, name in [('profiles', 'profile_builds'), ('marts', 'builds')] %}
+        {% set found = adapter.get_relation(this.database, schema, name) %}
+        {% if found %}{% do finished.update({name: found}) %}{% endif %}
+    {% endfor %}
+{% endif %}
 with newest as (
     select max(load_id) as load_id from {{ activity_loads() }} as loads
     union all
@@ -15,17 +22,10 @@ with newest as (
 
 span as (
     select
-        {% if finished and not flags.FULL_REFRESH -%}
-        (select coalesce(max(built_to), -1) from {{ finished }} where configuration = '{{ configuration() }}')
-        {%- else -%}
-        -1
-        {%- endif %} as built_from,
+        {{ newest_of_builds(finished.values(), 'built_to', -1) }} as built_from,
+        {{ newest_of_builds([finished['builds']] if 'builds' in finished else [], 'built_to', -1) }} as marts_built_from,
         (select coalesce(max(load_id), 0) from newest) as built_to,
-        {% if finished and not flags.FULL_REFRESH -%}
-        (select max(tail_start) from {{ finished }})
-        {%- else -%}
-        cast(null as timestamp)
-        {%- endif %} as previous_tail_start,
+        {{ newest_of_builds(finished.values(), 'tail_start', "timestamp '0001-01-01 00:00:00'") }} as previous_tail_start,
         (
             select max(hour) - interval 48 hour from {{ activity_loads() }} as loads
         ) as newest_tail_start
@@ -33,11 +33,12 @@ span as (
 
 select
     built_from,
+    marts_built_from,
     built_to,
-    coalesce(previous_tail_start, timestamp '0001-01-01 00:00:00') as previous_tail_start,
+    previous_tail_start,
     -- the base is never taken apart again: its end moves forward only
     greatest(
         coalesce(newest_tail_start, timestamp '0001-01-01 00:00:00'),
-        coalesce(previous_tail_start, timestamp '0001-01-01 00:00:00')
+        previous_tail_start
     ) as tail_start
 from span

@@ -1,12 +1,26 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}
-{{ config(materialized='sliced', unique_key='hour') }}
-{# One row per user and hour, recomputed as a whole for every changed hour. A user whose events left the hour stays with
+{{ config(materialized='sliced', unique_key=['hour', 'user_key']) }}
+{# One row per user and hour, recomputed for everybody of a changed hour, or for those of whom events were added. A user whose events left the hour stays with
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
    `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them. #}
 {% set stamped = has_columns(this, ['_load_id'] + partial_columns()) %}
-with events as (
+{% set changed = in_changed_hours('_hour') ~ ' and ' ~ in_slice_of_hours('_hour') %}
+with grown as (
+    select hour from {{ ref('changed_hours') }} where not whole and {{ 'true' if is_built() and stamped else 'false' }}
+),
+
+added as (
+    select distinct user_key, _hour as hour from {{ ref('activity') }}
+    where
+        _hour in (select hour from grown) and {{ changed }}
+        and _load_id > (select built_from from {{ ref('build_span') }})
+),
+
+events as (
     select * from {{ ref('activity') }}
-    where user_key is not null and {{ in_changed_hours('_hour') }} and {{ in_slice_of_hours('_hour') }}
+    where
+        user_key is not null and {{ changed }}
+        and (_hour not in (select hour from grown) or (user_key, _hour) in (select user_key, hour from added))
 ),
 
 per_type as (
@@ -81,7 +95,10 @@ present as (
 
 {% if is_built() -%}
 , before as (
-    select * from {{ this }} where {{ in_changed_hours('hour') }} and {{ in_slice_of_hours('hour') }}
+    select * from {{ this }}
+    where
+        {{ in_changed_hours('hour') }} and {{ in_slice_of_hours('hour') }}
+        and (hour not in (select hour from grown) or (user_key, hour) in (select user_key, hour from added))
 ),
 
 found as (
