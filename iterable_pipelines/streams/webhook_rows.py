@@ -24,6 +24,9 @@ _KEY_COLUMNS = ("email", "user_id", "itbl_user_id", "message_id", "campaign_id")
 # what exports mostly lack (api.md 4.3), beside the deep links that some streams have
 _NAMES = ("campaign_name", "template_name", "workflow_id", "workflow_name", "experiment_id")
 
+# a slice of wide rows that fits into the smallest memory limit
+_ROWS_PER_SLICE = 100_000
+
 
 @dataclass(frozen=True)
 class Round:
@@ -152,15 +155,7 @@ def _join(
         "left join word using (data_type, hour) where digest not in (select digest from pairs) "
         f"and coalesce(received_at > fetched_at - {_INDEXED_AFTER}, true)"
     )
-    filled = _filled(stream)
-    both = extraction_sql(filled, _bodies_of(files, "pairs"), "digest, body, row")
-    coalesced = ", ".join(
-        f"{column.name} = coalesce({stream.name}.{column.name}, found.{column.name})" for column in filled
-    )
-    con.execute(
-        f"update {table} set webhook = found.body, _webhook_id = found.digest, {coalesced}, _load_id = {load_id}, "
-        f"_loaded_at = now() at time zone 'UTC' from ({both}) as found where {stream.name}.rowid = found.row"
-    )
+    _fill_in(con, stream, files, load_id)
     names = ", ".join(column.name for column in columns)
     alone = extraction_sql(columns, _bodies_of(files, "staying"), "data_type, digest, body, hour, record")
     con.execute(
@@ -169,6 +164,25 @@ def _join(
         "hour as _hour, 'webhook' as _source, now() at time zone 'UTC' as _loaded_at, "
         f"{load_id} as _load_id from ({alone})"
     )
+
+
+def _fill_in(con: duckdb.DuckDBPyConnection, stream: Stream, files: Sequence[Path], load_id: int) -> None:
+    """Put the paired webhooks into their rows: written anew slice by slice, because updates stay in memory."""
+    table, filled = f"streams.{stream.name}", _filled(stream)
+    (count,) = con.execute("select count(*) from pairs").fetchone() or (0,)
+    coalesced = ", ".join(f"coalesce({stream.name}.{column.name}, found.{column.name}) as {column.name}" for column in filled)
+    slices = -(-count // _ROWS_PER_SLICE)
+    for number in range(slices):
+        con.execute(f"create or replace temp table slice as from pairs where hash(digest) % {slices} = {number}")
+        found = extraction_sql(filled, _bodies_of(files, "slice"), "digest, body, row")
+        con.execute(
+            f"create or replace temp table written as select {stream.name}.* replace ({coalesced}, found.body as webhook, "
+            f"found.digest as _webhook_id, {load_id} as _load_id, now() at time zone 'UTC' as _loaded_at) "
+            f"from {table} join ({found}) as found on {stream.name}.rowid = found.row where {_hours_of(con, 'told')}"
+        )
+        con.execute(f"delete from {table} where rowid in (select row from slice) and {_hours_of(con, 'told')}")
+        con.execute(f"insert into {table} by name from written")
+    con.execute("drop table if exists written")
 
 
 def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
