@@ -15,7 +15,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
 from iterable_pipelines.streams.landed import landed_sql
 from iterable_pipelines.streams.late import copy_lateness
-from iterable_pipelines.streams.tables import columns_of, extraction_sql, user_key_sql
+from iterable_pipelines.streams.tables import columns_of, extraction_sql, next_load_id, user_key_sql
 from iterable_pipelines.streams.users import merge_users
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhooks import tell_batch
@@ -125,7 +125,7 @@ def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, r
     _check_files(settings, current)
     superseded = [part for part in manifest.superseded("user") if (settings.landing_dir / str(part.path)).exists()]
     with warehouse.transaction() as con:
-        load_id = _next_load_id(con)
+        load_id = next_load_id(con)
         con.execute(f"delete from streams.{USERS} where _source = 'export'")
         for batch in _batches([*superseded, *current]):
             merge_users(con, settings, _stage(con, settings, batch), load_id)
@@ -151,7 +151,7 @@ def _load(
     with warehouse.transaction() as con:
         files = _stage(con, settings, batch)
         _refuse_stale(con, stream.name, token)
-        load_id = _next_load_id(con)
+        load_id = next_load_id(con)
         if stream.name == USERS:
             merge_users(con, settings, files, load_id)
         else:
@@ -241,11 +241,6 @@ def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: str, token: int) -> No
             f"streams/{stream}, hour {newer[0]:%Y-%m-%dT%H}: a newer run has loaded it while this one was away. "
             "Stored data is safe; there is nothing to do"
         )
-
-
-def _next_load_id(con: duckdb.DuckDBPyConnection) -> int:
-    found = con.execute("select nextval('streams.load_ids')").fetchone()
-    return int(found[0]) if found else 0
 
 
 def _check_files(settings: Settings, parts: list[Part]) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import duckdb
+
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, USERS, Stream
 from iterable_pipelines.landing.typed import typed_sql
 
@@ -93,6 +95,12 @@ def extraction_sql(columns: tuple[Column, ...], source: str, keep: str, more_pat
         f"select {', '.join(selected)}, {keep} "
         f"from (select *, json_extract_string(record, [{listed}]) as texts from {source})"
     )
+
+
+def next_load_id(con: duckdb.DuckDBPyConnection) -> int:
+    """A number larger than that of every load before."""
+    found = con.execute("select nextval('streams.load_ids')").fetchone()
+    return int(found[0]) if found else 0
 
 
 def create_statements() -> list[str]:

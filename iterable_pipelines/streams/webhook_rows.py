@@ -170,14 +170,16 @@ def _fill_in(con: duckdb.DuckDBPyConnection, stream: Stream, files: Sequence[Pat
     """Put the paired webhooks into their rows: written anew slice by slice, because updates stay in memory."""
     table, filled = f"streams.{stream.name}", _filled(stream)
     (count,) = con.execute("select count(*) from pairs").fetchone() or (0,)
-    coalesced = ", ".join(f"coalesce({stream.name}.{column.name}, found.{column.name}) as {column.name}" for column in filled)
+    coalesced = ", ".join(
+        f"coalesce({stream.name}.{column.name}, found.{column.name}) as {column.name}" for column in filled
+    )
     slices = -(-count // _ROWS_PER_SLICE)
     for number in range(slices):
         con.execute(f"create or replace temp table slice as from pairs where hash(digest) % {slices} = {number}")
         found = extraction_sql(filled, _bodies_of(files, "slice"), "digest, body, row")
         con.execute(
-            f"create or replace temp table written as select {stream.name}.* replace ({coalesced}, found.body as webhook, "
-            f"found.digest as _webhook_id, {load_id} as _load_id, now() at time zone 'UTC' as _loaded_at) "
+            f"create or replace temp table written as select {stream.name}.* replace ({coalesced}, "
+            f"found.body as webhook, found.digest as _webhook_id, {load_id} as _load_id, now() at time zone 'UTC' as _loaded_at) "
             f"from {table} join ({found}) as found on {stream.name}.rowid = found.row where {_hours_of(con, 'told')}"
         )
         con.execute(f"delete from {table} where rowid in (select row from slice) and {_hours_of(con, 'told')}")

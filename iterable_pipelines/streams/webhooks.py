@@ -11,6 +11,7 @@ from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, STREAM, Stream
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.tables import next_load_id
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhook_rows import landed_bodies_sql, tell_arrived, tell_hours, told_sql
 from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
@@ -101,7 +102,7 @@ def reload_untouched(
             f"delete from streams.{stream} using batch where {stream}.data_type = batch.data_type "
             f"and _hour = batch.hour and _source = 'webhook'"
         )
-        tell_batch(con, settings, manifest, STREAM[stream], _next_load_id(con), "rebuild")
+        tell_batch(con, settings, manifest, STREAM[stream], next_load_id(con), "rebuild")
 
 
 def _load(
@@ -113,7 +114,7 @@ def _load(
     run_id: str,
     loaded: Told,
 ) -> None:
-    files, load_id = webhook_files(settings, batch), _next_load_id(con)
+    files, load_id = webhook_files(settings, batch), next_load_id(con)
     present = {name for (name,) in con.execute(f"select distinct data_type from {landed_bodies_sql(files)}").fetchall()}
     for stream in ACTIVITY_STREAMS:
         if present.isdisjoint(settings.enabled_data_types(stream.name)):
@@ -229,8 +230,3 @@ def _batches(parts: Sequence[WebhookPart]) -> Iterator[list[WebhookPart]]:
         batch.append(part)
     if batch:
         yield batch
-
-
-def _next_load_id(con: duckdb.DuckDBPyConnection) -> int:
-    found = con.execute("select nextval('streams.load_ids')").fetchone()
-    return int(found[0]) if found else 0
