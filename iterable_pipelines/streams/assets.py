@@ -105,7 +105,11 @@ def _column_schema(stream: Stream) -> dg.TableSchema:
         dg.TableColumn("data_type", "VARCHAR", description="Iterable's name of the event"),
         dg.TableColumn("event_id", "VARCHAR", description="hash of what the event says; twins have an ordinal in it"),
     ]
-    return dg.TableSchema([*ids, key, *columns, *own])
+    told = [
+        dg.TableColumn("webhook", "JSON", description="the body of the event's webhook, as it was received"),
+        dg.TableColumn("_webhook_id", "VARCHAR", description="the digest that the webhook goes by"),
+    ]
+    return dg.TableSchema([*ids, key, *columns, *own, *told])
 
 
 def _stream_check(stream: Stream, settings: Settings) -> dg.AssetChecksDefinition:

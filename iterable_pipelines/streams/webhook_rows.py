@@ -179,7 +179,8 @@ def _fill_in(con: duckdb.DuckDBPyConnection, stream: Stream, files: Sequence[Pat
         found = extraction_sql(filled, _bodies_of(files, "slice"), "digest, body, row")
         con.execute(
             f"create or replace temp table written as select {stream.name}.* replace ({coalesced}, "
-            f"found.body as webhook, found.digest as _webhook_id, {load_id} as _load_id, now() at time zone 'UTC' as _loaded_at) "
+            f"found.body as webhook, found.digest as _webhook_id, {load_id} as _load_id, "
+            "now() at time zone 'UTC' as _loaded_at) "
             f"from {table} join ({found}) as found on {stream.name}.rowid = found.row where {_hours_of(con, 'told')}"
         )
         con.execute(f"delete from {table} where rowid in (select row from slice) and {_hours_of(con, 'told')}")
