@@ -10,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # beyond this, what has no end yet is not waited for; what came at once is measured by the receiver
 _HEAD_BYTES = 32 * 1024
 _HEAD_SECONDS = 10.0
+# uvicorn's own limit lets silent ones in, and says not when to come again
+CONNECTIONS = 1000
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -22,9 +24,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection on which nothing is asked does not stay."""
+        """One connection too many is told so; one on which nothing is asked does not stay."""
         super().connection_made(transport)
-        self._wait_for_head()
+        if len(self.connections) > CONNECTIONS:
+            self._refuse(503)
+        else:
+            self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The deadline ends with the connection."""
@@ -72,6 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         self._refused(status)
-        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        self.transport.write(line.encode())
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Content-Length: 0", "Connection: close"]
+        lines += ["Retry-After: 1"] if status == 503 else []
+        self.transport.write("\r\n".join([*lines, "", ""]).encode())
         self.transport.close()

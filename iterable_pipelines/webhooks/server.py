@@ -8,10 +8,9 @@ from functools import partial
 
 import uvicorn
 
-from iterable_pipelines.webhooks.protocol import BoundedProtocol
+from iterable_pipelines.webhooks.protocol import CONNECTIONS, BoundedProtocol
 from iterable_pipelines.webhooks.receiver import Receiver
 
-_CONNECTIONS = 1000
 # longer than nginx keeps a connection to an upstream: who closes first must be the one who asks
 _KEEP_ALIVE = 75
 _STOP_WITHIN = 30
@@ -40,7 +39,6 @@ def make_server(receiver: Receiver) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_STOP_WITHIN,
         )
@@ -49,7 +47,7 @@ def make_server(receiver: Receiver) -> uvicorn.Server:
 
 def serve(receiver: Receiver, listening: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; then answer what is under way, write what waits, and return."""
-    _allow_files(4 * _CONNECTIONS)
+    _allow_files(2 * CONNECTIONS)
     server = make_server(receiver)
 
     def stop(*_: object) -> None:

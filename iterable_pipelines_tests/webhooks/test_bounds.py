@@ -157,6 +157,20 @@ def test_what_stands_around_a_body_has_an_end_too(receiver: Running, start: byte
     assert receiver.bodies() == []
 
 
+def test_more_connections_than_the_bound_are_told_to_come_again(
+    receiver: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "CONNECTIONS", 3)
+    held = [receiver.connection() for _ in range(3)]
+    with receiver.connection() as connection:
+        refused = answer(connection)
+        assert (refused.status, refused.headers["connection"]) == (503, "close")
+        assert int(refused.headers["retry-after"]) > 0
+    for connection in held:
+        connection.close()
+    _until_taken(receiver)
+
+
 def test_more_requests_than_the_bound_are_told_to_come_again(tmp_path: Path) -> None:
     with running_receiver(tmp_path, requests=3) as receiver:
         held = [receiver.connection() for _ in range(3)]
