@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,7 +87,8 @@ class GroupCommit:
                 except Exception as caught:
                     # whatever it is: if this thread ended, everybody would wait for ever
                     error, spool = caught, None
-                    opened.close()
+                    with suppress(sqlite3.Error):
+                        opened.close()
                 else:
                     self._count(batch, new, time.perf_counter() - began)
                 self._note(error)
@@ -123,7 +125,8 @@ class GroupCommit:
         if self.trouble is None:
             log.error(
                 "Webhooks are refused with 503, because %s cannot be written: %s. What was answered with 200 is safe. "
-                "Next: free space, or see what keeps the job `webhooks` from running; this mends itself then",
+                "Next: free space, move a broken file away, or see what keeps the job `webhooks` from running; "
+                "this mends itself then",
                 self._spool.path,
                 error,
             )

@@ -34,12 +34,13 @@ class Metrics:
         """A request was answered with this status, 400 or more."""
         self._refused.labels(status).inc()
 
-    def text(self, level: Level, writable: bool) -> bytes:
-        """Everything in Prometheus' text format, with the level of the spool as it is now."""
-        self._queued.set(level.queued)
-        self._aside.set(level.aside)
-        self._bytes.set(level.bytes)
-        self._oldest.set(age(level))
+    def text(self, level: Level | None, writable: bool) -> bytes:
+        """Everything in Prometheus' text format, with the level of the spool as it is now, where it can be read."""
+        if level:
+            self._queued.set(level.queued)
+            self._aside.set(level.aside)
+            self._bytes.set(level.bytes)
+            self._oldest.set(age(level))
         self._writable.set(writable)
         return generate_latest(self._registry)
 

@@ -6,6 +6,9 @@ take, is bounded, and so is what all of them may hold together: memory stays fla
 
 import asyncio
 import logging
+import math
+import sqlite3
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,11 +28,12 @@ from iterable_pipelines.webhooks.authentication import Authentication
 from iterable_pipelines.webhooks.body import read_body
 from iterable_pipelines.webhooks.group_commit import GroupCommit, NotStored
 from iterable_pipelines.webhooks.metrics import Metrics, age
-from iterable_pipelines.webhooks.spool import Spool
+from iterable_pipelines.webhooks.spool import Level, Spool
 
 log = logging.getLogger(__name__)
 
-_CLOSE = {"Connection": "close"}
+# how old the level that is shown may be
+_LEVEL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Receiver:
         self._authentication = authentication
         self._commit = GroupCommit(spool, self.metrics)
         self._requests = self._bytes = 0
+        self._counting, self._counted_at = asyncio.Lock(), -math.inf
+        self._level: Level | None = None
 
     def application(self) -> ASGIApp:
         """The application as ASGI; it writes between its start and its end."""
@@ -113,26 +119,38 @@ class Receiver:
 
     async def health(self, request: Request) -> Response:
         """Whether webhooks are taken, as 200 or 503, and how full the spool is. No personal data."""
-        trouble = self._commit.trouble
-        level = await run_in_threadpool(self.spool.level)
-        return JSONResponse(
-            {
-                "status": "refusing" if trouble else "ok",
-                "spool": {
-                    "queued": level.queued,
-                    "aside": level.aside,
-                    "bytes": level.bytes,
-                    "oldest_seconds": round(age(level), 1),
-                },
-                "error": {"why": trouble.why, "since": trouble.since.isoformat()} if trouble else None,
+        trouble, level = self._commit.trouble, await self._level_now()
+        well = trouble is None and level is not None
+        told = {
+            "status": "ok" if well else "refusing",
+            "spool": level
+            and {
+                "queued": level.queued,
+                "aside": level.aside,
+                "bytes": level.bytes,
+                "oldest_seconds": round(age(level), 1),
             },
-            503 if trouble else 200,
-        )
+            "error": trouble and {"why": trouble.why, "since": trouble.since.isoformat()},
+        }
+        return JSONResponse(told, 200 if well else 503)
 
     async def show_metrics(self, request: Request) -> Response:
         """Everything that is counted, for Prometheus."""
-        level = await run_in_threadpool(self.spool.level)
+        level = await self._level_now()
         return PlainTextResponse(self.metrics.text(level, writable=self._commit.trouble is None))
+
+    async def _level_now(self) -> Level | None:
+        """The level of the spool, a second old at most; None for a spool that cannot be read."""
+        # anybody may ask, and to count ten million bodies takes half a second
+        async with self._counting:
+            if time.monotonic() - self._counted_at > _LEVEL_SECONDS:
+                try:
+                    self._level = await run_in_threadpool(self.spool.level)
+                except (sqlite3.Error, OSError):
+                    # the writer finds the same, and tells
+                    self._level = None
+                self._counted_at = time.monotonic()
+            return self._level
 
     @asynccontextmanager
     async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:

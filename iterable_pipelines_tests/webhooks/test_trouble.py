@@ -102,3 +102,23 @@ def test_a_spool_that_was_removed_swallows_nothing(receiver: Running) -> None:
         file.unlink()
     until(lambda: receiver.post(event(1)).status == 200)
     assert receiver.bodies() == [event(1)]
+
+
+def test_a_spool_that_is_broken_is_told_and_nothing_is_acknowledged(
+    receiver: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert receiver.post(event(0)).status == 200
+    broken = receiver.spool.path.with_name("broken")
+    broken.write_bytes(b"x" * 100_000)
+    broken.replace(receiver.spool.path)
+    assert receiver.post(event(1)).status == 503
+    assert receiver.get("/metrics").status == 200
+    until(lambda: json.loads(receiver.get("/health").body)["spool"] is None)
+    told = json.loads(receiver.get("/health").body)
+    assert told["status"] == "refusing" and told["error"]["why"]
+    assert "Traceback" not in caplog.text
+    for file in receiver.spool.path.parent.glob("spool.db*"):
+        file.unlink(missing_ok=True)
+    until(lambda: healthy(receiver))
+    assert receiver.post(event(2)).status == 200
+    assert receiver.bodies() == [event(2)]
