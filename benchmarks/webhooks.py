@@ -5,7 +5,7 @@
 The generator (this process) sends distinct bodies over keep-alive connections to `iterable-pipelines webhooks` on the
 same cores, by the clock: a body that leaves late because the one before was answered late counts from when it was due.
 With --kill the receiver is killed (SIGKILL) so many times at random moments under load and started again, and what got
-no 2xx is sent again, as Iterable does. In the end every body that was answered 2xx must be in the spool, once and byte
+no 2xx is sent again. In the end every body that was answered 2xx must be in the spool, once and byte
 for byte, and nothing else. Ends with 1 if not.
 """
 

@@ -8,13 +8,13 @@ from rich.markup import escape
 
 from iterable_pipelines.cli.console import CannotGoOn, complain, out, say, table
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.settings_values import is_loopback
 
 webhooks_app = typer.Typer(
     help="Iterable's system webhooks: receive them, and look after what waits to be landed.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @webhooks_app.callback()
@@ -45,11 +45,12 @@ def receive(
             f"Port {port} of {host} cannot be listened on ({error.strerror}). Nothing was started.\n"
             "Next: end the program that has it, or take another one with --port or --host"
         ) from None
-    if host not in _LOOPBACK:
+    address = f"http://[{host}]" if ":" in host else f"http://{host}"
+    if not is_loopback(address):
         complain("Others can reach this address: without TLS in front they can read the token (docs/webhooks.md).")
     with listening:
-        address = f"http://{host}:{listening.getsockname()[1]}"
-        say(f"Receiving webhooks at {address}/webhooks, with the token in the header {settings.webhook_header}")
+        at = f"{address}:{listening.getsockname()[1]}/webhooks"
+        say(f"Receiving webhooks at {at}, with the token in the header {settings.webhook_header}")
         serve(receiver, listening)
     say(f"Stopped. {receiver.spool.level().queued:,} webhooks wait in the spool, durable, for the job `webhooks`.")
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from iterable_pipelines.hours import now
 from iterable_pipelines.webhooks.body import Body
 from iterable_pipelines.webhooks.metrics import Metrics
-from iterable_pipelines.webhooks.spool import Spool
+from iterable_pipelines.webhooks.spool import Spool, SpoolFull
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +128,16 @@ class GroupCommit:
                 "Next: free space, move a broken file away, or see what keeps the job `webhooks` from running; "
                 "this mends itself then",
                 self._spool.path,
-                error,
+                _why(error),
             )
-        self.trouble = Trouble(str(error), self.trouble.since if self.trouble else now())
+        self.trouble = Trouble(_why(error), self.trouble.since if self.trouble else now())
+
+
+def _why(error: Exception) -> str:
+    """What may be told to anybody who asks for the health: no path, and no text that might quote a body."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error) if isinstance(error, sqlite3.Error | SpoolFull) else type(error).__name__
 
 
 def _settle(batch: list[_Waiting], error: Exception | None) -> None:
@@ -141,4 +148,4 @@ def _settle(batch: list[_Waiting], error: Exception | None) -> None:
         if error is None:
             each.stored.set_result(None)
         else:
-            each.stored.set_exception(NotStored(str(error)))
+            each.stored.set_exception(NotStored())

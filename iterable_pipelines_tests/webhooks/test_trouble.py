@@ -16,6 +16,12 @@ def healthy(receiver: Running) -> bool:
     return receiver.get("/health").status == 200
 
 
+def told(receiver: Running) -> tuple[str, object, str | None]:
+    """What its health tells: the status, the level of the spool, why."""
+    said = json.loads(receiver.get("/health").body)
+    return said["status"], said["spool"], said["error"] and said["error"]["why"]
+
+
 def taken(receiver: Running, first: int, most: int = 100_000) -> tuple[int, int]:
     """Send webhooks until one is refused; how many were taken, and the status of the last."""
     for number in range(first, first + most):
@@ -113,12 +119,22 @@ def test_a_spool_that_is_broken_is_told_and_nothing_is_acknowledged(
     broken.replace(receiver.spool.path)
     assert receiver.post(event(1)).status == 503
     assert receiver.get("/metrics").status == 200
-    until(lambda: json.loads(receiver.get("/health").body)["spool"] is None)
-    told = json.loads(receiver.get("/health").body)
-    assert told["status"] == "refusing" and told["error"]["why"]
+    until(lambda: told(receiver) == ("refusing", None, "file is not a database"))
     assert "Traceback" not in caplog.text
     for file in receiver.spool.path.parent.glob("spool.db*"):
         file.unlink(missing_ok=True)
     until(lambda: healthy(receiver))
     assert receiver.post(event(2)).status == 200
     assert receiver.bodies() == [event(2)]
+
+
+def test_health_shows_no_path_to_those_outside(receiver: Running) -> None:
+    for file in receiver.spool.path.parent.glob("spool.db*"):
+        file.unlink()
+    receiver.spool.path.mkdir()
+    assert receiver.post(event(0)).status == 503
+    told = receiver.get("/health")
+    assert told.status == 503 and json.loads(told.body)["error"]["why"]
+    assert b"/" not in told.body
+    receiver.spool.path.rmdir()
+    until(lambda: healthy(receiver))
