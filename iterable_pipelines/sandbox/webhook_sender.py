@@ -1,7 +1,7 @@
 """Webhooks on their way: what a world sends, when, and how badly; for living worlds the thread that posts it.
 
-How often and when Iterable tries again is UNCERTAIN ("delivery is not guaranteed", api.md 7): here it is three times
-more, after one, two and four seconds, for any answer but a 2xx and for none at all.
+How often and when Iterable tries again is UNCERTAIN ("delivery is not guaranteed", api.md 7): here any answer but a
+2xx, and none at all, is tried again as often as Delivery says.
 """
 
 import threading
@@ -29,7 +29,6 @@ _LATEST = timedelta(days=5)
 _LOOK_BACK = timedelta(hours=6)
 _AHEAD = timedelta(minutes=1)
 _CONNECTIONS, _TIMEOUT, _PAUSE = 4, 10.0, 0.1
-_WAITS = (1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Delivery:
     """How webhooks arrive: shares of 1 for what is lost and sent twice, and of all spans those that end in a burst.
 
     delay: mean seconds on the way, so that what happens within seconds changes places. burst_seconds: the length of a
-    span; in some all is held back to its end. oauth2_scheme: the word before the token, `Bearer` in another reading.
+    span; in some all is held back to its end. waits: seconds before each further attempt. oauth2_scheme: the word
+    before the token, `Bearer` in another reading.
     """
 
     lost: float = 0.01
@@ -45,6 +45,7 @@ class Delivery:
     delay: float = 2.0
     bursts: float = 0.1
     burst_seconds: int = 20
+    waits: tuple[float, ...] = (1.0, 2.0, 4.0)
     oauth2_scheme: str = "OAuth2"
 
 
@@ -104,10 +105,12 @@ def _burst(seed: int, moment: float, delivery: Delivery) -> float:
 class WebhookSender:
     """Posts what happens in a living world to its reachable webhooks, one event a request, over keep-alive.
 
-    Without such a webhook it sleeps. `counts` says how many were answered with a 2xx, tried again, and given up.
+    Without such a webhook it sleeps. `since` is the moment after which it sends, None while it sleeps; `counts` says
+    how many were answered with a 2xx, tried again, and given up.
     """
 
     def __init__(self, world: World, delivery: Delivery) -> None:
+        self.since: datetime | None = None
         self.counts: Counter[str] = Counter()
         self._world, self._hooks, self._delivery = world, world.hooks, delivery
         # in the world's time, which a test may stop; what is tried again waits in ours
@@ -140,12 +143,13 @@ class WebhookSender:
         workers.shutdown(cancel_futures=True)
 
     def _send_while_reachable(self, workers: ThreadPoolExecutor) -> None:
-        since = self._world.now()
+        self.since = since = self._world.now()
         planned_to, written = hour_of(since - _LOOK_BACK), {each: len(self._written(each)) for each in EVENTS}
         self._planned.clear()
         while not self._stopping.is_set():
             hooks, now = [each for each in self._hooks.all() if each.reachable], self._world.now()
             if not hooks:
+                self.since = None
                 return
             while planned_to < now + _AHEAD:
                 window, known = Window.of_hour(planned_to), {each for name in EVENTS for each in self._written(name)}
@@ -158,8 +162,7 @@ class WebhookSender:
             while self._planned and self._planned[0].moment <= now.timestamp():
                 sending = heappop(self._planned)
                 for hook in hooks:
-                    gate = {"Blast": hook.blast, "Triggered": hook.triggered, None: True}
-                    if sending.moment > since.timestamp() and gate[sending.send_of]:
+                    if sending.moment > since.timestamp() and hook.takes(sending.send_of):
                         workers.submit(self._post, hook.id, sending.body, 0)
             with self._lock:
                 while self._again and self._again[0][0] <= time.monotonic():
@@ -189,8 +192,8 @@ class WebhookSender:
             fine = 200 <= answer.status_code < 300
         except requests.RequestException:
             fine = False
+        waits = self._delivery.waits[tries:]
         with self._lock:
-            if not fine and tries < len(_WAITS):
-                heappush(self._again, (time.monotonic() + _WAITS[tries], hook_id, body, tries + 1))
-            outcome = "answered" if fine else "tried again" if tries < len(_WAITS) else "given up"
-            self.counts[outcome] += 1
+            if not fine and waits:
+                heappush(self._again, (time.monotonic() + waits[0], hook_id, body, tries + 1))
+            self.counts["answered" if fine else "tried again" if waits else "given up"] += 1

@@ -58,6 +58,10 @@ class Hook:
         """Whether the sandbox posts to it: only to this machine, never into the world."""
         return self.enabled and is_loopback(self.endpoint)
 
+    def takes(self, send_of: str | None) -> bool:
+        """Whether it gets an event: a send of a campaign of this type, or, for None, anything else."""
+        return {"Blast": self.blast, "Triggered": self.triggered}.get(send_of or "", True)
+
     def request_headers(self, oauth2_scheme: str) -> dict[str, str]:
         """What every request carries. How Iterable writes the token is UNCERTAIN (api.md 7): Basic sends it bare."""
         tokens = {"Basic": self.auth_token, "OAuth2": f"{oauth2_scheme} {self.auth_token}"}
