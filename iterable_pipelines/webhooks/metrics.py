@@ -1,6 +1,6 @@
 """What the receiver counts, for Prometheus. No number tells of a person."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from iterable_pipelines.hours import now
 from iterable_pipelines.webhooks.spool import Level
@@ -13,6 +13,8 @@ class Metrics:
     """The counters of one receiver."""
 
     def __init__(self) -> None:
+        # when each counter was made is nothing to look at
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self.received = self._counter("received", "Bodies that are durable and were answered with a 2xx")
         self.replayed = self._counter("replayed", "Bodies among them that waited in the spool already")

@@ -42,6 +42,10 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._deadline is None and (self.cycle is None or self.cycle.response_complete):
             self._wait_for_head()
 
+    def on_url(self, url: bytes) -> None:
+        """Keep as much as tells that it is too long: beyond 64 KiB the parser would call it malformed."""
+        self.url = (self.url + url)[:_HEAD_BYTES]
+
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._unread = 0
