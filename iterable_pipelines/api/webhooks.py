@@ -18,10 +18,7 @@ _HIDDEN = "(hidden)"
 
 @dataclass(frozen=True)
 class Webhook:
-    """One webhook as Iterable lists it. `blast` and `triggered`: whether it gets the sends of such campaigns.
-
-    No channel or message type named means all of them.
-    """
+    """One webhook as Iterable lists it. `blast` and `triggered`: whether it gets the sends of such campaigns."""
 
     id: int
     endpoint: str

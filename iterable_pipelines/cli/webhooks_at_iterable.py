@@ -16,7 +16,7 @@ _MOST_IDS = 10
 
 
 def show() -> None:
-    """Show the webhooks that this project has at Iterable; what they show to be let in, Iterable tells nobody."""
+    """Show the webhooks that this project has at Iterable, which never lists their tokens."""
     _print(_read(_client(load_settings())))
 
 
@@ -128,4 +128,4 @@ def _yes(flag: bool) -> str:
 
 def _ids(ids: tuple[object, ...]) -> str:
     listed = ", ".join(str(each) for each in ids[:_MOST_IDS])
-    return plain(listed + (", …" if len(ids) > _MOST_IDS else "")) or "all"
+    return plain(listed + (", …" if len(ids) > _MOST_IDS else "")) or "none named"

@@ -66,6 +66,8 @@ def webhooks_of(
 ) -> list[tuple[datetime, bytes]]:
     """Every webhook about what happens in `window`, by createdAt, in the order of sending; the same each time.
 
+    What happens twice in one second to one person is told twice, with equal bodies.
+
     blast and triggered: whether sends of such campaigns are sent, as a webhook's two flags say.
     """
     passing = {None} | ({"Blast"} if blast else set()) | ({"Triggered"} if triggered else set())

@@ -41,7 +41,7 @@ class Hook:
     triggered: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """As GET /api/webhooks lists it: without what is secret. Empty lists mean every channel and message type."""
+        """As GET /api/webhooks lists it: without what is secret."""
         return {
             "id": self.id,
             "endpoint": self.endpoint,
@@ -107,7 +107,7 @@ def webhook_routes(hooks: Hooks) -> list[Route]:
             return JSONResponse({"webhooks": [each.as_json() for each in hooks.all()]})
         try:
             asked = await request.json()
-            hook_id, changes = asked["id"], _changes(asked)
+            hook_id, changes = int(asked["id"]), _changes(asked)
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             return refusal(400, "BadJsonBody", "[/api/webhooks] Invalid JSON body", {"obj": type(wrong).__name__})
         if hooks.get(hook_id) is None:

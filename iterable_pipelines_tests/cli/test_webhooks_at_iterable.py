@@ -47,7 +47,7 @@ def run(
 def test_show_lists_the_webhooks(run: Run, sandbox: Sandbox) -> None:
     said = run("show")
     assert said.code == 0
-    for text in ("51", "https://elsewhere.example.com/", "NoAuth", "yes", "no", "all"):
+    for text in ("51", "https://elsewhere.example.com/", "NoAuth", "yes", "no", "none named"):
         assert text in said.out
 
 

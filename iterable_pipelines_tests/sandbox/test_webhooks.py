@@ -33,6 +33,11 @@ def test_there_are_several_and_none_shows_a_secret(sandbox):
     assert any(each.auth_token for each in sandbox.world.hooks.all())
 
 
+def test_those_that_are_always_there_lead_nowhere(sandbox):
+    hooks = sandbox.world.hooks.all()
+    assert any(each.enabled for each in hooks) and not any(each.reachable for each in hooks)
+
+
 def test_only_what_is_named_is_updated(sandbox):
     before = listed(sandbox)
     answer = update(sandbox, {"id": 51, "triggeredSendEnabled": True})
@@ -61,6 +66,7 @@ def test_an_endpoint_is_https_or_on_this_machine(sandbox, endpoint):
         {"id": 99, "enabled": True},
         {"enabled": True},
         {"id": None},
+        {"id": [51]},
         {"id": 51, "enabled": "yes"},
         {"id": 51, "authType": "Bearer"},
         {"id": 51, "endpoint": "http://elsewhere.example.com/x"},
