@@ -50,11 +50,16 @@ def make_server(receiver: Receiver) -> uvicorn.Server:
 def serve(receiver: Receiver, listening: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; then answer what is under way, write what waits, and return."""
     _allow_files(4 * _CONNECTIONS)
-    # uvicorn raises the signal once more when it is done: a stop that was asked for is no failure
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    server = make_server(receiver)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # also before uvicorn takes over, and when it raises the signal once more at the end: a stop is no failure
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         with suppress(KeyboardInterrupt):
-            make_server(receiver).run(sockets=[listening])
+            server.run(sockets=[listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 
