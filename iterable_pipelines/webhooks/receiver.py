@@ -58,7 +58,7 @@ class Receiver:
 
     def application(self) -> ASGIApp:
         """The application as ASGI; it writes between its start and its end."""
-        return Starlette(
+        application = Starlette(
             routes=[
                 Route("/", self.receive, methods=["POST"]),
                 Route("/webhooks", self.receive, methods=["POST"]),
@@ -68,6 +68,9 @@ class Receiver:
             middleware=[Middleware(_Front, bounds=self.bounds, refused=self.metrics.refused)],
             lifespan=self._lifespan,
         )
+        # who sends webhooks does not follow where it is sent
+        application.router.redirect_slashes = False
+        return application
 
     async def receive(self, request: Request) -> Response:
         """A webhook. The query is no data: hostile names of campaigns may stand there (W18)."""

@@ -19,34 +19,47 @@ _STOP_WITHIN = 30
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises OSError for an address that is taken, or none of this machine's."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=1024)
+    # asyncio does this only for sockets that name their protocol; without it an answer may wait 40 ms for an ACK
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def make_server(receiver: Receiver) -> uvicorn.Server:
+    """The server of a receiver, for the sockets that its `run` is given."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            receiver.application(),
+            http=partial(BoundedProtocol, refused=receiver.metrics.refused),  # type: ignore[arg-type]
+            ws="none",
+            lifespan="on",
+            # a warning for each malformed request would fill the log; they are counted
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_STOP_WITHIN,
+        )
+    )
 
 
 def serve(receiver: Receiver, listening: socket.socket) -> None:
     """Serve until SIGTERM or Ctrl-C; then answer what is under way, write what waits, and return."""
     _allow_files(4 * _CONNECTIONS)
-    # asyncio does this only for sockets that name their protocol; without it an answer may wait 40 ms for an ACK
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(
-        receiver.application(),
-        http=partial(BoundedProtocol, refused=receiver.metrics.refused),  # type: ignore[arg-type]
-        ws="none",
-        lifespan="on",
-        # a warning for each malformed request would fill the log; they are counted
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_STOP_WITHIN,
-    )
-    # uvicorn raises the signal once more when it is done: a stop that was asked for is no failure
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    server = make_server(receiver)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # also before uvicorn takes over, and when it raises the signal once more at the end: a stop is no failure
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
+            server.run(sockets=[listening])
     finally:
         signal.signal(signal.SIGTERM, before)
 
