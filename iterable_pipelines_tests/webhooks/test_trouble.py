@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from iterable_pipelines.webhooks import spool
 from iterable_pipelines_tests.webhooks.receiving import TOKEN, Running, event, head, receiving, running_receiver, until
 
 
@@ -46,6 +47,20 @@ def test_at_its_bound_it_refuses_until_something_is_taken_away(
     assert "refused with 503" in alarms[0].getMessage()
     assert "example.com" not in caplog.text and TOKEN not in caplog.text
     assert "takes webhooks again" in caplog.text
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_those_who_take_away(
+    receiver: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert receiver.post(event(0)).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "SPARE_BYTES", 2**62)
+        assert receiver.post(event(1)).status == 503
+        assert "bytes left" in json.loads(receiver.get("/health").body)["error"]["why"]
+        receiver.spool.remove([each.id for each in receiver.spool.queued(1)])
+    until(lambda: healthy(receiver))
+    assert receiver.post(event(2)).status == 200
+    assert receiver.bodies() == [event(2)]
 
 
 def test_a_disk_that_takes_no_more_is_no_2xx_and_mends_itself(tmp_path: Path) -> None:
