@@ -78,9 +78,7 @@ def replay() -> None:
     from iterable_pipelines.webhooks.spool import Spool
 
     again = Spool(_spool_path(load_settings())).queue_again()
-    say(
-        f"{again:,} bodies are in the queue again; the job `webhooks` takes them." if again else "Nothing is put aside."
-    )
+    say(f"{again:,} bodies are in the queue again; the job `webhooks` takes them." if again else "None was put aside.")
 
 
 def _spool_path(settings: Settings) -> Path:

@@ -14,7 +14,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # when each counter was made is nothing to look at
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self.received = self._counter("received", "Bodies that are durable and were answered with a 2xx")
         self.replayed = self._counter("replayed", "Bodies among them that waited in the spool already")

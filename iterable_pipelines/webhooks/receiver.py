@@ -60,8 +60,8 @@ class Receiver:
         """The application as ASGI; it writes between its start and its end."""
         application = Starlette(
             routes=[
-                Route("/", self.receive, methods=["POST"]),
                 Route("/webhooks", self.receive, methods=["POST"]),
+                Route("/", self.receive, methods=["POST"]),
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],

@@ -1,5 +1,6 @@
 """The spool: every body that was answered with a 2xx, durable in SQLite until it has landed."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from iterable_pipelines.webhooks.body import Body
 TRIES = 5
 # what nothing takes away must not fill the disk: some ten million bodies
 MOST_BYTES = 10 * 1024**3
+# on a disk that is full to the brim nothing can be landed and removed either
+SPARE_BYTES = 256 * 1024**2
 _PATIENCE = 60.0
 # whoever waits for a 2xx is told to come again, rather than kept waiting
 _PATIENCE_KEPT_OPEN = 10.0
@@ -33,7 +36,7 @@ create index if not exists put_aside on bodies (aside) where aside is not null
 
 
 class SpoolFull(Exception):
-    """The spool has grown to its bound; nothing was added."""
+    """The spool has grown to its bound, or the disk is nearly full; nothing was added."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class Spool:
     def add(self, bodies: Sequence[tuple[Body, datetime]]) -> int:
         """Make bodies and their moments of arrival durable, all or none; returns how many were not there already.
 
-        Raises SpoolFull at its bound, and sqlite3.OperationalError for a disk that is full or failing: then none of
-        them is stored.
+        Raises SpoolFull at its bound or on a disk that is nearly full, sqlite3.OperationalError on one that fails:
+        then none of them is stored.
         """
         rows = [(body.digest, _text(moment), body.raw, body.unreadable) for body, moment in bodies]
         with self._transaction() as con:
@@ -161,6 +164,8 @@ class Spool:
     def _check_bound(self, con: sqlite3.Connection) -> None:
         if (used := _bytes(con)) >= self._most_bytes:
             raise SpoolFull(f"{used:,} bytes wait in the spool, and {self._most_bytes:,} is its bound")
+        if (free := shutil.disk_usage(self.path.parent).free) < SPARE_BYTES:
+            raise SpoolFull(f"the disk has {free:,} bytes left, and {SPARE_BYTES:,} are spared for landing what waits")
 
     @contextmanager
     def _made(self, patience: float = _PATIENCE) -> Iterator[sqlite3.Connection]:

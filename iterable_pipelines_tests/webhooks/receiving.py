@@ -1,11 +1,13 @@
 """A receiver on a free port of this machine, and requests to it byte by byte."""
 
 import json
+import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from iterable_pipelines.webhooks.authentication import Authentication
 from iterable_pipelines.webhooks.receiver import Bounds, Receiver
 from iterable_pipelines.webhooks.server import listen, make_server
 from iterable_pipelines.webhooks.spool import Spool
+from iterable_pipelines_tests.cli.command import Command
 
 TOKEN = "a-token-of-the-tests"
 _PATIENCE = 60.0
@@ -64,13 +67,9 @@ class Running:
         return [each.raw for each in (*self.spool.queued(100_000), *self.spool.set_aside())]
 
 
-@contextmanager
-def suppress_reset() -> Iterator[None]:
+def suppress_reset() -> suppress:
     """A connection that the other side has closed is no error."""
-    try:
-        yield
-    except (ConnectionResetError, BrokenPipeError):
-        pass
+    return suppress(ConnectionResetError, BrokenPipeError)
 
 
 def head(method: str, path: str, **headers: str) -> bytes:
@@ -98,9 +97,12 @@ def answer(connection: socket.socket) -> Answer:
 def running_receiver(
     folder: Path, tokens: tuple[str, ...] = (TOKEN,), header: str = "Authorization", **bounds: Any
 ) -> Iterator[Running]:
-    """A receiver in a thread, stopped as SIGTERM would when the block ends. `bounds` are those of `Bounds`."""
+    """A receiver in a thread, stopped as by SIGTERM when the block ends.
+
+    `bounds` are those of `Bounds`, and besides `port`, and `most_bytes` of the spool.
+    """
     spool = Spool(folder / "spool.db", bounds.pop("most_bytes", 10**9))
-    listening = listen("127.0.0.1", 0)
+    listening = listen("127.0.0.1", bounds.pop("port", 0))
     server = make_server(Receiver(spool, Authentication(tokens, header), Bounds(**bounds)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     port = int(listening.getsockname()[1])
@@ -112,6 +114,17 @@ def running_receiver(
         server.should_exit = True
         thread.join(_PATIENCE)
         assert not thread.is_alive()
+
+
+@contextmanager
+def receiving(root: Path) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
+    """The command itself, as a process of its own, in the project folder `root`; the test ends it."""
+    with Command(root, webhook_token=TOKEN).start("webhooks", "--port", "0") as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.fullmatch(r"Receiving webhooks at http://127\.0\.0\.1:(\d+)/webhooks, .*\n", said)
+        assert found and TOKEN not in said, said
+        yield Running(int(found[1]), Spool(root / "data" / "webhooks" / "spool.db")), process
 
 
 def until(holds: Callable[[], bool]) -> None:

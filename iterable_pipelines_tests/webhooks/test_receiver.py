@@ -3,14 +3,12 @@
 import json
 import random
 import signal
-import socket
 import stat
 from pathlib import Path
 
 import pytest
 
-from iterable_pipelines_tests.cli.command import Command
-from iterable_pipelines_tests.webhooks.receiving import TOKEN, Running, answer, event, head, until
+from iterable_pipelines_tests.webhooks.receiving import TOKEN, Running, answer, event, head, receiving, until
 
 
 def test_a_webhook_is_in_the_spool_as_it_came_once_it_is_answered(receiver: Running) -> None:
@@ -148,28 +146,26 @@ def test_the_metrics_tell_of_the_spool_and_of_commits(receiver: Running) -> None
 
 
 def test_a_stop_answers_what_is_under_way(tmp_path: Path) -> None:
-    command = Command(tmp_path, webhook_token=TOKEN)
-    with command.start("webhooks", "--port", "0") as process:
-        said = process.stdout.readline()  # type: ignore[union-attr]
-        port = int(said.partition("127.0.0.1:")[2].partition("/")[0])
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            body = event()
-            connection.sendall(head("POST", "/", Authorization=TOKEN, Content_Length=str(len(body))) + body[:10])
+    with receiving(tmp_path) as (receiver, process):
+        with receiver.connection() as connection:
+            length = str(len(event()))
+            connection.sendall(head("POST", "/", Authorization=TOKEN, Content_Length=length, Expect="100-continue"))
+            assert answer(connection).status == 100
             process.send_signal(signal.SIGTERM)
             # it listens no more, and still waits for the rest of what had begun
-            until(lambda: not _listens(port))
-            connection.sendall(body[10:])
+            until(lambda: not _listens(receiver))
+            connection.sendall(event())
             answered = answer(connection)
         out, err = process.communicate()
     assert (answered.status, answered.headers["connection"]) == (200, "close")
     assert (process.returncode, err) == (0, "")
     assert "1 webhooks wait in the spool" in out
-    assert TOKEN not in said + out
+    assert TOKEN not in out
 
 
-def _listens(port: int) -> bool:
+def _listens(receiver: Running) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port)).close()
+        receiver.connection().close()
     except OSError:
         return False
     return True
