@@ -14,7 +14,7 @@ PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
-.PHONY: help install demo dev test test-peers check bench screenshots postgres
+.PHONY: help install demo dev test test-peers check bench screenshots postgres nginx
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,16 +25,21 @@ demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account
 dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
 	@$(BIN)/iterable-pipelines dev
 
-test: $(INSTALLED) postgres ## every test
+test: $(INSTALLED) postgres nginx ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
-# the tests start a server of their own and stop it; only its programs are needed
+# the tests start servers of their own and stop them; only the programs are needed
 postgres:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
-		|| { echo "Installing PostgreSQL, which the tests replicate into"; \
-		apt-get install -y -qq --no-install-recommends postgresql >/dev/null 2>&1 \
-		|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
-		|| { echo "PostgreSQL's server could not be installed; as root on Debian: apt-get install -y postgresql"; exit 1; }; }
+		|| $(call FROM_DEBIAN,postgresql,which the tests replicate into)
+
+nginx:
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call FROM_DEBIAN,nginx,through which the tests send webhooks)
+
+FROM_DEBIAN = { echo "Installing $(1), $(2)"; \
+	apt-get install -y -qq --no-install-recommends $(1) >/dev/null 2>&1 \
+	|| { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) >/dev/null; } \
+	|| { echo "$(1) could not be installed; as root on Debian: apt-get install -y $(1)"; exit 1; }; }
 
 test-peers: $(INSTALLED) $(PEERS) ## other people's clients of Iterable, on the sandbox (npm and Python 3.11 needed)
 	@$(BIN)/python peers/compare.py
@@ -51,6 +56,8 @@ bench: $(INSTALLED) ## how fast the import is, beside the naive way and the floo
 	@$(BIN)/python benchmarks/import.py --markdown benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/profiles.py --markdown benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/replay.py --markdown benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/webhooks.py --markdown benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/webhooks.py --rate 500 --kill 50 --markdown benchmarks/RESULTS.md
 
 screenshots: $(INSTALLED) ## take the pictures of docs/ anew, with Debian's chromium
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pictures]'

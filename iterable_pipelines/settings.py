@@ -4,7 +4,7 @@ What it does not know it refuses. Nothing is read when this module is imported: 
 """
 
 import os
-import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -24,7 +24,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.hours import now, parse_hour
-from iterable_pipelines.settings_sources import DOTENV, PREFIX, YAML, SettingsWarning, read_sources
+from iterable_pipelines.settings_errors import SettingsError, explained, refusal
+from iterable_pipelines.settings_sources import DOTENV, PREFIX, SECRETS, SettingsWarning, read_sources
 
 __all__ = ["Description", "Settings", "SettingsError", "SettingsWarning", "describe_settings", "load_settings"]
 
@@ -35,20 +36,8 @@ IDENTITY_FIELDS = ("email", "userId", "itblUserId", "profileUpdatedAt")
 _LIST_FIELDS = {"email": "emailListIds", "userid": "userListIds", "hybrid": "userListIds"}
 # the file in the data folder that holds the start date, where none was set
 STARTED = "started"
-# where neither may stand: the one is needed to find the file, the other is a secret
-_NOT_IN_YAML = ("project_root", "api_key")
-# Iterable's keys are 32 hexadecimal digits: one pasted into the wrong line must not come back in an error
-KEY_SHAPED = re.compile(r"[0-9a-fA-F]{32,}")
-_PLAIN = {
-    "bool_parsing": "write true or false",
-    "bool_type": "write true or false",
-    "int_parsing": "write a whole number",
-    "int_type": "write a whole number",
-}
-
-
-class SettingsError(Exception):
-    """Settings that nothing can be done with. The text names each, what was given, and what is allowed."""
+# where none may stand: the first is needed to find the file, the others are secrets
+_NOT_IN_YAML = ("project_root", *SECRETS)
 
 
 def _start(given: dict[str, Any]) -> datetime:
@@ -63,9 +52,12 @@ def _lower(given: Any) -> Any:
     return given.lower() if isinstance(given, str) else given
 
 
-def _key(given: Any) -> Any:
-    text = given.get_secret_value() if isinstance(given, SecretStr) else given
-    return (values.api_key(text) or None) if isinstance(text, str) else given
+def _secret(read: Callable[[str], str]) -> BeforeValidator:
+    def taken(given: Any) -> Any:
+        text = given.get_secret_value() if isinstance(given, SecretStr) else given
+        return (read(text) or None) if isinstance(text, str) else given
+
+    return BeforeValidator(taken)
 
 
 def _data_types(given: Any) -> tuple[str, ...]:
@@ -103,7 +95,7 @@ class Settings(BaseSettings):
         description="The folder with `.env` and `iterable.yml`; relative paths begin here. From the environment only.",
         json_schema_extra={"default": "the project's folder"},
     )
-    api_key: Annotated[SecretStr | None, BeforeValidator(_key)] = Field(
+    api_key: Annotated[SecretStr | None, _secret(values.api_key)] = Field(
         None, description="A server-side key of your Iterable project. Never in `iterable.yml` or in code."
     )
     region: Annotated[Literal["us", "eu"], BeforeValidator(_lower)] = Field(
@@ -154,6 +146,14 @@ class Settings(BaseSettings):
         "all",
         description="Lists to ask for, five a minute: `all` that user records do not show, `none`, or ids with commas. "
         "Static lists come with the users.",
+    )
+    webhook_token: Annotated[SecretStr | None, _secret(values.webhook_tokens)] = Field(
+        None,
+        description="What Iterable's webhooks must show: 16 characters or more; two with a comma while one takes the "
+        "place of the other. Never in `iterable.yml` or in code.",
+    )
+    webhook_header: Annotated[str, BeforeValidator(values.header_name)] = Field(
+        "Authorization", description="The header in which Iterable's webhooks show the token."
     )
     skip_users: bool = Field(False, description="Import activity only.")
     skip_activity: bool = Field(False, description="Import users only.")
@@ -282,6 +282,16 @@ class Settings(BaseSettings):
             )
         return self.api_key.get_secret_value()
 
+    def required_webhook_tokens(self) -> tuple[str, ...]:
+        """The tokens that open the receiver of webhooks. Raises SettingsError when there is none."""
+        if self.webhook_token is None:
+            raise SettingsError(
+                f"{PREFIX}WEBHOOK_TOKEN is not set, so anybody could send webhooks; nothing was started.\n"
+                f"Make a token with: openssl rand -hex 32. Write {PREFIX}WEBHOOK_TOKEN=… into "
+                f"{self.project_root / DOTENV}, and the same token into Iterable (docs/webhooks.md)"
+            )
+        return values.names(self.webhook_token.get_secret_value())
+
 
 class Description(NamedTuple):
     """One row of the README's table. `yaml` is empty for what may not stand in `iterable.yml`."""
@@ -328,12 +338,12 @@ def load_settings(project_root: Path | None = None) -> Settings:
     try:
         settings = Settings(**{**found.given, "project_root": root})
     except ValidationError as error:
-        problems += _explained(error, found.given, found.places)
+        problems += explained(error, found)
     if settings is not None:
         problems += _unusable_paths(settings)
     if problems or settings is None:
         # `from None`, and no chaining: the library's own error holds what was given, the key among it
-        raise SettingsError(_text(problems, found.given.get("api_key"))) from None
+        raise refusal(problems, found) from None
     return settings
 
 
@@ -351,28 +361,6 @@ def _root(asked: Path | None) -> Path:
     return root
 
 
-def _explained(error: ValidationError, given: dict[str, Any], places: dict[str, str]) -> list[str]:
-    lines = []
-    for each in error.errors(include_input=False, include_url=False):
-        if each["type"] == "default_factory_not_called":
-            # a default that waits for another setting to be right
-            continue
-        message = _PLAIN.get(each["type"], each["msg"].removeprefix("Value error, ").replace("Input should", "it must"))
-        name = str(each["loc"][0]) if each["loc"] else ""
-        if name not in places:
-            lines.append(message)
-            continue
-        label = f"{name} in {YAML}" if places[name] == YAML else f"{PREFIX}{name.upper()} in {places[name]}"
-        shown = "" if name == "api_key" else f" is {_short(given[name])}"
-        lines.append(f"{label}{shown}: {message}")
-    return lines
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 80 else text[:79] + "…"
-
-
 def _unusable_paths(settings: Settings) -> list[str]:
     """Paths that cannot be written, found before anything is downloaded."""
     problems = []
@@ -385,12 +373,3 @@ def _unusable_paths(settings: Settings) -> list[str]:
     if settings.warehouse_path.is_dir():
         problems.append(f"{PREFIX}WAREHOUSE: {settings.warehouse_path} is a folder; name a file in it")
     return list(dict.fromkeys(problems))
-
-
-def _text(problems: list[str], key: SecretStr | None) -> str:
-    count = "A setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-    text = "\n".join(f"  {problem}" for problem in problems)
-    if key is not None and len(key) >= 16:
-        text = text.replace(key.get_secret_value(), "(hidden)")
-    text = KEY_SHAPED.sub("(hidden: it looks like a key)", text)
-    return f"{count} wrong; nothing was started or changed.\n{text}\nNext: correct that, then iterable-pipelines check"

@@ -15,6 +15,8 @@ from iterable_pipelines.settings_values import did_you_mean, trimmed
 PREFIX = "ITERABLE_"
 ROOT = PREFIX + "PROJECT_ROOT"
 ENVIRONMENT, DOTENV, YAML = "the environment", ".env", "iterable.yml"
+# settings that nothing may ever show
+SECRETS = ("api_key", "webhook_token")
 # names that are no settings: the rehearsal of crashes, and what dbt is handed
 _OTHER_NAMES = ("ITERABLE_CRASH_AT", "ITERABLE_WAREHOUSE_PATH")
 
@@ -42,7 +44,7 @@ class Found:
                 value = bare
             if value is not None and value != "":
                 # a key must not show in a traceback that prints what variables hold
-                self.given[name] = SecretStr(value) if name == "api_key" else value
+                self.given[name] = SecretStr(value) if name in SECRETS else value
                 self.places[name] = place
 
 
@@ -91,10 +93,10 @@ def _from_yaml(model: type[BaseSettings], root: Path, known: Iterable[str], prob
         problems.append(f"{path} cannot be read as settings, one `name: value` a line ({type(error).__name__})")
         return {}
     for name in found:
-        if name == "api_key":
+        if name in SECRETS:
             problems.append(
-                f"api_key stands in {YAML}, where everybody reads it: take it out, revoke that key in Iterable, "
-                f"and put a new one into {DOTENV} as {PREFIX}API_KEY=…"
+                f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it in Iterable, "
+                f"and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
             )
         elif name not in known:
             problems.append(f"{name} in {YAML} is no setting{did_you_mean(name, known)}")

@@ -13,6 +13,11 @@ from iterable_pipelines.hours import hour_of, now, parse_hour
 # nothing can be older: Iterable was founded in 2013, and a mistyped century would make millions of partitions
 _FIRST_YEAR = 2013
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_TOKEN_LENGTH = 16
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+# what a request has anyway, or a proxy sets or takes away
+_HEADERS_TAKEN = ("connection", "content-encoding", "content-length", "content-type", "cookie", "host", "te",
+                  "transfer-encoding", "upgrade", "user-agent")  # fmt: skip
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
 
 
@@ -73,11 +78,34 @@ def pairs(given: Any) -> dict[str, str]:
 def api_key(given: str) -> str:
     """A key as it may stand in an HTTP header. The message never holds what was given."""
     key = trimmed(given)
-    if not key.isascii() or not key.isprintable() or any(sign in " '\"" for sign in key):
+    if not _fits_header(key):
         raise ValueError(
             "the key holds white space, quotes, a line break or a letter that no key has: copy it from Iterable again"
         )
     return key
+
+
+def webhook_tokens(given: str) -> str:
+    """One token, or two with a comma between them, as they may stand in a header. The message never holds them."""
+    tokens = names(trimmed(given))
+    if len(tokens) > 2:
+        raise ValueError("write one token, or two with a comma between them while one takes the place of the other")
+    if not all(map(_fits_header, tokens)):
+        raise ValueError("the token holds white space, quotes or a letter that no header takes; openssl rand -hex 32")
+    if any(len(token) < _TOKEN_LENGTH for token in tokens):
+        raise ValueError(f"a token needs {_TOKEN_LENGTH} characters, or it can be guessed; openssl rand -hex 32")
+    return ",".join(tokens)
+
+
+def _fits_header(secret: str) -> bool:
+    return secret.isascii() and secret.isprintable() and not any(sign in " '\"" for sign in secret)
+
+
+def header_name(given: str) -> str:
+    """The name of a header that is free for a token, and that proxies let pass."""
+    if not _HEADER.fullmatch(given) or given.lower() in _HEADERS_TAKEN:
+        raise ValueError("write Authorization, or a name of letters, digits and - such as X-Webhook-Token")
+    return given
 
 
 def is_loopback(url: str) -> bool:

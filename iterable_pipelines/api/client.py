@@ -1,4 +1,4 @@
-"""Iterable over HTTP: the one client of the import. Reads only, keeps the limits, and proves what it reads."""
+"""Iterable over HTTP: the one client of the import. Reads, keeps the limits, and proves what it reads."""
 
 import json
 import re
@@ -133,12 +133,11 @@ class Iterable:
 
     def get(self, path: str, params: Params | None = None, limit: str | None = None) -> dict[str, Any]:
         """One JSON object. `limit` names the limit in `LIMITS`; without it the one of the path is found."""
-        question = self._question("GET", path, params, limit)
+        return self._object(self._question("GET", path, params, limit))
 
-        def parse(response: requests.Response, started: float) -> dict[str, Any]:
-            return self._parse(question, self._small_body(response, question, started))
-
-        return self._ask(question, parse)[0]
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """One JSON object, in answer to one of the few POSTs that operations.py allows; not repeated after Broken."""
+        return self._object(self._question("POST", path, None, body=body))
 
     def get_pages(
         self, path: str, key: str, params: Params | None = None, limit: str | None = None, page_size: int = 1000
@@ -248,6 +247,12 @@ class Iterable:
             return page_of(job_id, self._parse(question, self._small_body(response, question, started)))
 
         return self._ask(question, read, effort)[0]
+
+    def _object(self, question: _Question) -> dict[str, Any]:
+        def parse(response: requests.Response, started: float) -> dict[str, Any]:
+            return self._parse(question, self._small_body(response, question, started))
+
+        return self._ask(question, parse)[0]
 
     def _question(
         self,

@@ -4,6 +4,8 @@ import re
 
 from iterable_pipelines.api.errors import Refused
 
+# one starts an export, the other says where webhooks are sent; no data of the project's is changed
+_POSTS = ("/api/export/start", "/api/webhooks")
 _CANCEL = re.compile(r"/api/export/(\d+)")
 # a user id may hold a slash, and there is no other way to ask for that person's events (api.md 1.1)
 _EVENTS = re.compile(r"/api/events/(byUserId/)?[^/]+")
@@ -11,12 +13,12 @@ _PATH = re.compile(r"/api/[A-Za-z0-9._~%@+,;:=!$&'()*\-/]+")
 
 
 def check_operation(method: str, path: str, owns_job: bool = False) -> None:
-    """Raise Refused, before anything is sent, unless it is a GET, POST export/start, or DELETE of an own export job."""
+    """Raise Refused, before anything is sent, unless it is a GET, one of two POSTs, or DELETE of an own export job."""
     checked = re.sub("%2f", "", path, flags=re.IGNORECASE) if method == "GET" and _EVENTS.fullmatch(path) else path
     plain = _PATH.fullmatch(path) and not re.search(r"/\.{0,2}(/|$)|%2f|%2e%2e", checked, re.IGNORECASE)
     allowed = (
         method == "GET"
-        or (method == "POST" and path == "/api/export/start")
+        or (method == "POST" and path in _POSTS)
         or (method == "DELETE" and _CANCEL.fullmatch(path) and owns_job)
     )
     if not (plain and allowed):

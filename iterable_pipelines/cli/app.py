@@ -26,6 +26,8 @@ from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.user_reads import events, messages, user
+from iterable_pipelines.cli.webhooks import webhooks_app
+from iterable_pipelines.cli.webhooks_at_iterable import register, show
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
@@ -63,6 +65,9 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")
+for at_iterable in (show, register):
+    webhooks_app.command()(at_iterable)
+app.add_typer(webhooks_app, name="webhooks")
 
 _KNOWN = (
     CannotGoOn,

@@ -15,12 +15,24 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
     users: Annotated[int, typer.Option(min=1, help="How many people live in it.")] = 300,
     relaxed: Annotated[bool, typer.Option("--relaxed", help="Lift the limit of four exports a minute.")] = False,
+    webhooks_to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post events there, on this machine, as they become known.")
+    ] = None,
+    webhook_token: Annotated[str, typer.Option(help="What these requests show in the header Authorization.")] = "",
 ) -> None:
     """Serve a sandbox of Iterable on 127.0.0.1 until Ctrl-C; its key is `sandbox`."""
-    from iterable_pipelines.sandbox import run_sandbox
+    from iterable_pipelines.sandbox import Hook, run_sandbox
 
     refuse_taken(port, "--port")
-    run_sandbox(port=port, seed=seed, users=users, relaxed=relaxed)
+    webhooks = None
+    if webhooks_to is not None:
+        webhooks = [Hook(51, webhooks_to, auth_type="Basic" if webhook_token else "NoAuth", auth_token=webhook_token)]
+        if not webhooks[0].reachable:
+            raise CannotGoOn(
+                "--webhooks-to must be an address of this machine: the sandbox posts nowhere else. Nothing was "
+                "started.\nNext: take http://127.0.0.1:8700/webhooks, where iterable-pipelines webhooks listens"
+            )
+    run_sandbox(port=port, seed=seed, users=users, relaxed=relaxed, webhooks=webhooks)
 
 
 def refuse_taken(port: int, option: str) -> None:

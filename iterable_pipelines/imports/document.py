@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from iterable_pipelines.settings import KEY_SHAPED, SettingsError
+from iterable_pipelines.settings_errors import KEY_SHAPED, SettingsError
 
 Place = tuple[str | int, ...]
 # what a field holds that is shown to nobody

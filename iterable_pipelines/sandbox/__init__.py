@@ -2,6 +2,18 @@
 
 from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines.sandbox.server import Sandbox, run_sandbox, running_sandbox
+from iterable_pipelines.sandbox.webhook_sender import ORDERLY, Delivery, webhooks_of
+from iterable_pipelines.sandbox.webhooks import Hook
 from iterable_pipelines.sandbox.world import World
 
-__all__ = ["Fault", "Sandbox", "World", "run_sandbox", "running_sandbox"]
+__all__ = [
+    "ORDERLY",
+    "Delivery",
+    "Fault",
+    "Hook",
+    "Sandbox",
+    "World",
+    "run_sandbox",
+    "running_sandbox",
+    "webhooks_of",
+]

@@ -237,6 +237,12 @@ class Objects:
         """The newsletter of the week of `moment`."""
         return self._newsletter(max(0, (moment - EPOCH) // WEEK))
 
+    def campaign(self, campaign_id: int) -> Campaign | None:
+        """The campaign of this id, whenever it was or will be; None for none."""
+        if campaign_id >= RECURRING:
+            return self._newsletter(campaign_id - FIRST_NEWSLETTER)
+        return next((each for each in self.standing if each.id == campaign_id), None)
+
     def campaigns(self, moment: int) -> list[Campaign]:
         """Every campaign that exists at `moment`, by id."""
         weeks = max(0, (moment - EPOCH) // WEEK + 1)

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -29,6 +29,8 @@ from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog
 from iterable_pipelines.sandbox.shelves import shelf_routes
 from iterable_pipelines.sandbox.template_details import template_routes
 from iterable_pipelines.sandbox.user_reads import user_read_routes
+from iterable_pipelines.sandbox.webhook_sender import AS_USUAL, Delivery, WebhookSender
+from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
 from iterable_pipelines.sandbox.wire import OpenProtocol
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing import write_routes
@@ -39,7 +41,7 @@ READ_ONLY_KEY = "sandbox-read-only"
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox: where it listens, what opens it, the world it shows, and what it was asked."""
+    """A running sandbox: where it listens, what opens it, its world, what it was asked, and the webhooks it sends."""
 
     url: str
     key: str
@@ -47,6 +49,7 @@ class Sandbox:
     world: World
     log: RequestLog
     faults: Faults
+    sender: WebhookSender
 
     def requests(self, path: str = "") -> list[LoggedRequest]:
         """The requests so far whose path begins with `path`, in order of arrival."""
@@ -84,6 +87,7 @@ def make_routes(
         *template_routes(world),
         *lookup_routes(world),
         *shelf_routes(world),
+        *webhook_routes(world.hooks),
         *write_routes(world),
         *user_read_routes(world),
         *in_app_read_routes(world),
@@ -172,21 +176,30 @@ def running_sandbox(
     project_type: str = "email",
     world: World | None = None,
     relaxed: bool = False,
+    webhooks: Sequence[Hook] | None = None,
+    delivery: Delivery = AS_USUAL,
     **options: Any,
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port of 127.0.0.1, in a thread, stopped when the block ends.
 
     The parameters are World's (or a ready `world`), then those of `make_app` and `make_routes`, by name in `options`.
+    webhooks: those of the project, instead of two that lead nowhere. A world without an end posts to those on this
+    machine, as `delivery` says.
     """
     world = world or World(seed, users, activity, start, end, project_type)
+    if webhooks is not None:
+        world.hooks = Hooks(webhooks)
     log, faults = RequestLog(), Faults()
     server = _server(make_app(world, log, faults, relaxed, **options))
     key, read_only_key = options.get("key", KEY), options.get("read_only_key", READ_ONLY_KEY)
     listening = _listen(0)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="sandbox", daemon=True)
     thread.start()
+    sender = WebhookSender(world, delivery)
     try:
-        yield Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}", key, read_only_key, world, log, faults)
+        with sender.running():
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield Sandbox(url, key, read_only_key, world, log, faults, sender)
     finally:
         server.should_exit = True
         thread.join(timeout=10)
@@ -200,9 +213,16 @@ def run_sandbox(
     activity: float = 1.0,
     relaxed: bool = False,
     project_type: str = "email",
+    webhooks: Sequence[Hook] | None = None,
+    delivery: Delivery = AS_USUAL,
 ) -> None:
-    """Serve a living world on 127.0.0.1 until interrupted; says first where, with which keys, and what is relaxed."""
+    """Serve a living world on 127.0.0.1 until interrupted; says first where, with which keys, and what is relaxed.
+
+    The parameters are those of `running_sandbox`.
+    """
     world = World(seed, users, activity, project_type=project_type)
+    if webhooks is not None:
+        world.hooks = Hooks(webhooks)
     app = make_app(world, RequestLog(), Faults(), relaxed)
     with _listen(port) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -210,5 +230,7 @@ def run_sandbox(
         say(f"Sandbox of Iterable at {url} (seed {seed}, {users} users, {project_type} project)")
         say(f"Keys: {KEY} (server-side), {READ_ONLY_KEY} (may not export)")
         say("Export limit relaxed: any number a minute" if relaxed else "Limits as documented: 4 exports a minute")
-        with suppress(KeyboardInterrupt):
+        for hook in filter(lambda each: each.reachable, world.hooks.all()):
+            say(f"Webhook {hook.id} to {hook.endpoint}: each event as it becomes known, some twice, some never")
+        with suppress(KeyboardInterrupt), WebhookSender(world, delivery).running():
             _server(app).run(sockets=[listening])

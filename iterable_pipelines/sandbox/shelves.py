@@ -1,4 +1,4 @@
-"""What a project keeps beside people and campaigns: catalogs, snippets, metadata tables, webhooks (api.md 5.8, 5.9)."""
+"""What a project keeps beside people and campaigns: catalogs, snippets, metadata tables (api.md 5.8, 5.9)."""
 
 from functools import lru_cache
 from typing import Any
@@ -16,16 +16,6 @@ CATALOGS = {"products": 2_400, "stores": 3, "empty": 0}
 TABLES = {"Test": 3, "prices": 30}
 TABLE_PAGE = 20
 SNIPPETS = 3
-WEBHOOK = {
-    "id": 51,
-    "endpoint": "https://hooks.example.com/iterable",
-    "enabled": True,
-    "authType": "NoAuth",
-    "blastSendEnabled": True,
-    "triggeredSendEnabled": False,
-    "channelIds": [],
-    "messageTypeIds": [],
-}
 
 
 @lru_cache(maxsize=10_000)
@@ -103,7 +93,7 @@ def paged(request: Request, rows: list[Any], key: str, total: str) -> Response:
 
 
 def shelf_routes(world: World) -> list[Route]:
-    """The routes of catalogs, snippets, metadata and webhooks."""
+    """The routes of catalogs, snippets and metadata."""
 
     def catalogs(request: Request) -> Response:
         return paged(request, [{"name": name} for name in CATALOGS], "catalogNames", "totalCatalogsCount")
@@ -155,9 +145,6 @@ def shelf_routes(world: World) -> list[Route]:
         found = [each for each in metadata_of(name) if each["key"] == key]
         return JSONResponse(value_of(found[0])) if found else not_found(f"Metadata not found: {name}/{key}")
 
-    def webhooks(request: Request) -> Response:
-        return JSONResponse({"webhooks": [WEBHOOK]})
-
     return [
         Route("/api/catalogs", catalogs),
         Route("/api/catalogs/{catalog}/items", items),
@@ -168,5 +155,4 @@ def shelf_routes(world: World) -> list[Route]:
         Route("/api/metadata", tables),
         Route("/api/metadata/{table}", table),
         Route("/api/metadata/{table}/{key}", value),
-        Route("/api/webhooks", webhooks),
     ]

@@ -23,6 +23,7 @@ from iterable_pipelines.sandbox.oddities import encode, stamp
 from iterable_pipelines.sandbox.people import Person, Population
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.shifts import Shifts
+from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Profile, Written
 
 RHYTHM = (
@@ -117,6 +118,7 @@ class World:
         self.objects = Objects(seed, more_lists)
         self.written = Written()
         self.shifts = Shifts()
+        self.hooks = Hooks()
         self._directory = lru_cache(maxsize=4)(self._names)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}

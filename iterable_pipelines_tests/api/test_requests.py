@@ -122,6 +122,8 @@ FORBIDDEN = [
     ("POST", "/api/events/trackBulk"),
     ("POST", "/api/export/start/"),
     ("POST", "/api/lists"),
+    ("POST", "/api/webhooks/"),
+    ("PUT", "/api/webhooks"),
     ("PUT", "/api/catalogs/c/items/i"),
     ("PATCH", "/api/catalogs/c/items/i"),
     ("DELETE", "/api/users/ann@example.com"),
@@ -148,6 +150,10 @@ FORBIDDEN = [
 def test_the_import_can_only_read(method: str, path: str) -> None:
     with pytest.raises(Refused, match="was not sent"):
         check_operation(method, path)
+
+
+def test_where_webhooks_are_sent_can_be_changed() -> None:
+    check_operation("POST", "/api/webhooks")
 
 
 def test_events_of_a_user_id_with_a_slash_can_be_asked_for() -> None:

@@ -163,6 +163,18 @@ POSTS = {
     "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
     "/api/users/update": Ask(body=PERSON),
     "/api/users/updateSubscriptions": Ask(body={"email": EMAIL, "emailListIds": [949810]}),
+    "/api/webhooks": Ask(
+        body={
+            "id": 51,
+            "endpoint": "https://hooks.example.com/new",
+            "enabled": True,
+            "authType": "OAuth2",
+            "authToken": "t",
+            "headers": [{"key": "X-Project", "value": "9079"}],
+            "blastSendEnabled": True,
+            "triggeredSendEnabled": False,
+        }
+    ),
 }
 DELETES = {"/api/export/{jobId}": Ask({"jobId": 3562})}
 BY_VERB = {"GET": GETS, "POST": POSTS, "DELETE": DELETES}
@@ -205,10 +217,9 @@ def test_the_53_data_types_are_the_documents():
 
 
 def test_the_sandbox_has_exactly_the_routes_tried_here():
-    routes = make_routes(World(users=1))
-    method = {path: sorted(route.methods - {"HEAD"})[0] for route in routes for path in [route.path]}
-    assert len(routes) == len(method)
-    served = {(verb, path) for path, verb in method.items() if path.startswith("/api/")} - BEYOND_SPEC
+    pairs = [(verb, route.path) for route in make_routes(World(users=1)) for verb in route.methods - {"HEAD"}]
+    assert len(pairs) == len(set(pairs))
+    served = {pair for pair in pairs if pair[1].startswith("/api/")} - BEYOND_SPEC
     unmatched = {each for each in ASKED if not any(_same(each, route) for route in served)}
     assert not unmatched and all(any(_same(each, route) for each in ASKED) for route in served)
 

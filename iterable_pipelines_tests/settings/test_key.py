@@ -50,7 +50,7 @@ def test_a_missing_key_is_named_with_the_place_to_put_it(given: Given) -> None:
 def test_a_key_in_the_yaml_file_is_refused_and_not_shown(refused: Refused, yml: str) -> None:
     text = refused(yml=yml)
     assert "api_key stands in iterable.yml" in text
-    assert "revoke that key" in text
+    assert "revoke it" in text
     assert KEY not in text
 
 
