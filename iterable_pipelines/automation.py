@@ -17,6 +17,7 @@ from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
 from iterable_pipelines.replications.declaration import Replication
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.track_calls.declaration import Destination
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
 
 _ALIVE = [
@@ -96,6 +97,12 @@ replicate = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Tables and queries into PostgreSQL and files, as replications/*.yml say.",
 )
+send_track_calls = dg.define_asset_job(
+    "send_track_calls",
+    selection=dg.AssetSelection.groups("track_calls"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Events as track calls to other tools, as track_calls/*.yml say.",
+)
 JOBS = [
     hourly_import,
     catch_up,
@@ -106,6 +113,7 @@ JOBS = [
     audit_completeness,
     compare_campaigns,
     replicate,
+    send_track_calls,
 ]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
@@ -115,6 +123,11 @@ when_something_arrived = dg.AutomationCondition.eager().without(
 ) & ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
+
+# webhooks load all the time: whoever waited for a pause would wait for ever, and needs none to read what is committed
+when_rows_arrived = when_something_arrived.without(
+    ~dg.AutomationCondition.any_deps_in_progress()
+) & ~dg.AutomationCondition.any_deps_in_progress().ignore(dg.AssetSelection.assets(["streams", "webhooks"]))
 
 
 def replication_schedules(replications: Sequence[Replication], settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -129,6 +142,21 @@ def replication_schedules(replications: Sequence[Replication], settings: Setting
         )
         for each in replications
         if each.schedule
+    ]
+
+
+def track_call_schedules(destinations: Sequence[Destination], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedule (UTC) of each destination of track calls that has one; the others follow the streams."""
+    return [
+        dg.ScheduleDefinition(
+            name=f"send_track_calls_{each.name}",
+            target=dg.AssetSelection.assets(["track_calls", each.name]),
+            cron_schedule=each.schedule,
+            tags={"dagster/max_runtime": str(_CATCH_UP_SECONDS)},
+            default_status=_schedule_status(settings),
+        )
+        for each in destinations
+        if each.schedule and each.enabled
     ]
 
 
@@ -221,7 +249,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications", "track_calls") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )

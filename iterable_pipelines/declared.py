@@ -39,8 +39,8 @@ def _variable(text: str) -> str:
     # a URL or key pasted here must not come back in the error
     if not _VARIABLE.fullmatch(text) or text.startswith("ITERABLE_"):
         raise ValueError(
-            "write the name of the variable that holds it, such as REPORTING_URL, not the URL or key itself; names that "
-            "begin with ITERABLE_ are this project's own"
+            "write the name of the variable that holds it, such as REPORTING_URL, not the URL or key itself; names "
+            "that begin with ITERABLE_ are this project's own"
         )
     return text
 
@@ -104,7 +104,7 @@ def _read(path: Path, model: type[D]) -> tuple[D | None, list[str]]:
     if twice := _note_lines(node, (), lines):
         return None, [f", line {line}: a field stands there twice" for line in twice]
     if "name" in given:
-        return None, [f", line {lines['name',]}, name: leave it out: it is the file's name"]
+        return None, [f", line {lines[('name',)]}, name: leave it out: it is the file's name"]
     try:
         return model.model_validate({"name": path.stem, **{str(key): value for key, value in given.items()}}), []
     except ValidationError as error:
