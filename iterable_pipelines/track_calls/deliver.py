@@ -21,7 +21,7 @@ from iterable_pipelines.hours import now
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.settings_sources import DOTENV
-from iterable_pipelines.track_calls.declaration import Destination
+from iterable_pipelines.track_calls.declaration import Destination, To
 from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
 from iterable_pipelines.track_calls.ledger import Rejected
 from iterable_pipelines.variables import variable
@@ -55,7 +55,7 @@ def receiver_of(settings: Settings, destination: Destination, log: Callable[[str
             f"{destination.to.url_env} holds no address that can be used: write https://…, or http:// to this machine. "
             "Nothing was sent"
         )
-    return Endpoint(url, key, destination, log)
+    return Endpoint(url, key, destination.to, log, PATIENCE)
 
 
 def _value(settings: Settings, name: str, example: str) -> str:
@@ -108,11 +108,11 @@ class Endpoint:
         self,
         url: str,
         key: str | None,
-        destination: Destination,
+        to: To,
         log: Callable[[str], None],
-        patience: Patience = PATIENCE,
+        patience: Patience,
     ) -> None:
-        self._url, self._key, self._to, self._log, self._patience = url, key, destination.to, log, patience
+        self._url, self._key, self._to, self._log, self._patience = url, key, to, log, patience
         self._session = requests.Session()
         self._session.headers["Content-Type"] = "application/json"
         if key is not None:
