@@ -118,14 +118,15 @@ JOBS = [
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
 # but a model never runs before the models that it reads
-when_something_arrived = dg.AutomationCondition.eager().without(
-    ~dg.AutomationCondition.any_deps_missing()
-) & ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
+_arrived = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+when_something_arrived = _arrived & ~dg.AutomationCondition.any_deps_missing().allow(
+    dg.AssetSelection.groups("profiles", "marts")
+)
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 
 # webhooks load all the time: whoever waited for a pause would wait for ever, and needs none to read what is committed
-when_rows_arrived = when_something_arrived.without(
+when_rows_arrived = _arrived.without(
     ~dg.AutomationCondition.any_deps_in_progress()
 ) & ~dg.AutomationCondition.any_deps_in_progress().ignore(dg.AssetSelection.assets(["streams", "webhooks"]))
 

@@ -98,7 +98,7 @@ class Tracks:
 
     def calls(self) -> list[dict[str, Any]]:
         """The calls in the folder `out`."""
-        return [json.loads(line) for file in self.files() for line in file.read_text().splitlines()]
+        return [json.loads(line) for file in self.files() for line in file.read_bytes().splitlines()]
 
 
 @pytest.fixture
