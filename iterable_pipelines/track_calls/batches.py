@@ -27,14 +27,14 @@ class Batch:
     calls: int
     oldest: datetime
     ids: str
-    _where: str = field(repr=False)
+    _calls: str = field(repr=False)
     _con: duckdb.DuckDBPyConnection = field(repr=False)
 
     def write(self, to: Path) -> None:
         """Write the calls to a file, one a line."""
         # JSON text has no line break and no control sign in it: without quotes it stays as it is
         self._con.execute(
-            f"copy (select call from fresh where {self._where} order by n) to {literal(str(to))} "
+            f"copy ({self._calls}) to {literal(str(to))} "
             "(format csv, header false, delimiter '\x01', quote '', escape '')"
         )
 
@@ -60,9 +60,10 @@ class Fresh:
 
     def newest(self, most: int) -> list[str]:
         """The newest of them, as JSON."""
-        return [
-            call for (call,) in self._con.execute("select call from fresh order by n desc limit ?", [most]).fetchall()
-        ]
+        found = self._con.execute(
+            "select call from calls join fresh using (n) order by happened_at desc limit ?", [most]
+        )
+        return [call for (call,) in found.fetchall()]
 
     def unsendable(self) -> Iterator[Unsendable]:
         """Those that cannot be sent, some at a time."""
@@ -75,13 +76,16 @@ class Fresh:
             yield Unsendable(*(found or (0, "[]", "[]")))
 
     def batches(self) -> Iterator[Batch]:
-        """Those that can be sent, the oldest events first."""
+        """Those that can be sent, the oldest loads first."""
         for (number,) in self._con.execute("select distinct batch from fresh order by batch").fetchall():
-            where = f"batch = {number}"
-            calls, oldest, ids = self._con.execute(
-                f"select count(*), min(happened_at), {_IDS} from fresh where {where}"
-            ).fetchone() or (0, datetime.now(UTC), "[]")
-            yield Batch(calls, oldest.replace(tzinfo=UTC), ids, where, self._con)
+            calls, oldest, ids, first, last = self._con.execute(
+                f"select count(*), min(happened_at), {_IDS}, min(n), max(n) from fresh where batch = ?", [number]
+            ).fetchone() or (0, datetime.now(UTC), "[]", 0, 0)
+            those = (
+                f"select call from calls where n between {first} and {last} "
+                f"and n in (select n from fresh where batch = {number}) order by n"
+            )
+            yield Batch(calls, oldest.replace(tzinfo=UTC), ids, those, self._con)
 
 
 @contextmanager
@@ -90,66 +94,67 @@ def fresh_calls(settings: Settings, ledger: Ledger, file: Path, limits: Limits) 
     with duckdb.connect(file.with_suffix(".duckdb"), config={"memory_limit": settings.memory_limit}) as con:
         con.execute("set timezone = 'UTC'")
         con.execute("set preserve_insertion_order = false")
-        _find_known(con, ledger, file)
-        _cut(con, file, limits)
+        source = f"read_parquet({literal(str(file))}, file_row_number = true)"
+        con.execute(f"create table calls as select file_row_number as n, call from {source}")
+        con.execute(
+            "create table events as select file_row_number as n, event_id, webhook_id, happened_at, event, "
+            f"strlen(call) as size from {source}"
+        )
+        con.execute("create table known (id varchar)")
+        for those in _chunks(con):
+            (ids,) = con.execute(f"select {_IDS} from {those}").fetchone() or ("[]",)
+            con.execute("""insert into known select unnest(from_json(?::json, '["varchar"]'))""", [ledger.known(ids)])
+            # an event whose export follows its webhook goes by another id from now on
+            _note_pairs(con, ledger, those)
+        _cut(con, limits)
         yield Fresh(con)
 
 
-def note_pairs(ledger: Ledger, file: Path) -> None:
+def note_pairs(settings: Settings, ledger: Ledger, file: Path) -> None:
     """Note both ids of those events of a file that are told by one of them."""
-    with duckdb.connect() as con:
-        for source in _chunks(con, file):
-            _note_pairs(con, ledger, source)
+    with duckdb.connect(file.with_suffix(".duckdb"), config={"memory_limit": settings.memory_limit}) as con:
+        con.execute(
+            "create table events as select file_row_number as n, event_id, webhook_id "
+            f"from read_parquet({literal(str(file))}, file_row_number = true)"
+        )
+        for those in _chunks(con):
+            _note_pairs(con, ledger, those)
 
 
-def _find_known(con: duckdb.DuckDBPyConnection, ledger: Ledger, file: Path) -> None:
-    con.execute("create table known (id varchar)")
-    for source in _chunks(con, file):
-        (ids,) = con.execute(f"select {_IDS} from {source}").fetchone() or ("[]",)
-        con.execute("""insert into known select unnest(from_json(?::json, '["varchar"]'))""", [ledger.known(ids)])
-        # an event whose export follows its webhook goes by another id from now on
-        _note_pairs(con, ledger, source)
+def _chunks(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Some events at a time, each as what stands behind a FROM."""
+    (rows,) = con.execute("select count(*) from events").fetchone() or (0,)
+    for first in range(0, rows, _ROWS_AT_ONCE):
+        yield f"(from events where n between {first} and {first + _ROWS_AT_ONCE - 1})"
 
 
-def _note_pairs(con: duckdb.DuckDBPyConnection, ledger: Ledger, source: str) -> None:
+def _note_pairs(con: duckdb.DuckDBPyConnection, ledger: Ledger, those: str) -> None:
     (pairs,) = con.execute(
-        f"select to_json(list([event_id, webhook_id])) from {source} where webhook_id <> event_id"
+        f"select to_json(list([event_id, webhook_id])) from {those} where webhook_id <> event_id"
     ).fetchone() or (None,)
     if pairs:
         ledger.note_both(pairs)
 
 
-def _chunks(con: duckdb.DuckDBPyConnection, file: Path) -> Iterator[str]:
-    """Some rows of a Parquet file at a time, each as what stands behind a FROM."""
-    source = f"read_parquet({literal(str(file))}, file_row_number = true)"
-    (rows,) = con.execute(f"select count(*) from {source}").fetchone() or (0,)
-    for first in range(0, rows, _ROWS_AT_ONCE):
-        yield (
-            f"(select event_id, webhook_id from {source} "
-            f"where file_row_number >= {first} and file_row_number < {first + _ROWS_AT_ONCE})"
-        )
-
-
-def _cut(con: duckdb.DuckDBPyConnection, file: Path, limits: Limits) -> None:
-    fits = f"call is not null and strlen(call) <= {LARGEST_CALL}"
+def _cut(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    """Make the tables `unsendable`, and `fresh`, with the number of the batch."""
+    fits = f"coalesce(size <= {LARGEST_CALL}, false)"
     con.execute(
-        f"create temp view novel as select * from read_parquet({literal(str(file))}) "
-        "where event_id not in (select id from known) "
-        "and (webhook_id is null or webhook_id not in (select id from known)) "
-        "qualify row_number() over (partition by coalesce(webhook_id, event_id) order by webhook_id nulls last) = 1"
+        "create temp view novel as from events where event_id not in (from known) "
+        "and (webhook_id is null or webhook_id not in (from known)) "
+        # a webhook that was not matched yet, and its export
+        "qualify row_number() over (partition by coalesce(webhook_id, event_id) order by n) = 1"
     )
     con.execute(
         "create table unsendable as select event_id, webhook_id, event, "
-        f"case when call is null then {literal(NOBODY)} else {literal(TOO_LARGE)} end as reason "
-        f"from novel where not coalesce({fits}, false)"
+        f"case when size is null then {literal(NOBODY)} else {literal(TOO_LARGE)} end as reason "
+        f"from novel where not {fits}"
     )
-    # a batch that begins within these bytes ends within its limit
-    room = max(limits.bytes - LARGEST_CALL - _ENVELOPE, 1)
+    # a batch that begins within these bytes ends within its limit; each call has a comma or a line's end behind it
+    room = limits.bytes - LARGEST_CALL - _ENVELOPE
     con.execute(
-        "create table fresh as select n, event_id, webhook_id, happened_at, event, call, "
-        "dense_rank() over (order by by_calls, by_bytes) as batch from ("
-        f"select *, (n - 1) // {limits.calls} as by_calls, (upto - size) // {room} as by_bytes from ("
-        "select *, sum(size) over (order by n) as upto from ("
-        "select *, strlen(call) + 1 as size, row_number() over (order by happened_at, event_id) as n "
-        f"from novel where {fits}))) order by n"
+        "create table fresh as select * exclude (place, upto), "
+        f"dense_rank() over (order by (place - 1) // {limits.calls}, (upto - size - 1) // {room}) as batch "
+        "from (select *, row_number() over (order by n) as place, sum(size + 1) over (order by n) as upto "
+        f"from novel where {fits})"
     )

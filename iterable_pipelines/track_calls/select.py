@@ -23,6 +23,8 @@ from iterable_pipelines.track_calls.ledger import LookedAt
 
 # bounds what is written at once; one load may hold more
 _ROWS_PER_SLICE = 300_000
+# each thread holds so many calls while it writes them
+_ROWS_IN_MEMORY = 10_240
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 Progress = dict[str, LookedAt]
@@ -69,7 +71,10 @@ def slices(settings: Settings, warehouse: Warehouse, destination: Destination, l
                     for name in types
                 )
                 file = scratch / "calls.parquet"
-                con.execute(f"copy ({' union all '.join(each)}) to {literal(str(file))} (compression zstd)")
+                con.execute(
+                    f"copy ({' union all '.join(each)}) to {literal(str(file))} "
+                    f"(compression zstd, row_group_size {_ROWS_IN_MEMORY})"
+                )
             looked_at = {
                 name: replace(at, load_id=max(at.load_id, load_id), loaded_at=max(at.loaded_at, loaded_at))
                 for name, at in looked_at.items()

@@ -72,7 +72,7 @@ def send(settings: Settings, destination: Destination, log: Log = print) -> Sent
         ledger.look_on(looked_at)
         with scratch_folder(settings.landing_dir) as scratch:
             if write_late_pairs(warehouse, looked_at, scratch / "pairs.parquet"):
-                note_pairs(ledger, scratch / "pairs.parquet")
+                note_pairs(settings, ledger, scratch / "pairs.parquet")
         for part in slices(settings, warehouse, destination, looked_at):
             with fresh_calls(settings, ledger, part.file, destination.limits) as fresh:
                 for those in fresh.unsendable():
