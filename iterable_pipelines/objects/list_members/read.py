@@ -74,14 +74,15 @@ def is_gone(error: IterableError) -> bool:
 
 
 def names_sql(files: str) -> str:
-    """What a FROM takes: each `name` in the files of readings, and the `path` of its file.
+    """What a FROM takes: `name`, each line without blanks around it, of answers, and the `path` of the answer.
 
     `files` is SQL for a path or a list of them.
     """
-    # one column, whatever stands in it: no name holds a control character
+    # one column, whatever stands in it: no address or user id holds a control character
     return (
-        f"(select name, filename as path from read_csv({files}, columns = {{'name': 'VARCHAR'}}, auto_detect = false, "
-        "header = false, delim = E'\\x1f', quote = '', escape = '', filename = true))"
+        "(select trim(line, E' \\t\\r') as name, filename as path from "
+        f"read_csv({files}, columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false, "
+        "delim = E'\\x1f', quote = '', escape = '', filename = true) where name <> '')"
     )
 
 
