@@ -16,25 +16,6 @@ _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _Lines = dict[tuple[str | int, ...], int]
 
 
-class Section(BaseModel):
-    """Fields of a file, or of one part of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Declared(Section):
-    """What one file declares. `name` is the file's, and the asset's."""
-
-    name: str
-
-    def place(self, root: Path) -> tuple[str, ...]:
-        """Where to, so that two of them can be told apart."""
-        raise NotImplementedError
-
-
-D = TypeVar("D", bound=Declared)
-
-
 def _variable(text: str) -> str:
     # a URL or key pasted here must not come back in the error
     if not _VARIABLE.fullmatch(text) or text.startswith("ITERABLE_"):
@@ -55,6 +36,27 @@ def _cron(text: str) -> str:
 
 Variable = Annotated[str, AfterValidator(_variable)]
 Cron = Annotated[str, AfterValidator(_cron)]
+
+
+class Section(BaseModel):
+    """Fields of a file, or of one part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Declared(Section):
+    """What one file declares. `name` is the file's, and the asset's."""
+
+    name: str
+    schedule: Cron | None = None
+    description: str | None = None
+
+    def place(self, root: Path) -> tuple[str, ...]:
+        """Where to, so that two of them can be told apart."""
+        raise NotImplementedError
+
+
+D = TypeVar("D", bound=Declared)
 
 
 def load_declared(settings: Settings, folder: str, model: type[D], what: str, then: str) -> list[D]:
@@ -143,4 +145,7 @@ def _fields_beside(model: type[BaseModel], place: tuple[str | int, ...]) -> list
     for part in place[:-1]:
         inner = model.model_fields[str(part)].annotation
         model = inner if isclass(inner) and issubclass(inner, BaseModel) else model
-    return [each for each in model.model_fields if each != "name"]
+    # its own first, then those that all have
+    return sorted(
+        (each for each in model.model_fields if each != "name"), key=lambda each: each in Declared.model_fields
+    )

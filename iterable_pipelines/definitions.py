@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import JOBS, replication_schedules, schedules_and_sensors, track_call_schedules
+from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -19,7 +19,7 @@ from iterable_pipelines.streams.assets import stream_assets, stream_checks
 from iterable_pipelines.streams.campaign_check import campaign_checks
 from iterable_pipelines.streams.completeness_asset import completeness_assets
 from iterable_pipelines.track_calls.assets import track_call_assets
-from iterable_pipelines.track_calls.declaration import load_destinations
+from iterable_pipelines.track_calls.declaration import enabled_destinations
 
 
 @dg.definitions
@@ -30,7 +30,7 @@ def defs() -> dg.Definitions:
         # partitioned checks and backfill policies are new in Dagster: its warnings say so a hundred times
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
-    replications, destinations = load_replications(settings), load_destinations(settings)
+    replications, destinations = load_replications(settings), enabled_destinations(settings)
     project = dg.Definitions(
         assets=[
             *landing_assets(settings),
@@ -46,8 +46,8 @@ def defs() -> dg.Definitions:
         jobs=JOBS,
         schedules=[
             *schedules,
-            *replication_schedules(replications, settings),
-            *track_call_schedules(destinations, settings),
+            *declared_schedules("replications", replications, settings),
+            *declared_schedules("track_calls", destinations, settings),
         ],
         sensors=sensors,
         resources={

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from iterable_pipelines.declared import Cron, Declared, Variable, load_declared
+from iterable_pipelines.declared import Declared, Variable, load_declared
 from iterable_pipelines.postgres import database_of
 from iterable_pipelines.published import only_query
 from iterable_pipelines.quoting import quoted
@@ -54,8 +54,6 @@ class Replication(Declared):
     into: Annotated[str, AfterValidator(_dotted)] | None = None
     keys: Annotated[tuple[str, ...], BeforeValidator(_keys)] = ()
     delete_guard: float = Field(0.2, ge=0, le=1)
-    schedule: Cron | None = None
-    description: str | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Replication":

@@ -15,8 +15,8 @@ _WEBHOOKS = dg.AssetKey(["streams", "webhooks"])
 
 
 def track_call_assets(destinations: Sequence[Destination]) -> list[dg.AssetsDefinition]:
-    """One unpartitioned asset per destination that is enabled. It follows the streams its events are in."""
-    return [_track_call_asset(each) for each in destinations if each.enabled]
+    """One unpartitioned asset per destination. It follows the streams that its events are in."""
+    return [_track_call_asset(each) for each in destinations]
 
 
 def _track_call_asset(destination: Destination) -> dg.AssetsDefinition:

@@ -104,21 +104,14 @@ def fresh_calls(settings: Settings, ledger: Ledger, file: Path, limits: Limits) 
         for those in _chunks(con):
             (ids,) = con.execute(f"select {_IDS} from {those}").fetchone() or ("[]",)
             con.execute("""insert into known select unnest(from_json(?::json, '["varchar"]'))""", [ledger.known(ids)])
-            # an event whose export follows its webhook goes by another id from now on
-            _note_pairs(con, ledger, those)
+            # the rows of an export that meets its webhooks, whichever came first, go by both ids from now on
+            (pairs,) = con.execute(
+                f"select to_json(list([event_id, webhook_id])) from {those} where webhook_id <> event_id"
+            ).fetchone() or (None,)
+            if pairs:
+                ledger.note_both(pairs)
         _cut(con, limits)
         yield Fresh(con)
-
-
-def note_pairs(settings: Settings, ledger: Ledger, file: Path) -> None:
-    """Note both ids of those events of a file that are told by one of them."""
-    with duckdb.connect(file.with_suffix(".duckdb"), config={"memory_limit": settings.memory_limit}) as con:
-        con.execute(
-            "create table events as select file_row_number as n, event_id, webhook_id "
-            f"from read_parquet({literal(str(file))}, file_row_number = true)"
-        )
-        for those in _chunks(con):
-            _note_pairs(con, ledger, those)
 
 
 def _chunks(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -126,14 +119,6 @@ def _chunks(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     (rows,) = con.execute("select count(*) from events").fetchone() or (0,)
     for first in range(0, rows, _ROWS_AT_ONCE):
         yield f"(from events where n between {first} and {first + _ROWS_AT_ONCE - 1})"
-
-
-def _note_pairs(con: duckdb.DuckDBPyConnection, ledger: Ledger, those: str) -> None:
-    (pairs,) = con.execute(
-        f"select to_json(list([event_id, webhook_id])) from {those} where webhook_id <> event_id"
-    ).fetchone() or (None,)
-    if pairs:
-        ledger.note_both(pairs)
 
 
 def _cut(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:

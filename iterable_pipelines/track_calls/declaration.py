@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from iterable_pipelines.declared import Cron, Declared, Section, Variable, load_declared
+from iterable_pipelines.declared import Declared, Section, Variable, load_declared
 from iterable_pipelines.moments import parse_moment
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -89,9 +89,7 @@ class Destination(Declared):
     # what names a user whom Iterable knows by address only: as Segment's userId, or as Iterable's own source does
     email_as: Literal["userId", "anonymousId"] = "userId"
     batch: Batch = Batch()
-    schedule: Cron | None = None
     enabled: bool = True
-    description: str | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Destination":
@@ -124,6 +122,11 @@ def load_destinations(settings: Settings) -> list[Destination]:
     return load_declared(
         settings, FOLDER, Destination, "A destination of track calls", "iterable-pipelines track-calls --all --dry-run"
     )
+
+
+def enabled_destinations(settings: Settings) -> list[Destination]:
+    """Those that are not switched off."""
+    return [each for each in load_destinations(settings) if each.enabled]
 
 
 def ledger_path(settings: Settings, name: str) -> Path:

@@ -82,26 +82,6 @@ def slices(settings: Settings, warehouse: Warehouse, destination: Destination, l
             yield Slice(file, looked_at)
 
 
-def write_late_pairs(warehouse: Warehouse, looked_at: Progress, to: Path) -> bool:
-    """Write both ids of events whose webhook came after their export, which changes no load of theirs.
-
-    A Parquet file of (event_id, webhook_id), for the hours that webhooks changed since. Says whether there are any.
-    """
-    since = min((each.load_id for each in looked_at.values()), default=0)
-    each = (
-        f"select event_id, _webhook_id as webhook_id from streams.{stream} "
-        f"semi join (select data_type, hour as _hour from streams.webhook_loads where load_id > {since}) "
-        "using (data_type, _hour) where _source = 'export' and _webhook_id is not null "
-        f"and {_one_of(types)}"
-        for stream, types in _by_stream(looked_at).items()
-    )
-    with warehouse.transaction() as con:
-        if not con.execute("select 1 from streams.webhook_loads where load_id > ? limit 1", [since]).fetchall():
-            return False
-        con.execute(f"copy ({' union all '.join(each)}) to {literal(str(to))}")
-    return True
-
-
 def _from_the_beginning_if_made_anew(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> Progress:
     # loads are counted from 1 again in a warehouse that was made anew: then old numbers are younger than they were
     changed = set()
@@ -149,10 +129,6 @@ def _by_stream(names: Collection[str]) -> dict[str, list[str]]:
     for name in names:
         streams.setdefault(TRACK_EVENT[name].stream, []).append(name)
     return streams
-
-
-def _one_of(types: list[str]) -> str:
-    return f"data_type in ({', '.join(map(literal, types))})"
 
 
 def _timestamp(moment: datetime) -> str:

@@ -15,15 +15,14 @@ from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.landing.cut import sync
-from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
-from iterable_pipelines.track_calls.batches import Batch, fresh_calls, note_pairs
+from iterable_pipelines.track_calls.batches import Batch, fresh_calls
 from iterable_pipelines.track_calls.declaration import Destination, ledger_path, outbox_path
 from iterable_pipelines.track_calls.deliver import Receiver, receiver_of
 from iterable_pipelines.track_calls.errors import TrackCallsFailed
 from iterable_pipelines.track_calls.ledger import Ledger, Level
-from iterable_pipelines.track_calls.select import begin, slices, write_late_pairs
+from iterable_pipelines.track_calls.select import begin, slices
 
 # whoever sends already looks at everything that is new: the next one comes after it
 _WAIT_SECONDS = 600.0
@@ -70,9 +69,6 @@ def send(settings: Settings, destination: Destination, log: Log = print) -> Sent
         looked_at = begin(destination, ledger.looked_at())
         # `since: now` is this moment, also for a run that finds nothing
         ledger.look_on(looked_at)
-        with scratch_folder(settings.landing_dir) as scratch:
-            if write_late_pairs(warehouse, looked_at, scratch / "pairs.parquet"):
-                note_pairs(settings, ledger, scratch / "pairs.parquet")
         for part in slices(settings, warehouse, destination, looked_at):
             with fresh_calls(settings, ledger, part.file, destination.limits) as fresh:
                 for those in fresh.unsendable():

@@ -6,10 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from iterable_pipelines.automation import track_call_schedules
+from iterable_pipelines.automation import declared_schedules
 from iterable_pipelines.failures import NEVER
-from iterable_pipelines.track_calls import load_destinations
 from iterable_pipelines.track_calls.assets import track_call_assets
+from iterable_pipelines.track_calls.declaration import enabled_destinations
 from iterable_pipelines_tests.track_calls.conftest import KEY_ENV, TO_FOLDER, TO_HTTP, Tracks, click
 from iterable_pipelines_tests.track_calls.receiver import KEY, Receiver
 
@@ -19,7 +19,11 @@ ASSET = dg.AssetKey(["track_calls", "segment"])
 def assets_of(tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> Sequence[dg.AssetsDefinition]:
     monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tracks.settings.project_root))
     monkeypatch.setenv("ITERABLE_DATA_DIR", str(tracks.settings.data_dir))
-    return track_call_assets(load_destinations(tracks.settings))
+    return track_call_assets(enabled_destinations(tracks.settings))
+
+
+def schedules_of(tracks: Tracks) -> list[dg.ScheduleDefinition]:
+    return declared_schedules("track_calls", enabled_destinations(tracks.settings), tracks.settings)
 
 
 def test_a_run_tells_what_became_of_the_calls(
@@ -60,7 +64,7 @@ def test_it_follows_its_streams_and_webhooks(tracks: Tracks, monkeypatch: pytest
     (asset,) = assets_of(tracks, monkeypatch)
     parents = {each.asset_key.to_user_string() for each in asset.specs_by_key[ASSET].deps}
     assert parents == {"streams/iterable_activity", "streams/iterable_push_activity", "streams/webhooks"}
-    assert track_call_schedules(load_destinations(tracks.settings), tracks.settings) == []
+    assert schedules_of(tracks) == []
 
 
 def test_rows_that_arrive_start_it(tracks: Tracks, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +114,6 @@ def test_a_schedule_of_its_own_and_none_at_all(tracks: Tracks, monkeypatch: pyte
     tracks.declare("to: {folder: other}\nenabled: false\nschedule: '@daily'\n", "off")
     (asset,) = assets_of(tracks, monkeypatch)
     assert asset.key == ASSET and asset.specs_by_key[ASSET].automation_condition is None
-    (schedule,) = track_call_schedules(load_destinations(tracks.settings), tracks.settings)
+    (schedule,) = schedules_of(tracks)
     assert (schedule.name, schedule.cron_schedule) == ("send_track_calls_segment", "*/15 * * * *")
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
