@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from iterable_pipelines.api import Patience
+from iterable_pipelines.api import Broken, Busy, Patience
 from iterable_pipelines.api.address import is_protected
 from iterable_pipelines.api.network import cause_of, host_of
+from iterable_pipelines.api.patience import retrying
 from iterable_pipelines.api.redaction import redacted
 from iterable_pipelines.api.retry_after import parse_retry_after
 from iterable_pipelines.crashpoints import crashpoint
@@ -89,14 +89,6 @@ class Folder:
         return []
 
 
-class _Later(Exception):
-    """Nothing was taken, or nobody knows: the same again, after so many seconds if the receiver says how many."""
-
-    def __init__(self, text: str, seconds: float | None = None) -> None:
-        super().__init__(text)
-        self.seconds = seconds
-
-
 class _Wrong(Exception):
     """The receiver will not take what was posted."""
 
@@ -128,8 +120,10 @@ class Endpoint:
         at_once = len(calls) if self._to.format == "segment_batch" else 1
         rejected = [each for at in range(0, len(calls), at_once) for each in self._halving(calls[at : at + at_once])]
         if len(calls) == len(rejected) >= _NOT_ALL_WRONG:
+            # what the endpoint said may name a person
+            status = rejected[0].reason.partition(":")[0]
             raise TrackCallsRefused(
-                f"{host_of(self._url)} takes none of {len(calls):,} calls ({rejected[0].reason}): it is the endpoint "
+                f"{host_of(self._url)} takes none of {len(calls):,} calls ({status}): it is the endpoint "
                 f"that is wrong, not the calls. They are kept.\nNext: correct {self._to.url_env}, and run this again"
             )
         return rejected
@@ -149,10 +143,10 @@ class Endpoint:
     def _post(self, calls: list[bytes]) -> None:
         body = b'{"batch":[' + b",".join(calls) + b"]}" if self._to.format == "segment_batch" else calls[0]
         try:
-            self._retrying()(self._post_once, body)
-        except _Later as error:
+            retrying(self._patience, self._log, wait_when_busy=True)(self._post_once, body)
+        except (Busy, Broken) as error:
             raise TrackCallsFailed(
-                f"{host_of(self._url)}: {error}, {self._patience.attempts} times. What waits is kept.\n"
+                f"{error}, {self._patience.attempts} times. What waits is kept.\n"
                 "Next: nothing; the next run goes on. If it stays so, ask who runs that endpoint"
             ) from None
 
@@ -171,7 +165,7 @@ class Endpoint:
             self._look_at(answer)
             return
         # raised out here, so that the original, which holds the request and its headers, is not chained to it
-        raise _Later(failure)
+        raise Broken(f"{host_of(self._url)}: {failure}")
 
     def _look_at(self, answer: requests.Response) -> None:
         status = answer.status_code
@@ -180,8 +174,11 @@ class Endpoint:
         if status in _WRONG_CALLS:
             raise _Wrong(f"HTTP {status}{self._said(answer)}")
         if status in (408, 425, 429) or status >= 500:
+            text = f"{host_of(self._url)}: HTTP {status}"
             wait = parse_retry_after(answer.headers.get("Retry-After"), now())
-            raise _Later(f"HTTP {status}", wait or (self._patience.busy_wait if status == 429 else None))
+            if wait or status == 429:
+                raise Busy(text, retry_after=wait or self._patience.busy_wait)
+            raise Broken(text)
         if status in (401, 403):
             key = self._to.key_env or "a key (`key_env`)"
             text, then = f"does not accept the key (HTTP {status})", f"look at what {key} holds"
@@ -192,28 +189,3 @@ class Endpoint:
     def _said(self, answer: requests.Response) -> str:
         text = " ".join(redacted(answer.text[:1000], self._key or "").split())
         return f": {text[:_LONGEST_REASON]}" if text else ""
-
-    def _retrying(self) -> Retrying:
-        patience = self._patience
-        backoff = wait_exponential_jitter(
-            multiplier=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
-        )
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            told = error.seconds if isinstance(error, _Later) else None
-            return min(told, patience.longest_busy_wait) if told is not None else float(backoff(state))
-
-        def say(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            pause = state.next_action.sleep if state.next_action else 0.0
-            attempt = f"attempt {state.attempt_number + 1} of {patience.attempts}"
-            self._log(f"{host_of(self._url)}: {error}; {attempt} in {pause:.1f} s")
-
-        return Retrying(
-            retry=retry_if_exception_type(_Later),
-            stop=stop_after_attempt(patience.attempts),
-            wait=wait,
-            before_sleep=say,
-            reraise=True,
-        )
