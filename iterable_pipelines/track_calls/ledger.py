@@ -22,7 +22,7 @@ _SCHEMA = (
     "create table if not exists rejected (message_id text primary key, event text not null, reason text not null, "
     "noted_at text not null)",
     "create table if not exists looked_at (data_type text primary key, since text not null, load_id integer not null, "
-    "loaded_at text not null)",
+    "moment text not null)",
 )
 
 
@@ -36,11 +36,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class LookedAt:
-    """How far a data type was looked at: rows since `since`, up to a load, which happened at `loaded_at`. All UTC."""
+    """How far a data type was looked at: for events from `since` on, up to which load, and at which moment. UTC."""
 
     since: datetime
     load_id: int
-    loaded_at: datetime
+    moment: datetime
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class Ledger:
         """How far each data type was looked at."""
         with self._connection() as con:
             return {
-                data_type: LookedAt(datetime.fromisoformat(since), load_id, datetime.fromisoformat(loaded_at))
-                for data_type, since, load_id, loaded_at in con.execute("select * from looked_at")
+                data_type: LookedAt(datetime.fromisoformat(since), load_id, datetime.fromisoformat(moment))
+                for data_type, since, load_id, moment in con.execute("select * from looked_at")
             }
 
     def look_on(self, looked_at: dict[str, LookedAt]) -> None:
@@ -146,7 +146,7 @@ class Ledger:
         with self._transaction() as con:
             con.executemany(
                 "insert or replace into looked_at values (?, ?, ?, ?)",
-                [(name, _text(at.since), at.load_id, _text(at.loaded_at)) for name, at in looked_at.items()],
+                [(name, _text(at.since), at.load_id, _text(at.moment)) for name, at in looked_at.items()],
             )
 
     def level(self) -> Level:

@@ -53,14 +53,16 @@ def begin(destination: Destination, looked_at: Progress) -> Progress:
 def slices(settings: Settings, warehouse: Warehouse, destination: Destination, looked_at: Progress) -> Iterator[Slice]:
     """What is new, the oldest loads first. The warehouse is closed whenever a slice is handed out."""
     sweep(settings.landing_dir)
+    with warehouse.transaction() as con:
+        looked_at = _from_the_beginning_if_made_anew(con, looked_at)
     while True:
         with scratch_folder(settings.landing_dir) as scratch:
             with warehouse.transaction() as con:
-                looked_at = _from_the_beginning_if_made_anew(con, looked_at)
+                moment = now()
                 found = _next_loads(con, looked_at)
                 if found is None:
                     return
-                load_id, loaded_at, types = found
+                load_id, types = found
                 each = (
                     calls_sql(
                         TRACK_EVENT[name],
@@ -76,34 +78,31 @@ def slices(settings: Settings, warehouse: Warehouse, destination: Destination, l
                     f"(compression zstd, row_group_size {_ROWS_IN_MEMORY})"
                 )
             looked_at = {
-                name: replace(at, load_id=max(at.load_id, load_id), loaded_at=max(at.loaded_at, loaded_at))
-                for name, at in looked_at.items()
+                name: replace(at, load_id=max(at.load_id, load_id), moment=moment) for name, at in looked_at.items()
             }
             yield Slice(file, looked_at)
 
 
 def _from_the_beginning_if_made_anew(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> Progress:
-    # loads are counted from 1 again in a warehouse that was made anew: then old numbers are younger than they were
+    # in a warehouse that was made anew loads are counted from 1 again: then old numbers are younger than the last look
     changed = set()
     for name, at in looked_at.items():
         younger = con.execute(
             f"select 1 from streams.{TRACK_EVENT[name].stream} where data_type = ? and _load_id <= ? "
             "and _loaded_at > ? limit 1",
-            [name, at.load_id, naive(at.loaded_at)],
+            [name, at.load_id, naive(at.moment)],
         ).fetchall()
         changed |= {name} if younger else set()
-    return {
-        name: replace(at, load_id=0, loaded_at=_BEGINNING) if name in changed else at for name, at in looked_at.items()
-    }
+    return {name: replace(at, load_id=0) if name in changed else at for name, at in looked_at.items()}
 
 
-def _next_loads(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> tuple[int, datetime, list[str]] | None:
-    """The load up to which the next slice reaches, when that was, and the data types that have rows in it."""
+def _next_loads(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> tuple[int, list[str]] | None:
+    """The load up to which the next slice reaches, and the data types that have rows in it."""
     looked = ", ".join(
         f"({literal(name)}, {at.load_id}, {_timestamp(at.since)})" for name, at in sorted(looked_at.items())
     )
     each = (
-        "select data_type, _load_id, max(_loaded_at) as loaded_at, count(*) as rows "
+        "select data_type, _load_id, count(*) as rows "
         f"from streams.{stream} join (values {looked}) as looked (data_type, load_id, since) using (data_type) "
         # a plain number first: it lets whole blocks of older rows be passed over
         f"where _load_id > {min(looked_at[name].load_id for name in types)} and _load_id > load_id and {AT} >= since "
@@ -118,10 +117,9 @@ def _next_loads(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> tuple[in
     if load_id is None:
         return None
     types = con.execute(
-        "select data_type, max(loaded_at) from found where _load_id <= ? group by data_type order by data_type",
-        [load_id],
+        "select distinct data_type from found where _load_id <= ? order by data_type", [load_id]
     ).fetchall()
-    return load_id, max(at for _, at in types).replace(tzinfo=UTC), [name for name, _ in types]
+    return load_id, [name for (name,) in types]
 
 
 def _by_stream(names: Collection[str]) -> dict[str, list[str]]:

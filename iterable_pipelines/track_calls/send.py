@@ -59,27 +59,37 @@ def send(settings: Settings, destination: Destination, log: Log = print) -> Sent
     for a variable that is not set, and WarehouseFailed.
     """
     receiver = receiver_of(settings, destination, log)
-    warehouse = Warehouse.of(settings, log)
     with _alone(settings, destination):
         ledger = Ledger(ledger_path(settings, destination.name))
-        outbox = _Outbox(outbox_path(settings, destination), ledger, receiver)
         before = ledger.level()
-        outbox.deliver()
-        warehouse.prepare()
-        looked_at = begin(destination, ledger.looked_at())
-        # `since: now` is this moment, also for a run that finds nothing
-        ledger.look_on(looked_at)
-        for part in slices(settings, warehouse, destination, looked_at):
-            with fresh_calls(settings, ledger, part.file, destination.limits) as fresh:
-                for those in fresh.unsendable():
-                    ledger.reject(those.calls, those.ids)
-                for batch in fresh.batches():
-                    outbox.write_down(batch)
-            crashpoint("track_calls_slice_written")
-            ledger.look_on(part.looked_at)
-            outbox.deliver()
+        try:
+            _send(settings, destination, ledger, receiver, Warehouse.of(settings, log))
+        except TrackCallsFailed as error:
+            level = ledger.level()
+            oldest = f", the oldest of {level.oldest:%Y-%m-%d %H:%M} UTC" if level.oldest else ""
+            raise type(error)(f"{destination.name}: {level.waiting:,} calls wait{oldest}. {error}") from None
         level = ledger.level()
     return Sent(level.sent - before.sent, level.rejected - before.rejected, level)
+
+
+def _send(
+    settings: Settings, destination: Destination, ledger: Ledger, receiver: Receiver, warehouse: Warehouse
+) -> None:
+    outbox = _Outbox(outbox_path(settings, destination), ledger, receiver)
+    outbox.deliver()
+    warehouse.prepare()
+    looked_at = begin(destination, ledger.looked_at())
+    # `since: now` is this moment, also for a run that finds nothing
+    ledger.look_on(looked_at)
+    for part in slices(settings, warehouse, destination, looked_at):
+        with fresh_calls(settings, ledger, part.file, destination.limits) as fresh:
+            for those in fresh.unsendable():
+                ledger.reject(those.calls, those.ids)
+            for batch in fresh.batches():
+                outbox.write_down(batch)
+        crashpoint("track_calls_slice_written")
+        ledger.look_on(part.looked_at)
+        outbox.deliver()
 
 
 def preview(settings: Settings, destination: Destination, show: int = 0) -> Preview:

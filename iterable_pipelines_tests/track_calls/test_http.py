@@ -61,7 +61,9 @@ def test_what_does_not_pass_waits_and_goes_first(tracks: Tracks, receiver: Recei
     tracks.declare(TO_HTTP)
     tracks.load([click(1)])
     receiver.faults = [500] * 3
-    with pytest.raises(TrackCallsFailed, match=r"HTTP 500, 3 times\. What waits is kept") as caught:
+    with pytest.raises(
+        TrackCallsFailed, match=r"segment: 1 calls wait, the oldest of 2026-11-01 03:01 UTC\. .* HTTP 500, 3 times\. "
+    ) as caught:
         tracks.send()
     assert when_to_retry(caught.value) == NOW
     level = ledger(tracks).level()

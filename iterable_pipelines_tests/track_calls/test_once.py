@@ -149,3 +149,12 @@ def test_a_folder_that_holds_somebody_elses_file_is_refused(tracks: Tracks) -> N
     assert theirs.read_text() == "theirs"
     theirs.rename(theirs.with_suffix(".txt"))
     assert tracks.send().sent == 1
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(tracks: Tracks) -> None:
+    tracks.declare(TO_FOLDER)
+    tracks.load([click(1), click(2)])
+    tracks.here("update streams.iterable_activity set _loaded_at = now()::timestamp + interval 1 hour")
+    assert [tracks.send().sent for _ in range(3)] == [2, 0, 0]
+    tracks.load([click(1), click(2), click(3)], minutes_after=200)
+    assert [tracks.send().sent for _ in range(2)] == [1, 0]
