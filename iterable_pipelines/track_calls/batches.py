@@ -17,7 +17,7 @@ _ROWS_AT_ONCE = 50_000
 # what stands around and between the calls of a batch
 _ENVELOPE = 64
 NOBODY, TOO_LARGE = "neither a user id nor an address", f"larger than {LARGEST_CALL:,} bytes"
-_IDS = "to_json(list(event_id) || coalesce(list(webhook_id) filter (webhook_id is not null), []))"
+_IDS = "list(event_id) || coalesce(list(webhook_id) filter (webhook_id is not null), [])"
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,24 @@ class Fresh:
         (rows,) = self._con.execute("select count(*) from unsendable").fetchone() or (0,)
         for first in range(0, rows, _ROWS_AT_ONCE):
             found = self._con.execute(
-                f"select count(*), to_json(list([coalesce(webhook_id, event_id), event, reason])), {_IDS} "
+                f"select count(*), to_json(list([coalesce(webhook_id, event_id), event, reason])), to_json({_IDS}) "
                 f"from unsendable where rowid >= {first} and rowid < {first + _ROWS_AT_ONCE}"
             ).fetchone()
             yield Unsendable(*(found or (0, "[]", "[]")))
+
+    def exported(self) -> str:
+        """The hours of data types whose export is told by now, as a JSON array of ids of their own."""
+        found = self._con.execute(
+            "select to_json(coalesce(list(distinct hour) filter (not early), [])) from events"
+        ).fetchone()
+        return str(found[0]) if found else "[]"
 
     def batches(self) -> Iterator[Batch]:
         """Those that can be sent, the oldest loads first."""
         for (number,) in self._con.execute("select distinct batch from fresh order by batch").fetchall():
             calls, oldest, ids, first, last = self._con.execute(
-                f"select count(*), min(happened_at), {_IDS}, min(n), max(n) from fresh where batch = ?", [number]
+                f"select count(*), min(happened_at), to_json({_IDS}), min(n), max(n) from fresh where batch = ?",
+                [number],
             ).fetchone() or (0, datetime.now(UTC), "[]", 0, 0)
             those = (
                 f"select call from calls where n between {first} and {last} "
@@ -97,12 +105,14 @@ def fresh_calls(settings: Settings, ledger: Ledger, file: Path, limits: Limits) 
         source = f"read_parquet({literal(str(file))}, file_row_number = true)"
         con.execute(f"create table calls as select file_row_number as n, call from {source}")
         con.execute(
-            "create table events as select file_row_number as n, event_id, webhook_id, happened_at, event, "
-            f"strlen(call) as size from {source}"
+            "create table events as select file_row_number as n, event_id, webhook_id, hour, early, "
+            f"happened_at, event, strlen(call) as size from {source}"
         )
         con.execute("create table known (id varchar)")
         for those in _chunks(con):
-            (ids,) = con.execute(f"select {_IDS} from {those}").fetchone() or ("[]",)
+            (ids,) = con.execute(
+                f"select to_json({_IDS} || coalesce(list(distinct hour) filter (early), [])) from {those}"
+            ).fetchone() or ("[]",)
             con.execute("""insert into known select unnest(from_json(?::json, '["varchar"]'))""", [ledger.known(ids)])
             # the rows of an export that meets its webhooks, whichever came first, go by both ids from now on
             (pairs,) = con.execute(
@@ -127,6 +137,8 @@ def _cut(con: duckdb.DuckDBPyConnection, limits: Limits) -> None:
     con.execute(
         "create temp view novel as from events where event_id not in (from known) "
         "and (webhook_id is null or webhook_id not in (from known)) "
+        # a warehouse made anew, in which webhooks come first: their exports were told, and will say which of them
+        "and not (coalesce(early, false) and hour in (from known)) "
         # a webhook that was not matched yet, and its export
         "qualify row_number() over (partition by coalesce(webhook_id, event_id) order by n) = 1"
     )

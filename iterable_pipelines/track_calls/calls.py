@@ -17,11 +17,14 @@ _NAMES = (
     "on known_content = template_id"
 )
 AT = "coalesce(created_at, _hour)"
+# a webhook's, of an hour whose export is not in this warehouse
+_EARLY = "(_source = 'webhook' and (data_type, _hour) not in (select (data_type, hour) from streams.loads))"
 
 
 def calls_sql(event: TrackEvent, email_as: str, condition: str) -> str:
-    """A select of (event_id, webhook_id, happened_at, event, call) from the rows of an event that meet `condition`.
+    """A select of (event_id, webhook_id, hour, early, happened_at, event, call) from the rows that meet `condition`.
 
+    `early` says that the export of the event's hour is not loaded yet; `hour` is that of the data type, as one text.
     `call` is the JSON text of the track call, without what has no value; NULL for an event of nobody. A message goes by
     the digest of its webhook, if there is one, whichever of its two sources is here: it is deterministic.
     """
@@ -47,7 +50,8 @@ def calls_sql(event: TrackEvent, email_as: str, condition: str) -> str:
             inner = inner.setdefault(part, {})
         inner[name] = _value(each, texts, values)
     return (
-        f"select event_id, _webhook_id as webhook_id, {AT} as happened_at, {literal(event.name)} as event, "
+        f"select event_id, _webhook_id as webhook_id, "
+        f"data_type || ' ' || _hour as hour, {_EARLY} as early, {AT} as happened_at, {literal(event.name)} as event, "
         f"case when coalesce({_USER_ID}, {_EMAIL}) is not null "
         f"then json_merge_patch('{{}}', {_object(call)})::varchar end as call "
         f"from (select *, {_extracted('json_extract_string', texts, 'text')}, "

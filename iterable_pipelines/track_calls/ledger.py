@@ -14,7 +14,7 @@ from pathlib import Path
 from iterable_pipelines.hours import now
 
 _SCHEMA = (
-    # event ids and digests of webhooks: an event is told if either of its two is here
+    # event ids and digests of webhooks: an event is told if either of its two is here. And hours whose export is told
     "create table if not exists ids (id text primary key) without rowid",
     "create table if not exists batches (number integer primary key, calls integer not null, rejected integer, "
     "oldest text not null, written_at text not null, done_at text)",
@@ -141,13 +141,17 @@ class Ledger:
                 for data_type, since, load_id, moment in con.execute("select * from looked_at")
             }
 
-    def look_on(self, looked_at: dict[str, LookedAt]) -> None:
-        """Note how far each data type was looked at, once all that was found there is written down."""
+    def look_on(self, looked_at: dict[str, LookedAt], hours: str = "[]") -> None:
+        """Note how far each data type was looked at, once all that was found there is written down.
+
+        `hours` are those whose export is told by now, as a JSON array.
+        """
         with self._transaction() as con:
             con.executemany(
                 "insert or replace into looked_at values (?, ?, ?, ?)",
                 [(name, _text(at.since), at.load_id, _text(at.moment)) for name, at in looked_at.items()],
             )
+            con.execute("insert or ignore into ids select value from json_each(?)", (hours,))
 
     def level(self) -> Level:
         """What became of all calls so far."""

@@ -32,7 +32,7 @@ Progress = dict[str, LookedAt]
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows of some loads: Parquet of (event_id, webhook_id, happened_at, event, call), and how far that reaches."""
+    """Rows of some loads: a Parquet file of what `calls_sql` selects, and how far that reaches."""
 
     file: Path
     looked_at: Progress

@@ -87,8 +87,8 @@ def _send(
                 ledger.reject(those.calls, those.ids)
             for batch in fresh.batches():
                 outbox.write_down(batch)
-        crashpoint("track_calls_slice_written")
-        ledger.look_on(part.looked_at)
+            crashpoint("track_calls_slice_written")
+            ledger.look_on(part.looked_at, fresh.exported())
         outbox.deliver()
 
 

@@ -57,6 +57,21 @@ def test_a_webhook_after_the_export_and_then_alone_in_a_new_warehouse(tracks: Tr
     assert tracks.send().sent == 0
 
 
+def test_where_the_export_was_told_its_word_is_awaited(tracks: Tracks) -> None:
+    tracks.declare(TO_FOLDER)
+    tracks.load([click(1)])
+    assert tracks.send().sent == 1
+    # in a new warehouse the webhook may come before the export that it belongs to
+    tracks.settings.warehouse_path.unlink()
+    tracks.webhook(DIGEST, click(1))
+    tracks.webhook("e" * 32, click(1), "emailOpen")
+    assert tracks.send().sent == 1
+    # and one that the export did not have comes with it
+    tracks.load([click(1), click(2)], minutes_after=200)
+    assert tracks.send().sent == 1
+    assert [each["event"] for each in tracks.calls()] == ["Email Link Clicked", "Email Opened", "Email Link Clicked"]
+
+
 def test_a_warehouse_that_is_made_anew_sends_nothing_twice(tracks: Tracks) -> None:
     tracks.declare(TO_FOLDER)
     for minute in range(5):
