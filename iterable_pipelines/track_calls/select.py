@@ -53,12 +53,13 @@ def begin(destination: Destination, looked_at: Progress) -> Progress:
 def slices(settings: Settings, warehouse: Warehouse, destination: Destination, looked_at: Progress) -> Iterator[Slice]:
     """What is new, the oldest loads first. The warehouse is closed whenever a slice is handed out."""
     sweep(settings.landing_dir)
-    with warehouse.transaction() as con:
-        looked_at = _from_the_beginning_if_made_anew(con, looked_at)
+    is_first = True
     while True:
         with scratch_folder(settings.landing_dir) as scratch:
             with warehouse.transaction() as con:
-                moment = now()
+                if is_first and _is_made_anew(con, looked_at):
+                    looked_at = {name: replace(at, load_id=0) for name, at in looked_at.items()}
+                is_first, moment = False, now()
                 found = _next_loads(con, looked_at)
                 if found is None:
                     return
@@ -83,17 +84,14 @@ def slices(settings: Settings, warehouse: Warehouse, destination: Destination, l
             yield Slice(file, looked_at)
 
 
-def _from_the_beginning_if_made_anew(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> Progress:
-    # in a warehouse that was made anew loads are counted from 1 again: then old numbers are younger than the last look
-    changed = set()
-    for name, at in looked_at.items():
-        younger = con.execute(
-            f"select 1 from streams.{TRACK_EVENT[name].stream} where data_type = ? and _load_id <= ? "
-            "and _loaded_at > ? limit 1",
-            [name, at.load_id, naive(at.moment)],
-        ).fetchall()
-        changed |= {name} if younger else set()
-    return {name: replace(at, load_id=0) if name in changed else at for name, at in looked_at.items()}
+def _is_made_anew(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> bool:
+    """Whether this is another warehouse than at the last look: loads of old numbers are younger than that."""
+    younger = (
+        f"select 1 from streams.{TRACK_EVENT[name].stream} where data_type = {literal(name)} "
+        f"and _load_id <= {at.load_id} and _loaded_at > {_timestamp(at.moment)}"
+        for name, at in looked_at.items()
+    )
+    return bool(con.execute(f"select 1 from ({' union all '.join(younger)}) limit 1").fetchone())
 
 
 def _next_loads(con: duckdb.DuckDBPyConnection, looked_at: Progress) -> tuple[int, list[str]] | None:
