@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from iterable_pipelines.api import Refused
+from iterable_pipelines.declared import Declared
 from iterable_pipelines.ghosts import ghost_runs
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now, parse_hour
 from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
@@ -14,7 +15,6 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.objects import OBJECT_TYPES
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
-from iterable_pipelines.replications.declaration import Replication
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
@@ -112,6 +112,12 @@ replicate = dg.define_asset_job(
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
     description="Tables and queries into PostgreSQL and files, as replications/*.yml say.",
 )
+send_track_calls = dg.define_asset_job(
+    "send_track_calls",
+    selection=dg.AssetSelection.groups("track_calls"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Events as track calls to other tools, as track_calls/*.yml say.",
+)
 JOBS = [
     hourly_import,
     catch_up,
@@ -123,6 +129,7 @@ JOBS = [
     audit_completeness,
     compare_campaigns,
     replicate,
+    send_track_calls,
 ]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
@@ -149,18 +156,29 @@ when_models_may_follow = _arrived
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 
+# webhooks load all the time: whoever waited for a pause would wait for ever, and needs none to read what is committed
+when_rows_arrived = (
+    dg.AutomationCondition.eager()
+    .without(~dg.AutomationCondition.any_deps_missing())
+    .replace(
+        "any_deps_in_progress",
+        dg.AutomationCondition.any_deps_in_progress().ignore(dg.AssetSelection.assets(["streams", "webhooks"])),
+    )
+)
 
-def replication_schedules(replications: Sequence[Replication], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule (UTC) of each replication that has one; the others follow the profiles."""
+
+def declared_schedules(group: str, declared: Sequence[Declared], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
+    job = {"replications": replicate, "track_calls": send_track_calls}[group]
     return [
         dg.ScheduleDefinition(
-            name=f"replicate_{each.name}",
-            target=dg.AssetSelection.assets(["replications", each.name]),
+            name=f"{job.name}_{each.name}",
+            target=dg.AssetSelection.assets([group, each.name]),
             cron_schedule=each.schedule,
-            tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
+            tags=job.tags,
             default_status=_schedule_status(settings),
         )
-        for each in replications
+        for each in declared
         if each.schedule
     ]
 
@@ -261,7 +279,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications", "track_calls") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )

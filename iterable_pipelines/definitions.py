@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import JOBS, replication_schedules, schedules_and_sensors
+from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -18,6 +18,8 @@ from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
 from iterable_pipelines.streams.campaign_check import campaign_checks
 from iterable_pipelines.streams.completeness_asset import completeness_assets
+from iterable_pipelines.track_calls.assets import track_call_assets
+from iterable_pipelines.track_calls.declaration import enabled_destinations
 from iterable_pipelines.webhooks.assets import webhook_assets
 
 
@@ -29,7 +31,7 @@ def defs() -> dg.Definitions:
         # partitioned checks and backfill policies are new in Dagster: its warnings say so a hundred times
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
-    replications = load_replications(settings)
+    replications, destinations = load_replications(settings), enabled_destinations(settings)
     project = dg.Definitions(
         assets=[
             *landing_assets(settings),
@@ -40,10 +42,15 @@ def defs() -> dg.Definitions:
             *list_member_assets(settings),
             *profile_assets(settings),
             *replication_assets(replications),
+            *track_call_assets(destinations),
         ],
         asset_checks=[*stream_checks(settings), *campaign_checks(), *list_member_checks()],
         jobs=JOBS,
-        schedules=[*schedules, *replication_schedules(replications, settings)],
+        schedules=[
+            *schedules,
+            *declared_schedules("replications", replications, settings),
+            *declared_schedules("track_calls", destinations, settings),
+        ],
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),

@@ -12,9 +12,12 @@ from iterable_pipelines.published import NothingPublished
 from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
+from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
 
 NEVER, LATER, NOW = "never", "later", "now"
-_NO_USE = Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused | ReplicationRefused
+_NO_USE = (
+    Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused | ReplicationRefused | TrackCallsRefused
+)
 _EXPLAINED = (
     IterableError,
     LandingFailed,
@@ -24,6 +27,7 @@ _EXPLAINED = (
     FileNotFoundError,
     PostgresFailed,
     ReplicationRefused,
+    TrackCallsFailed,
 )
 
 

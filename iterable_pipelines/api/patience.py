@@ -31,10 +31,13 @@ class Patience:
     largest_answer: int = 256 * 2**20
 
 
-def retrying(patience: Patience, log: Callable[[str], None], repeatable: bool = True) -> Retrying:
+def retrying(
+    patience: Patience, log: Callable[[str], None], repeatable: bool = True, wait_when_busy: bool = False
+) -> Retrying:
     """Attempts until one succeeds, is Refused, or was the last; the error of the last one is raised as it is.
 
-    What is not `repeatable` is tried again only after a 429, when nothing was done.
+    What is not `repeatable` is tried again only after a 429, when nothing was done. `wait_when_busy` is for whoever has
+    no ledger that would hold it back then.
     """
     backoff = wait_exponential_jitter(
         multiplier=patience.first_wait, max=patience.longest_wait, jitter=patience.first_wait
@@ -44,8 +47,11 @@ def retrying(patience: Patience, log: Callable[[str], None], repeatable: bool = 
         return isinstance(error, Busy) or (repeatable and isinstance(error, Broken) and not isinstance(error, TooLarge))
 
     def wait(state: RetryCallState) -> float:
+        cause = _cause(state)
+        if not isinstance(cause, Busy):
+            return float(backoff(state))
         # after a 429 the ledger holds everybody back, this one included: waiting here too would be twice
-        return 0.0 if isinstance(_cause(state), Busy) else float(backoff(state))
+        return min(cause.retry_after, patience.longest_busy_wait) if wait_when_busy else 0.0
 
     def say(state: RetryCallState) -> None:
         pause = state.next_action.sleep if state.next_action else 0.0

@@ -25,6 +25,7 @@ from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
+from iterable_pipelines.cli.track_calls import track_calls
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
@@ -34,6 +35,7 @@ from iterable_pipelines.profiles import ModelsFailed
 from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed
+from iterable_pipelines.track_calls.errors import TrackCallsFailed
 
 # no boxes around usage errors: one line can be read, searched and copied
 app = typer.Typer(
@@ -55,6 +57,7 @@ for command in (
     profile,
     query,
     replicate,
+    track_calls,
     user,
     events,
     messages,
@@ -79,6 +82,7 @@ _KNOWN = (
     ModelsFailed,
     PostgresFailed,
     ReplicationRefused,
+    TrackCallsFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

@@ -1,5 +1,6 @@
 """The arguments that several commands share, and what is said when one of them is wrong."""
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -111,3 +112,14 @@ def chosen_streams(settings: Settings, names: list[str] | None) -> list[str]:
         if name not in enabled:
             raise typer.BadParameter(f"the stream {name} is off: the settings import none of its data types")
     return [name for name in enabled if not names or name in names]
+
+
+def chosen_of(known: Collection[str], names: list[str] | None, everything: bool, what: str, folder: Path) -> list[str]:
+    """Those declared in `folder` to work on: the ones named, or all. Raises BadParameter, with the nearest name."""
+    listed = f"there are {', '.join(known) or 'none'}"
+    if bool(names) == everything:
+        raise typer.BadParameter(f"name {what}s, or --all; {listed}")
+    for unknown in [each for each in names or () if each not in known]:
+        near = did_you_mean(unknown, known) or f"; {listed}"
+        raise typer.BadParameter(f"{unknown!r} is no {what} of {folder}{near}")
+    return list(known) if everything else list(names or ())

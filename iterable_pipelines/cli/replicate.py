@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from iterable_pipelines import replications
+from iterable_pipelines.cli.arguments import chosen_of
 from iterable_pipelines.cli.console import CannotGoOn, say
 from iterable_pipelines.cli.runs import Runs
 from iterable_pipelines.settings import load_settings
-from iterable_pipelines.settings_values import did_you_mean
 
 
 def replicate(
@@ -24,12 +24,7 @@ def replicate(
     """Replicate tables and queries, as replications/*.yml say, into PostgreSQL or files: what has changed is sent."""
     settings = load_settings()
     known = {each.name: each for each in replications.load_replications(settings)}
-    if bool(name) == everything:
-        raise typer.BadParameter(f"name replications, or --all; there are {', '.join(known) or 'none'}")
-    for unknown in [each for each in name or () if each not in known]:
-        near = did_you_mean(unknown, known) or f"; there are {', '.join(known) or 'none'}"
-        raise typer.BadParameter(f"{unknown!r} is no replication of {settings.project_root / 'replications'}{near}")
-    chosen = list(known) if everything else list(name or ())
+    chosen = chosen_of(known, name, everything, "replication", settings.project_root / "replications")
     if not chosen:
         say(f"There is no replication yet: write {settings.project_root / 'replications'}/NAME.yml")
         return

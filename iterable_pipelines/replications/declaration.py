@@ -1,27 +1,23 @@
 """`replications/*.yml`: one file, one replication, one asset. What is wrong in them is refused at start, by line."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from iterable_pipelines.declared import Declared, Variable, load_declared
 from iterable_pipelines.postgres import database_of
 from iterable_pipelines.published import only_query
 from iterable_pipelines.quoting import quoted
 from iterable_pipelines.record_files import ENDINGS
-from iterable_pipelines.settings import Settings, SettingsError
-from iterable_pipelines.settings_values import did_you_mean
+from iterable_pipelines.settings import Settings
 from iterable_pipelines.variables import variable
 
 FOLDER = "replications"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def _query(text: str) -> str:
@@ -44,43 +40,20 @@ def _file(text: Path) -> Path:
     return text
 
 
-def _variable(text: str) -> str:
-    # a URL pasted here must not come back in the error: it holds a password
-    if not _VARIABLE.fullmatch(text) or text.startswith("ITERABLE_"):
-        raise ValueError(
-            "write the name of the variable that holds the URL, such as REPORTING_URL, not the URL itself; names that "
-            "begin with ITERABLE_ are this project's own"
-        )
-    return text
-
-
 def _keys(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-def _cron(text: str) -> str:
-    from dagster._utils.schedules import is_valid_cron_schedule
-
-    if not is_valid_cron_schedule(text):
-        raise ValueError("write five fields of cron, such as '15 6 * * *' (UTC), or @hourly, @daily, @weekly, @monthly")
-    return text
-
-
-class Replication(BaseModel):
+class Replication(Declared):
     """What is replicated (`table` or `query`), where to (`postgres` and `into`, or `file`), and when."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: str
     table: Annotated[str, AfterValidator(_dotted)] | None = None
     query: Annotated[str, AfterValidator(_query)] | None = None
     file: Annotated[Path, AfterValidator(_file)] | None = None
-    postgres: Annotated[str, AfterValidator(_variable)] | None = None
+    postgres: Variable | None = None
     into: Annotated[str, AfterValidator(_dotted)] | None = None
     keys: Annotated[tuple[str, ...], BeforeValidator(_keys)] = ()
     delete_guard: float = Field(0.2, ge=0, le=1)
-    schedule: Annotated[str, AfterValidator(_cron)] | None = None
-    description: str | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Replication":
@@ -124,64 +97,7 @@ class Replication(BaseModel):
 
 def load_replications(settings: Settings) -> list[Replication]:
     """Every replication of the project, by name. Raises SettingsError with all that is wrong, by file and line."""
-    folder = settings.project_root / FOLDER
-    found: list[Replication] = []
-    problems: list[str] = []
-    places: dict[tuple[str, ...], str] = {}
-    for path in sorted(folder.glob("*.y*ml")):
-        here = f"{FOLDER}/{path.name}"
-        if path.suffix == ".yaml":
-            problems.append(f"{here} is not read: rename it to {path.stem}.yml")
-            continue
-        replication, wrong = _read(path)
-        problems += [f"{here}{each}" for each in wrong]
-        if replication is None:
-            continue
-        other = places.setdefault(replication.place(settings.project_root), path.name)
-        if other != path.name:
-            problems.append(f"{here}: {FOLDER}/{other} writes to the same place already")
-        found.append(replication)
-    if problems:
-        text = "\n".join(f"  {problem}" for problem in problems)
-        raise SettingsError(
-            f"A replication is wrong; nothing was started or changed.\n{text}\n"
-            "Next: correct that, then iterable-pipelines replicate --all --dry-run"
-        )
-    return found
-
-
-def _read(path: Path) -> tuple[Replication | None, list[str]]:
-    """The replication of a file, or what is wrong with it, each with its line."""
-    if not _NAME.fullmatch(path.stem):
-        return None, [": the file's name becomes the asset's: lower-case letters, digits and _, up to 50 of them"]
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        given, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        return None, [f"{line}: {error.problem}"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-        return None, [f" cannot be read ({type(error).__name__})"]
-    if not isinstance(given, dict) or not isinstance(node, yaml.MappingNode):
-        return None, [": write one `field: value` a line"]
-    lines = {str(key.value): key.start_mark.line + 1 for key, _ in node.value}
-    if len(lines) < len(node.value):
-        return None, [": a field stands there twice"]
-    if "name" in given:
-        return None, [f", line {lines['name']}, name: leave it out: the file's name is the replication's"]
-    try:
-        return Replication.model_validate({"name": path.stem, **{str(key): value for key, value in given.items()}}), []
-    except ValidationError as error:
-        return None, [_told(each, lines) for each in error.errors(include_input=False, include_url=False)]
-
-
-def _told(error: Any, lines: dict[str, int]) -> str:
-    field = str(error["loc"][0]) if error["loc"] else ""
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "it must")
-    if error["type"] == "extra_forbidden":
-        fields = [each for each in Replication.model_fields if each != "name"]
-        message = f"no such field{did_you_mean(field, fields) or '; there are ' + ','.join(fields)}"
-    return f", line {lines.get(field, 1)}, {field}: {message}" if field else f": {message}"
+    return load_declared(settings, FOLDER, Replication, "A replication", "iterable-pipelines replicate --all --dry-run")
 
 
 def _tables(tree: Any) -> Iterator[tuple[str, str]]:

@@ -76,6 +76,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "audit_completeness",
         "compare_campaigns",
         "replicate",
+        "send_track_calls",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from iterable_pipelines.automation import replication_schedules
+from iterable_pipelines.automation import declared_schedules
 from iterable_pipelines.failures import LATER, NEVER, NOW, when_to_retry
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.profiles.assets import PROFILES
@@ -87,14 +87,14 @@ def test_it_follows_what_it_reads_and_the_copy_for_readers(replica: Replica, mon
         dg.AssetKey(["marts", "people"]),
     }
     assert asset.specs_by_key[KEY].automation_condition is not None
-    assert replication_schedules(load_replications(replica.settings), replica.settings) == []
+    assert declared_schedules("replications", load_replications(replica.settings), replica.settings) == []
 
 
 def test_a_schedule_of_its_own_takes_the_place_of_following(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     replica.declare(PEOPLE + 'schedule: "15 6 * * 1"\n')
     (asset,) = assets_of(replica, monkeypatch)
     assert asset.specs_by_key[KEY].automation_condition is None
-    (schedule,) = replication_schedules(load_replications(replica.settings), replica.settings)
+    (schedule,) = declared_schedules("replications", load_replications(replica.settings), replica.settings)
     assert (schedule.name, schedule.cron_schedule, schedule.execution_timezone) == (
         "replicate_people",
         "15 6 * * 1",
