@@ -214,10 +214,10 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
 
 
 def _mark(con: duckdb.DuckDBPyConnection, parts: WebhookParts) -> int:
+    # what the newest load says, not the largest number: a manifest that was begun anew counts from one again
     (mark,) = con.execute(
-        "select coalesce(max(part_id), 0) from streams.webhook_loads where stream is null"
+        "select coalesce(arg_max(part_id, load_id), 0) from streams.webhook_loads where stream is null"
     ).fetchone() or (0,)
-    # a manifest that was begun anew counts from one again
     return int(mark) if mark <= parts.newest() else 0
 
 

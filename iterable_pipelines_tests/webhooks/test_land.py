@@ -132,3 +132,16 @@ def test_a_landed_file_that_is_gone_is_named(project: Settings, manifest: Manife
     (project.landing_dir / part.path).unlink()
     with pytest.raises(FileNotFoundError, match=part.path):
         load_webhooks(warehouse, manifest, project, "run", log=silent)
+
+
+def test_a_manifest_that_was_begun_anew_swallows_nothing(
+    project: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    for each in TOLD[:9:3]:
+        bring(project, manifest, warehouse, [each], RECEIVED)
+    for file in project.landing_dir.glob("manifest.db*"):
+        file.unlink()
+    anew = Manifest(project.landing_dir)
+    for each in TOLD[9:27:3]:
+        bring(project, anew, warehouse, [each], RECEIVED)
+    assert messages(warehouse) == Counter(f"m{n}" for n in range(0, 27, 3))
