@@ -145,3 +145,11 @@ def test_a_manifest_that_was_begun_anew_swallows_nothing(
     for each in TOLD[9:27:3]:
         bring(project, anew, warehouse, [each], RECEIVED)
     assert messages(warehouse) == Counter(f"m{n}" for n in range(0, 27, 3))
+
+
+def test_a_folder_may_have_any_name(project: Settings) -> None:
+    odd = project.model_copy(update={"data_dir": project.data_dir / "it's [all] here"})
+    warehouse = Warehouse.of(odd, log=silent)
+    warehouse.prepare()
+    bring(odd, Manifest(odd.landing_dir), warehouse, TOLD, RECEIVED)
+    assert messages(warehouse).total() == 60
