@@ -106,6 +106,23 @@ def test_without_any_webhook_it_costs_nothing(
     assert not settings.spool_path.exists()
 
 
+@pytest.mark.parametrize("why", ["file is not a database", "Not a directory"])
+def test_a_spool_that_cannot_be_moved_says_what_to_do(
+    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, why: str
+) -> None:
+    receive(settings, [body("emailOpen", at(0, now()))], now())
+    if why == "Not a directory":
+        settings.landing_dir.mkdir()
+        (settings.landing_dir / "webhooks").touch()
+    else:
+        for file in settings.spool_path.parent.glob("spool.db*"):
+            file.write_bytes(b"x" * 10_000)
+    with pytest.raises(dg.Failure, match=f"(?s){why}.*Stored data is safe.*Next: "):
+        definitions.resolve_job_def(JOB).execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(["landing", "webhooks"])]
+        )
+
+
 def test_the_sensor_runs_one_after_the_other(
     settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
