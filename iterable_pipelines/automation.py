@@ -271,10 +271,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """Fail runs whose process is gone, so that no ghost holds the schedule or a pool."""
-        forget_old_runs(context.instance, now())
         ghosts = list(ghost_runs(context.instance))
         for run in ghosts:
             context.instance.report_run_failed(run, "the run's process is gone: the machine or Dagster was restarted")
+        # last: what it cannot delete must not keep ghosts alive
+        forget_old_runs(context.instance, now())
         return dg.SkipReason(f"{len(ghosts)} ghost runs failed" if ghosts else "every run has its process")
 
     models = dg.AutomationConditionSensorDefinition(

@@ -13,6 +13,7 @@ from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
 from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
+from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 
 NEVER, LATER, NOW = "never", "later", "now"
 _NO_USE = (
@@ -28,6 +29,7 @@ _EXPLAINED = (
     PostgresFailed,
     ReplicationRefused,
     TrackCallsFailed,
+    WebhooksNotLanded,
 )
 
 

@@ -12,6 +12,7 @@ from iterable_pipelines.data_types import STREAM, USERS, Stream
 from iterable_pipelines.hours import hour_key, hour_of
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
 from iterable_pipelines.streams.landed import landed_sql
 from iterable_pipelines.streams.late import copy_lateness
@@ -67,7 +68,7 @@ def load_hours(
         parts += landed.values()
     changed = parts if again else _changed(warehouse, stream, parts)
     loaded.unchanged = len(parts) - len(changed)
-    for batch in _batches(changed):
+    for batch in _by_hour(changed):
         _load(warehouse, manifest, settings, STREAM[stream], batch, run_id, token)
         crashpoint("after_commit")
         loaded.rows += sum(part.rows for part in batch)
@@ -104,15 +105,8 @@ def _changed(warehouse: Warehouse, stream: str, parts: list[Part]) -> list[Part]
     return [part for part in parts if there.get((part.data_type, naive(part.hour))) != (part.digest, part.rows, 0)]
 
 
-def _batches(parts: list[Part]) -> Iterator[list[Part]]:
-    batch: list[Part] = []
-    for part in sorted(parts, key=lambda each: each.hour):
-        if batch and sum(each.rows for each in batch) + part.rows > _ROWS_PER_TRANSACTION:
-            yield batch
-            batch = []
-        batch.append(part)
-    if batch:
-        yield batch
+def _by_hour(parts: list[Part]) -> Iterator[list[Part]]:
+    return batches(sorted(parts, key=lambda each: each.hour), _ROWS_PER_TRANSACTION)
 
 
 def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, run_id: str) -> int:
@@ -127,7 +121,7 @@ def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, r
     with warehouse.transaction() as con:
         load_id = next_load_id(con)
         con.execute(f"delete from streams.{USERS} where _source = 'export'")
-        for batch in _batches([*superseded, *current]):
+        for batch in _by_hour([*superseded, *current]):
             merge_users(con, settings, _stage(con, settings, batch), load_id)
         _stage(con, settings, current)
         _refuse_stale(con, USERS, token)

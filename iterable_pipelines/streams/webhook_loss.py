@@ -24,10 +24,14 @@ class Brought:
 
 def webhook_loss(warehouse: Warehouse) -> list[Brought]:
     """The newest seven days, in the hours and data types of which any webhook has told."""
-    told = "(select distinct data_type, hour as _hour from streams.webhook_loads where stream is not null)"
+    newest = "(select max(hour) - interval 168 hour from streams.webhook_loads)"
+    told = (
+        "(select distinct data_type, hour as _hour from streams.webhook_loads "
+        f"where stream is not null and hour >= {newest})"
+    )
     of_streams = " union all ".join(
-        f"select data_type, _hour, _webhook_id from streams.{stream.name} where _source = 'export' and _hour >= "
-        "(select max(hour) - interval 168 hour from streams.webhook_loads)"
+        f"select data_type, _hour, _webhook_id from streams.{stream.name} where _source = 'export' "
+        f"and _hour >= {newest}"
         for stream in ACTIVITY_STREAMS
     )
     found = warehouse.read(

@@ -18,7 +18,7 @@ def record_sql(body: str) -> str:
     """
     fields = f"case when json_type({body}, '$.dataFields') = 'OBJECT' then {body}->'$.dataFields' else '{{}}'::json end"
     outside = [
-        f"case when nullif({body}->>'$.{name}', '') is not null and ({body}->>'$.dataFields.{name}') is null "
+        f"case when nullif({body}->>'$.{name}', '') is not null and nullif({body}->>'$.dataFields.{name}', '') is null "
         f"then '\"{name}\":' || ({body}->'$.{name}')::varchar end"
         for name in ("email", "userId", "itblUserId")
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.data_types import Stream
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.tables import Column, columns_of, extraction_sql, user_key_sql
 from iterable_pipelines.streams.webhook_record import record_sql
@@ -21,6 +22,7 @@ from iterable_pipelines.streams.webhook_record import record_sql
 _INDEXED_AFTER = "interval 30 minute"
 _LINKS = ("$.url", "$.clickedUrl")
 _KEY_COLUMNS = ("email", "user_id", "itbl_user_id", "message_id", "campaign_id")
+_EMAIL = "nullif(lower(trim(email)), '') as email"
 # what exports mostly lack (api.md 4.3), beside the deep links that some streams have
 _NAMES = ("campaign_name", "template_name", "workflow_id", "workflow_name", "experiment_id")
 
@@ -49,6 +51,8 @@ ROUNDS = (
     Round(("user_key", "campaign_id"), ("user_key",), "exported"),
     Round(("user_id", "campaign_id"), ("user_id",), "told"),
     Round(("user_id", "campaign_id"), ("user_id",), "exported"),
+    Round(("email", "campaign_id"), ("email",), "told"),
+    Round(("email", "campaign_id"), ("email",), "exported"),
 )
 
 
@@ -132,7 +136,7 @@ def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], conditi
     )
     return (
         "select path, digest, received_at, data_type, date_trunc('hour', created_at) as hour, "
-        "date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, link, "
+        f"date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, {_EMAIL}, link, "
         f"{user_key_sql(settings.project_type)} as user_key from ({extraction_sql(columns, bodies, keep, _LINKS)}) "
         "qualify row_number() over (partition by digest order by received_at, path) = 1"
     )
@@ -140,7 +144,7 @@ def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], conditi
 
 def landed_bodies_sql(files: Sequence[Path]) -> str:
     """The bodies in landed files of webhooks: data_type, created_at, digest, received_at, body, filename."""
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    listed = ", ".join(literal(str(file)) for file in files)
     return f"read_parquet([{listed}], filename = true)"
 
 
@@ -196,7 +200,7 @@ def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
         "create or replace temp table exported as "
         f"select * exclude (record), {link} as link from (select rowid as row, data_type, _hour as hour, "
         "date_trunc('second', created_at) as moment, event_id, message_id, "
-        f"user_key, user_id, campaign_id, record from streams.{stream.name} "
+        f"user_key, user_id, {_EMAIL}, campaign_id, record from streams.{stream.name} "
         f"where _source = 'export' and _webhook_id is null and {_hours_of(con, 'told')}) "
         "semi join told using (data_type, hour, moment)"
     )

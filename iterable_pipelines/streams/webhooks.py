@@ -1,6 +1,6 @@
 """Load landed webhooks into the tables of streams: what came since the last time, all streams in one transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, STREAM, Stream
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.tables import next_load_id
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhook_rows import landed_bodies_sql, tell_arrived, tell_hours, told_sql
@@ -41,7 +42,7 @@ def load_webhooks(
     loaded, parts = Told(), WebhookParts(manifest)
     while True:
         with warehouse.transaction() as con:
-            batch = next(_batches(parts.after(_mark(con, parts))), [])
+            batch = next(batches(parts.after(_mark(con, parts)), _ROWS_PER_TRANSACTION), [])
             if not batch:
                 return loaded
             _load(con, settings, manifest, parts, batch, run_id, loaded)
@@ -214,19 +215,8 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
 
 
 def _mark(con: duckdb.DuckDBPyConnection, parts: WebhookParts) -> int:
+    # what the newest load says, not the largest number: a manifest that was begun anew counts from one again
     (mark,) = con.execute(
-        "select coalesce(max(part_id), 0) from streams.webhook_loads where stream is null"
+        "select coalesce(arg_max(part_id, load_id), 0) from streams.webhook_loads where stream is null"
     ).fetchone() or (0,)
-    # a manifest that was begun anew counts from one again
     return int(mark) if mark <= parts.newest() else 0
-
-
-def _batches(parts: Sequence[WebhookPart]) -> Iterator[list[WebhookPart]]:
-    batch: list[WebhookPart] = []
-    for part in parts:
-        if batch and sum(each.rows for each in batch) + part.rows > _ROWS_PER_TRANSACTION:
-            yield batch
-            batch = []
-        batch.append(part)
-    if batch:
-        yield batch

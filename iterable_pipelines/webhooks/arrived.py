@@ -1,8 +1,10 @@
 """Whether the job `webhooks` is to run, and what becomes of its many runs afterwards."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.webhooks.spool import Spool
@@ -37,4 +39,15 @@ def forget_old_runs(instance: dg.DagsterInstance, moment: datetime) -> int:
     found = [run.run_id for run in instance.get_runs(old, limit=_FORGOTTEN_AT_ONCE) if run.run_id not in newest]
     for run_id in found:
         instance.delete_run(run_id)
+        _remove_files(instance, run_id)
     return len(found)
+
+
+def _remove_files(instance: dg.DagsterInstance, run_id: str) -> None:
+    # Dagster takes a run out of its tables only: some hundred kilobytes of each would stay on the disk for ever
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):
+        shard = Path(storage.path_for_shard(run_id))
+        for file in (shard, *shard.parent.glob(f"{shard.name}-*")):
+            file.unlink(missing_ok=True)

@@ -1,12 +1,16 @@
 """Two assets that follow what the receiver has received: into landing, and into the tables of streams."""
 
+import sqlite3
+
 import dagster as dg
+import duckdb
 
 from iterable_pipelines.failures import explained
 from iterable_pipelines.hours import hour_key
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.streams.webhook_loss import loss_table, webhook_loss
 from iterable_pipelines.streams.webhooks import load_webhooks, waiting_and_unknown
+from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 from iterable_pipelines.webhooks.land import Moved, land
 from iterable_pipelines.webhooks.spool import Spool
 
@@ -32,9 +36,12 @@ def _landing_asset() -> dg.AssetsDefinition:
             project, manifest, _ = open_project(context.log.info)
             moved, aside = Moved(), 0
             if project.spool_path.exists():
-                spool = Spool(project.spool_path)
-                moved = land(spool, manifest, project, context.run.run_id, context.log.info)
-                aside = spool.level().aside
+                try:
+                    spool = Spool(project.spool_path)
+                    moved = land(spool, manifest, project, context.run.run_id, context.log.info)
+                    aside = spool.level().aside
+                except (OSError, sqlite3.Error, duckdb.Error) as error:
+                    raise WebhooksNotLanded(error, project.spool_path) from None
         if moved.aside:
             context.log.warning(
                 f"{moved.aside} bodies were put aside: they could not be read five times. They are safe in "

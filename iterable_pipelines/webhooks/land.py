@@ -19,6 +19,7 @@ from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.landing.timestamps import timestamp_sql
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.webhook_record import created_at_sql, event_name_sql, record_sql
 from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
@@ -64,7 +65,7 @@ def land(
         with scratch_folder(settings.landing_dir, "webhooks-") as folder, duckdb.connect() as con:
             con.execute("set memory_limit = '512MB'")
             con.execute("set timezone = 'UTC'")
-            con.execute(f"set temp_directory = '{folder}'")
+            con.execute(f"set temp_directory = {literal(str(folder))}")
             good, broken = _arrange(con, fresh)
             landed = _keep(_cut(con, folder, run_id) if good else [], settings)
         parts.add(landed.values())
@@ -138,7 +139,7 @@ def _cut(con: duckdb.DuckDBPyConnection, folder: Path, run_id: str) -> list[tupl
         file = folder / f"{hour:%Y-%m-%dT%H}.parquet"
         con.execute(
             "copy (select data_type, created_at, digest, received_at, body from placed "
-            f"where hour = timestamp '{hour}' order by data_type, created_at, digest) to '{file}' "
+            f"where hour = timestamp '{hour}' order by data_type, created_at, digest) to {literal(str(file))} "
             "(format parquet, compression zstd, row_group_size 20480)"
         )
         sync(file)

@@ -97,15 +97,15 @@ class WebhookParts:
 
     def of_hours(self, hours: Many[datetime]) -> list[WebhookPart]:
         """The parts that hold events of these hours."""
-        wanted = sorted(set(hours))
+        wanted = set(hours)
         if not wanted:
             return []
         with self.manifest.connection() as con:
             found = con.execute(
                 f"select {_COLUMNS}, id from webhook_parts where hour between ? and ? order by id",
-                (as_text(wanted[0]), as_text(wanted[-1])),
+                (as_text(min(wanted)), as_text(max(wanted))),
             )
-            return [each for each in _parts(found) if each.hour in set(wanted)]
+            return [each for each in _parts(found) if each.hour in wanted]
 
 
 def _parts(found: sqlite3.Cursor) -> list[WebhookPart]:

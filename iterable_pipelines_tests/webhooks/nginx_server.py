@@ -65,6 +65,7 @@ def running_nginx(upstream: int) -> Iterator[Proxy]:
         for pattern, value in (
             (r"listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
             (r"server 127\.0\.0\.1:8700;", f"server 127.0.0.1:{upstream};"),
+            (r"/var/log/nginx/", f"{folder}/"),
             (r"/etc/letsencrypt/live/webhooks\.example\.com/", f"{folder}/"),
         ):
             text, count = re.subn(pattern, value, text)

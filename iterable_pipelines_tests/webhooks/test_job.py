@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -105,6 +106,23 @@ def test_without_any_webhook_it_costs_nothing(
     assert not settings.spool_path.exists()
 
 
+@pytest.mark.parametrize("why", ["file is not a database", "Not a directory"])
+def test_a_spool_that_cannot_be_moved_says_what_to_do(
+    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, why: str
+) -> None:
+    receive(settings, [body("emailOpen", at(0, now()))], now())
+    if why == "Not a directory":
+        settings.landing_dir.mkdir()
+        (settings.landing_dir / "webhooks").touch()
+    else:
+        for file in settings.spool_path.parent.glob("spool.db*"):
+            file.write_bytes(b"x" * 10_000)
+    with pytest.raises(dg.Failure, match=f"(?s){why}.*Stored data is safe.*Next: "):
+        definitions.resolve_job_def(JOB).execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(["landing", "webhooks"])]
+        )
+
+
 def test_the_sensor_runs_one_after_the_other(
     settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
@@ -132,3 +150,17 @@ def test_old_runs_are_forgotten_and_others_are_not(definitions: dg.Definitions, 
     assert forget_old_runs(instance, now() + timedelta(hours=25)) == 1
     assert {each.run_id for each in instance.get_runs()} == {other, newest}
     assert old not in {other, newest}
+
+
+def test_a_run_that_is_forgotten_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    @dg.asset
+    def shouting(context: dg.AssetExecutionContext) -> None:
+        context.log.info("heard")
+
+    job = dg.Definitions([shouting], jobs=[dg.define_asset_job(JOB)]).resolve_job_def(JOB)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        old, newest = (job.execute_in_process(instance=instance).run_id for _ in range(2))
+        assert forget_old_runs(instance, now() + timedelta(hours=25)) == 1
+        left = {run: [each for each in tmp_path.rglob("*") if run in each.name] for run in (old, newest)}
+    assert left[old] == []
+    assert left[newest] != []

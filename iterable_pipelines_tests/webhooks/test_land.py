@@ -132,3 +132,24 @@ def test_a_landed_file_that_is_gone_is_named(project: Settings, manifest: Manife
     (project.landing_dir / part.path).unlink()
     with pytest.raises(FileNotFoundError, match=part.path):
         load_webhooks(warehouse, manifest, project, "run", log=silent)
+
+
+def test_a_manifest_that_was_begun_anew_swallows_nothing(
+    project: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    for each in TOLD[:9:3]:
+        bring(project, manifest, warehouse, [each], RECEIVED)
+    for file in project.landing_dir.glob("manifest.db*"):
+        file.unlink()
+    anew = Manifest(project.landing_dir)
+    for each in TOLD[9:27:3]:
+        bring(project, anew, warehouse, [each], RECEIVED)
+    assert messages(warehouse) == Counter(f"m{n}" for n in range(0, 27, 3))
+
+
+def test_a_folder_may_have_any_name(project: Settings) -> None:
+    odd = project.model_copy(update={"data_dir": project.data_dir / "it's [all] here"})
+    warehouse = Warehouse.of(odd, log=silent)
+    warehouse.prepare()
+    bring(odd, Manifest(odd.landing_dir), warehouse, TOLD, RECEIVED)
+    assert messages(warehouse).total() == 60

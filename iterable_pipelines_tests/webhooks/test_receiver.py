@@ -4,11 +4,21 @@ import json
 import random
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from iterable_pipelines_tests.webhooks.receiving import TOKEN, Running, answer, event, head, receiving, until
+from iterable_pipelines_tests.webhooks.receiving import (
+    TOKEN,
+    Running,
+    answer,
+    event,
+    head,
+    receiving,
+    running_receiver,
+    until,
+)
 
 
 def test_a_webhook_is_in_the_spool_as_it_came_once_it_is_answered(receiver: Running) -> None:
@@ -43,6 +53,15 @@ def test_a_body_replayed_a_thousand_times_is_one(receiver: Running) -> None:
     told = receiver.metrics()
     assert told["iterable_webhooks_received_total"] == 1000
     assert told["iterable_webhooks_replayed_total"] == 999
+
+
+def test_two_receivers_share_a_spool(tmp_path: Path) -> None:
+    with running_receiver(tmp_path) as one, running_receiver(tmp_path) as other, ThreadPoolExecutor(8) as senders:
+        sent = [(receiver, event(number)) for number in range(100) for receiver in (one, other)]
+        assert {each.status for each in senders.map(lambda each: each[0].post(each[1]), sent)} == {200}
+        assert sorted(one.bodies()) == sorted(event(number) for number in range(100))
+        replayed = [each.metrics()["iterable_webhooks_replayed_total"] for each in (one, other)]
+    assert sum(replayed) == 100
 
 
 GARBAGE = {

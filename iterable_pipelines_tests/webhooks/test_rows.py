@@ -127,6 +127,7 @@ def test_the_surest_pair_is_made_first(project: Settings, manifest: Manifest, wa
         ({"email": "ann@x.example", "messageId": "m"}, {"email": " ANN@x.example", "messageId": "m"}),
         ({"userId": "u1", "messageId": "m"}, {"email": "ann@x.example", "userId": "u1", "messageId": "m"}),
         ({"userId": "u1", "campaignId": 7}, {"email": "ann@x.example", "userId": "u1", "campaignId": 7}),
+        ({"userId": "u1", "email": "Ann@x.example", "campaignId": 7}, {"email": "ann@x.example", "campaignId": 7}),
         ({"email": "ann@x.example"}, {"email": "ann@x.example"}),
     ],
 )
@@ -232,6 +233,15 @@ def test_odd_ids_and_times(project: Settings, manifest: Manifest, warehouse: War
     found = rows(warehouse, EMAIL, "date_trunc('second', created_at)::varchar, campaign_id, message_id")
     assert found == [("2026-11-01 00:00:01", None, "5"), ("2026-11-01 00:00:02", None, None)]
     assert rows(warehouse, EMAIL, "webhook->'dataFields'->>'campaignId'") == [("12.5",), ("seven",)]
+
+
+def test_who_stands_outside_counts_where_nobody_stands_inside(
+    project: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    told = body("emailOpen", at(1))
+    told["dataFields"] |= {"email": "", "userId": None}
+    bring(project, manifest, warehouse, [told | {"userId": "u1"}])
+    assert rows(warehouse, EMAIL, "user_key, email, user_id") == [("ann@x.example", "ann@x.example", "u1")]
 
 
 def test_hours_that_no_export_has_brought_are_made_anew_from_the_bodies(
