@@ -2,24 +2,27 @@
 
     python benchmarks/webhook_to_profile.py [--rate 500] [--seconds 120] [--before 0] [--markdown FILE]
 
-Bodies come into the spool at `rate` a second, as the receiver puts them there; Dagster's own daemon runs the sensor
-`webhooks_arrived`, which starts the job `webhooks`, on the same cores. `--before` bodies of the same hour are in the
+Bodies are posted to the receiver at `rate` a second; Dagster's own daemon runs the sensor `webhooks_arrived`, which
+starts the job `webhooks`, all on the same cores. `--before` bodies of the same hour are in the
 tables when it begins. When was each body received, landed, loaded, and part of a finished build of the profiles? The
 tables say so themselves: nobody looks while the clock runs.
 """
 
 import argparse
+import http.client
 import itertools
 import json
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +42,8 @@ from iterable_pipelines.webhooks.land import land
 from iterable_pipelines.webhooks.spool import Spool
 
 _MIX = ["emailSend"] * 5 + ["emailOpen"] * 3 + ["emailClick", "pushSend", "pushOpen", "smsSend", "inAppOpen"]
-_COMMITS_A_SECOND = 20
+_CONNECTIONS = 16
+TOKEN = "a-token-of-the-benchmark"
 _STEPS = ("received_at", "landed_at", "loaded_at", "built_at")
 
 
@@ -78,17 +82,37 @@ def fill(settings: Settings, bodies: int, people: int) -> None:
     run_models(settings, warehouse, log=lambda text: None)
 
 
-def generate(settings: Settings, rate: int, seconds: int, people: int) -> int:
-    """Put bodies into the spool by the clock, a commit every 50 ms; returns how many."""
-    spool, began, sent = Spool(settings.spool_path), time.monotonic(), 0
-    while (passed := time.monotonic() - began) < seconds:
-        moment = now()
-        due = int(passed * rate) - sent
-        if due:
-            spool.add([(read_body(body_of(moment, people)), moment) for _ in range(due)])
-            sent += due
-        time.sleep(max(0.0, 1 / _COMMITS_A_SECOND - (time.monotonic() - began - passed)))
-    return sent
+@contextmanager
+def receiver() -> Iterator[int]:
+    """The receiver, with the settings of the environment; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    command = [sys.executable, "-m", "iterable_pipelines.cli", "webhooks", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def generate(port: int, rate: int, seconds: int, people: int) -> int:
+    """Post bodies by the clock over keep-alive connections; returns how many were answered 2xx."""
+    began = time.monotonic()
+
+    def post(first: int) -> int:
+        connection, accepted = http.client.HTTPConnection("127.0.0.1", port), 0
+        for number in range(first, rate * seconds, _CONNECTIONS):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            connection.request("POST", "/", body_of(now(), people), {"Authorization": TOKEN})
+            answer = connection.getresponse()
+            answer.read()
+            accepted += answer.status < 300
+        return accepted
+
+    with ThreadPoolExecutor(_CONNECTIONS) as threads:
+        return sum(threads.map(post, range(_CONNECTIONS)))
 
 
 @contextmanager
@@ -172,12 +196,13 @@ def main() -> None:
             "ITERABLE_PROJECT_ROOT": folder,
             "ITERABLE_START_DATE": f"{now() - timedelta(days=2):%Y-%m-%d}",
             "ITERABLE_KEEP_UPDATED": "false",
+            "ITERABLE_WEBHOOK_TOKEN": TOKEN,
         }
         settings = load_settings()
         fill(settings, asked.before, asked.people)
-        with daemon(settings) as instance:
+        with daemon(settings) as instance, receiver() as port:
             begun_at = now()
-            sent = generate(settings, asked.rate, asked.seconds, asked.people)
+            sent = generate(port, asked.rate, asked.seconds, asked.people)
             wait_until_all_is_built(settings, instance, 300)
             runs = [each for each in instance.get_run_records(dg.RunsFilter(job_name=JOB)) if each.start_time]
         table = ["| seconds | bodies | middle | 90 % | 99 % | all |", "|---|---|---|---|---|---|"]

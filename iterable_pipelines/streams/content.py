@@ -9,7 +9,7 @@ from iterable_pipelines.streams.warehouse import Warehouse
 
 PROFILES = "profiles.user_profiles"
 # columns of ours that say something of a row; the others tell when and how it came here
-_SAID = ("_hour", "_source", "_current")
+_SAID = ("_hour", "_source", "_current", "_webhook_id")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_late_and_vanished_events_touch_one_person_and_one_campaign(
         people = warehouse.read("select split_part(user_key, '@', 1) from marts.touched_people")
         changed = warehouse.read(
             "select split_part(user_key, '@', 1), campaign_id from marts.user_campaign_activity "
-            "where _load_id > (select built_from from profiles.build_span)"
+            "where _load_id > (select marts_built_from from profiles.build_span)"
         )
         campaigns = warehouse.read("select campaign_id from marts.campaign_activity where template_name is null")
         return {who for (who,) in people}, set(changed), {campaign for (campaign,) in campaigns}
