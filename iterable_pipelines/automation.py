@@ -27,7 +27,7 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-WEBHOOKS_TAG = "iterable/webhooks"
+WEBHOOKS_TAG, TRACK_CALLS_TAG = "iterable/webhooks", "iterable/track_calls"
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 # one list of millions may take four hours to come
@@ -271,7 +271,9 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """Fail runs whose process is gone, so that no ghost holds the schedule or a pool."""
-        forget_old_runs(context.instance, now())
+        # those that webhooks bring about, a thousand a day
+        forget_old_runs(context.instance, now(), job_name=webhooks.name)
+        forget_old_runs(context.instance, now(), tags={TRACK_CALLS_TAG: "true"})
         ghosts = list(ghost_runs(context.instance))
         for run in ghosts:
             context.instance.report_run_failed(run, "the run's process is gone: the machine or Dagster was restarted")
@@ -279,9 +281,15 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications", "track_calls") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
+    )
+    track_calls = dg.AutomationConditionSensorDefinition(
+        "send_track_calls_when_rows_arrived",
+        target=dg.AssetSelection.groups("track_calls"),
+        default_status=sensor_status,
+        run_tags={"dagster/max_runtime": str(_CATCH_UP_SECONDS), TRACK_CALLS_TAG: "true"},
     )
     schedules = [
         import_the_last_hour,
@@ -292,7 +300,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         look_at_every_hour,
         compare_with_iterable,
     ]
-    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models]
+    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models, track_calls]
 
 
 def _catch_up_tags(kind: Pass, window: Window, whole: Window) -> dict[str, str]:

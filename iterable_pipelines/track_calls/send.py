@@ -137,9 +137,9 @@ class _Outbox:
         if waiting and not folder.is_dir():
             # a file that is gone was moved to where it belongs; a folder that is gone is another one, or was lost
             raise TrackCallsRefused(
-                f"{folder} is not there, in which they wait. Nothing was sent.\nNext: where `to` was changed, change it "
-                f"back until nothing waits, or move the folder in which they do (data/{FOLDER}/NAME, or .NAME in the "
-                "folder of before) to that path; then run this again"
+                f"{folder} is not there, in which they wait. Nothing was sent.\nNext: where `to` was changed, change "
+                f"it back until nothing waits, or move the folder in which they do (data/{FOLDER}/NAME, or .NAME in "
+                "the folder of before) to that path; then run this again"
             )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for file in folder.iterdir():

@@ -1,6 +1,7 @@
 """Whether the job `webhooks` is to run, and what becomes of its many runs afterwards."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -30,10 +31,13 @@ def whether_to_run(instance: dg.DagsterInstance, settings: Settings, moment: dat
     return "" if Spool(settings.spool_path).queued(1) else "no webhook is queued"
 
 
-def forget_old_runs(instance: dg.DagsterInstance, moment: datetime) -> int:
-    """Delete finished runs of the job that are older than a day, some at a time; never the newest. Returns how many."""
-    newest = {run.run_id for run in instance.get_runs(dg.RunsFilter(job_name=JOB), limit=1)}
-    old = dg.RunsFilter(job_name=JOB, statuses=_FINISHED, created_before=moment - _KEPT)
+def forget_old_runs(instance: dg.DagsterInstance, moment: datetime, **whose: Any) -> int:
+    """Delete finished runs that are older than a day, some at a time; never the newest. Returns how many.
+
+    `whose`: of which, as dg.RunsFilter has it.
+    """
+    newest = {run.run_id for run in instance.get_runs(dg.RunsFilter(**whose), limit=1)}
+    old = dg.RunsFilter(statuses=_FINISHED, created_before=moment - _KEPT, **whose)
     found = [run.run_id for run in instance.get_runs(old, limit=_FORGOTTEN_AT_ONCE) if run.run_id not in newest]
     for run_id in found:
         instance.delete_run(run_id)

@@ -123,12 +123,15 @@ def test_the_sensor_runs_one_after_the_other(
 
 
 def test_old_runs_are_forgotten_and_others_are_not(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    def finished(job: str) -> str:
-        run = instance.create_run_for_job(definitions.resolve_job_def(job), status=dg.DagsterRunStatus.SUCCESS)
-        return run.run_id
+    def finished(job: str, **tags: str) -> str:
+        job_def = definitions.resolve_job_def(job)
+        return instance.create_run_for_job(job_def, status=dg.DagsterRunStatus.SUCCESS, tags=tags).run_id
 
     old, other, newest = finished(JOB), finished("read_lists"), finished(JOB)
-    assert forget_old_runs(instance, now() + timedelta(hours=23)) == 0
-    assert forget_old_runs(instance, now() + timedelta(hours=25)) == 1
+    assert forget_old_runs(instance, now() + timedelta(hours=23), job_name=JOB) == 0
+    assert forget_old_runs(instance, now() + timedelta(hours=25), job_name=JOB) == 1
     assert {each.run_id for each in instance.get_runs()} == {other, newest}
     assert old not in {other, newest}
+    sent = [finished("send_track_calls", often="true") for _ in range(3)]
+    assert forget_old_runs(instance, now() + timedelta(hours=25), tags={"often": "true"}) == 2
+    assert {each.run_id for each in instance.get_runs()} == {other, newest, sent[-1]}
