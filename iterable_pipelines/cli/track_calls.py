@@ -56,8 +56,8 @@ def _print(name: str, found: Preview, from_now: bool) -> None:
         out().print(shown)
     hint = "; since: now begins with the first run" if from_now and not found.counts else ""
     say(
-        f"{name}: {found.counts.total():,} calls, {found.rejected:,} that nobody would take, {found.waiting:,} waiting from "
-        f"before; nothing was sent{hint}"
+        f"{name}: {found.counts.total():,} calls, {found.rejected:,} that nobody would take, {found.waiting:,} waiting "
+        f"from before; nothing was sent{hint}"
     )
     for call in found.newest:
         say(call)
