@@ -10,6 +10,7 @@ from pathlib import Path
 
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing.passes import Pass
+from iterable_pipelines.sqlite_file import sqlite_file
 
 _COLUMNS = (
     "data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, bytes, digest, "
@@ -155,14 +156,8 @@ class Manifest:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """A connection without a transaction of its own; closed at the end."""
-        con = sqlite3.connect(self.root / "manifest.db", timeout=60, isolation_level=None)
-        try:
-            con.execute("pragma busy_timeout = 60000")
-            con.execute("pragma journal_mode = wal")
-            con.execute("pragma synchronous = full")
+        with sqlite_file(self.root / "manifest.db") as con:
             yield con
-        finally:
-            con.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -6,12 +6,13 @@ happens in between, the same bytes are sent again.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from iterable_pipelines.hours import now
+from iterable_pipelines.sqlite_file import sqlite_file
 
 _SCHEMA = (
     # event ids and digests of webhooks: an event is told if either of its two is here. And hours whose export is told
@@ -76,7 +77,7 @@ class Ledger:
 
     def known(self, ids: str) -> str:
         """Those of `ids` that are told. Both are JSON arrays, so that no id becomes an object here."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             found = con.execute(
                 "select json_group_array(value) from json_each(?) where value in (select id from ids)", (ids,)
             )
@@ -94,7 +95,7 @@ class Ledger:
 
     def next_number(self) -> int:
         """The number of the batch that is written down next."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             return int(con.execute("select coalesce(max(number), 0) + 1 from batches").fetchone()[0])
 
     def write_down(self, number: int, calls: int, oldest: datetime, ids: str) -> None:
@@ -108,7 +109,7 @@ class Ledger:
 
     def waiting(self) -> list[Waiting]:
         """The batches that have not arrived yet, oldest first."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             found = con.execute("select number, calls from batches where done_at is null order by number")
             return [Waiting(*row) for row in found]
 
@@ -135,7 +136,7 @@ class Ledger:
 
     def looked_at(self) -> dict[str, LookedAt]:
         """How far each data type was looked at."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             return {
                 data_type: LookedAt(datetime.fromisoformat(since), load_id, datetime.fromisoformat(moment))
                 for data_type, since, load_id, moment in con.execute("select * from looked_at")
@@ -155,7 +156,7 @@ class Ledger:
 
     def level(self) -> Level:
         """What became of all calls so far."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             sent, waiting, oldest = con.execute(
                 "select coalesce(sum(calls - rejected) filter (where done_at is not null), 0), "
                 "coalesce(sum(calls) filter (where done_at is null), 0), min(oldest) filter (where done_at is null) "
@@ -166,22 +167,14 @@ class Ledger:
 
     def reasons(self) -> list[tuple[str, str, int]]:
         """Event, reason and number of the rejected calls, the most frequent first."""
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             return con.execute(
                 "select event, reason, count(*) from rejected group by event, reason order by count(*) desc, event"
             ).fetchall()
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as con:
-            con.execute("pragma journal_mode = wal")
-            # a batch that is written down stays so, whatever happens to the power
-            con.execute("pragma synchronous = full")
-            yield con
-
-    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as con:
+        with sqlite_file(self.path) as con:
             con.execute("begin immediate")
             yield con
             con.execute("commit")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from iterable_pipelines.sqlite_file import sqlite_file
 from iterable_pipelines.webhooks.body import Body
 
 # a body that breaks the loader so often is put aside, and the queue moves on
@@ -193,14 +194,8 @@ class Spool:
                 raise sqlite3.OperationalError("the file of the spool was replaced while it was open")
             yield self._kept
             return
-        con = sqlite3.connect(self.path, timeout=patience, isolation_level=None)
-        try:
-            con.execute("pragma journal_mode = wal")
-            # every commit reaches the disk before it returns: a 2xx is a promise
-            con.execute("pragma synchronous = full")
+        with sqlite_file(self.path, patience) as con:
             yield con
-        finally:
-            con.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

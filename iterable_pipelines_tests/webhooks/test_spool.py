@@ -46,7 +46,7 @@ def test_the_level(spool: Spool) -> None:
     add(spool, event(1), b"garbage", at=AT + timedelta(hours=1))
     add(spool, *(event(number, filling="x" * 1000) for number in range(2, 100)), at=AT + timedelta(hours=2))
     full = spool.level()
-    assert full == Level(99, 1, full.bytes, AT + timedelta(hours=1))
+    assert full == Level(99, 1, full.bytes, AT + timedelta(hours=1), AT + timedelta(hours=2))
     assert full.bytes > empty.bytes + 98 * 1000
     spool.remove([each.id for each in spool.queued(1000)])
     # what is free again is used again
