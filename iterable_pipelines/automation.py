@@ -14,12 +14,13 @@ from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass
 from iterable_pipelines.objects import OBJECT_TYPES
+from iterable_pipelines.old_runs import forget_old_runs
 from iterable_pipelines.partitions import HOURS_PER_RUN, RANGE_END, RANGE_START
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_runs
 from iterable_pipelines.webhooks.arrived import JOB as WEBHOOKS
-from iterable_pipelines.webhooks.arrived import forget_old_runs, whether_to_run
+from iterable_pipelines.webhooks.arrived import whether_to_run
 
 _ALIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -27,7 +28,7 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-WEBHOOKS_TAG = "iterable/webhooks"
+WEBHOOKS_TAG, TRACK_CALLS_TAG = "iterable/webhooks", "iterable/track_calls"
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 # one list of millions may take four hours to come
@@ -274,15 +275,22 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         ghosts = list(ghost_runs(context.instance))
         for run in ghosts:
             context.instance.report_run_failed(run, "the run's process is gone: the machine or Dagster was restarted")
-        # last: what it cannot delete must not keep ghosts alive
-        forget_old_runs(context.instance, now())
+        # last: what it cannot delete must not keep ghosts alive. These runs come about by the thousand a day
+        forget_old_runs(context.instance, now(), job_name=webhooks.name)
+        forget_old_runs(context.instance, now(), tags={TRACK_CALLS_TAG: "true"})
         return dg.SkipReason(f"{len(ghosts)} ghost runs failed" if ghosts else "every run has its process")
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications", "track_calls") | _completeness,
+        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
+    )
+    track_calls = dg.AutomationConditionSensorDefinition(
+        "send_track_calls_when_rows_arrived",
+        target=dg.AssetSelection.groups("track_calls"),
+        default_status=sensor_status,
+        run_tags={"dagster/max_runtime": str(_CATCH_UP_SECONDS), TRACK_CALLS_TAG: "true"},
     )
     schedules = [
         import_the_last_hour,
@@ -293,7 +301,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         look_at_every_hour,
         compare_with_iterable,
     ]
-    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models]
+    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models, track_calls]
 
 
 def _catch_up_tags(kind: Pass, window: Window, whole: Window) -> dict[str, str]:

@@ -13,6 +13,12 @@ from iterable_pipelines.settings_values import did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+# what pydantic says in words of Python
+_MESSAGES = {
+    "missing": "it is missing",
+    "model_type": "write its fields below it, one `field: value` a line",
+    "path_type": "it must be a path",
+}
 _Lines = dict[tuple[str | int, ...], int]
 
 
@@ -134,9 +140,9 @@ def _told(error: Any, lines: _Lines, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "it must")
     if error["type"] == "extra_forbidden":
         fields = _fields_beside(model, place)
-        message = f"no such field{did_you_mean(place[-1], fields) or '; there are ' + ','.join(fields)}"
-    elif error["type"] == "missing":
-        message = "it is missing"
+        message = f"no such field{did_you_mean(place[-1], fields) or '; there are ' + ', '.join(fields)}"
+    elif error["type"] in _MESSAGES:
+        message = _MESSAGES[error["type"]]
     line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
     return f", line {line}, {'.'.join(map(str, place))}: {message}" if place else f": {message}"
 

@@ -49,14 +49,15 @@ def track_calls(
 
 
 def _print(name: str, found: Preview, from_now: bool) -> None:
-    shown = table(f"{name}: what would be sent", "event", "calls", numbers=("calls",))
-    for event, calls in found.counts.most_common():
-        shown.add_row(event, f"{calls:,}")
-    out().print(shown)
+    if found.counts:
+        shown = table(f"{name}: what would be sent", "event", "calls", numbers=("calls",))
+        for event, calls in found.counts.most_common():
+            shown.add_row(event, f"{calls:,}")
+        out().print(shown)
     hint = "; since: now begins with the first run" if from_now and not found.counts else ""
     say(
-        f"{found.counts.total():,} calls, {found.rejected:,} that nobody would take, {found.waiting:,} waiting from "
-        f"before; nothing was sent{hint}"
+        f"{name}: {found.counts.total():,} calls, {found.rejected:,} that nobody would take, {found.waiting:,} waiting "
+        f"from before; nothing was sent{hint}"
     )
     for call in found.newest:
         say(call)

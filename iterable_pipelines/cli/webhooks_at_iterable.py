@@ -45,7 +45,8 @@ def register(
     asked = Registration(webhook.id, endpoint, token, header, auth)
     if dry_run:
         say(f"POST {settings.url}{PATH}\n{json.dumps(asked.as_body(hidden=True), indent=2)}")
-        say("Nothing was sent. Without --dry-run it is, with the token.")
+        gone = " Custom headers that the webhook has now are gone then." if auth == "header" else ""
+        say(f"Nothing was sent. Without --dry-run it is, with the token.{gone}")
         return
     try:
         update_webhook(client, asked)

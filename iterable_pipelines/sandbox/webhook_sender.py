@@ -4,6 +4,7 @@ How often and when Iterable tries again is UNCERTAIN ("delivery is not guarantee
 2xx, and none at all, is tried again as often as Delivery says.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ from iterable_pipelines.sandbox.chance import dice, share
 from iterable_pipelines.sandbox.scene import Event
 from iterable_pipelines.sandbox.webhook_bodies import EVENTS, webhook_body
 from iterable_pipelines.sandbox.world import World
+
+log = logging.getLogger(__name__)
 
 # a phone without a network tells of its events days later
 _LATEST = timedelta(days=5)
@@ -118,6 +121,7 @@ class WebhookSender:
         # in the world's time, which a test may stop; what is tried again waits in ours
         self._planned: list[Sending] = []
         self._again: list[tuple[float, int, bytes, int]] = []
+        self._told: set[tuple[int, str]] = set()
         self._lock, self._stopping, self._here = threading.Lock(), threading.Event(), threading.local()
 
     @contextmanager
@@ -191,11 +195,14 @@ class WebhookSender:
             answer = self._here.session.post(
                 hook.endpoint, body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
             )
-            fine = 200 <= answer.status_code < 300
-        except requests.RequestException:
-            fine = False
-        waits = self._delivery.waits[tries:]
+            trouble = "" if 200 <= answer.status_code < 300 else f"HTTP {answer.status_code}"
+        except requests.RequestException as error:
+            trouble = type(error).__name__
+        fine, waits = not trouble, self._delivery.waits[tries:]
         with self._lock:
+            if trouble and (hook_id, trouble) not in self._told:
+                self._told.add((hook_id, trouble))
+                log.warning("Webhook %d to %s is not taken: %s. This is said once", hook_id, hook.endpoint, trouble)
             if not fine and waits:
                 heappush(self._again, (time.monotonic() + waits[0], hook_id, body, tries + 1))
             self.counts["answered" if fine else "tried again" if waits else "given up"] += 1

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from iterable_pipelines.declared import Declared, Section, Variable, load_declared
 from iterable_pipelines.moments import parse_moment
@@ -47,7 +47,7 @@ def _events(given: Any) -> tuple[str, ...]:
     """Names or data types, as data types."""
     if isinstance(given, str):
         given = [given]
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list) or not given or not all(isinstance(each, str) for each in given):
         raise ValueError("write a list of names or data types, or leave it out for all of them")
     known = {name: each.data_type for each in TRACK_EVENTS for name in (each.name, each.data_type)}
     for unknown in [each for each in given if each not in known]:
@@ -56,13 +56,20 @@ def _events(given: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(known[each] for each in given))
 
 
+def _folder(given: Path) -> Path:
+    # an empty text is the folder that one is in
+    if given == Path():
+        raise ValueError("name a folder of its own, such as out/track_calls")
+    return given
+
+
 class To(Section):
     """Where calls go: `url_env` names the variable that holds the address, `key_env` that of the write key."""
 
     url_env: Variable | None = None
     key_env: Variable | None = None
     format: Literal["segment_batch", "single"] = "segment_batch"
-    folder: Path | None = None
+    folder: Annotated[Path, AfterValidator(_folder)] | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> "To":

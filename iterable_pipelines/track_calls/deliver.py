@@ -82,7 +82,7 @@ class Folder:
         if to.exists():
             raise TrackCallsRefused(
                 f"{to} is there already, and this destination has not written it. Nothing was changed.\n"
-                "Next: move that file away, or take another folder; then run this again"
+                "Next: move that file away; then run this again"
             )
         os.rename(batch, to)
         sync(self.path)

@@ -7,7 +7,7 @@ same bytes go out again, or nothing that has arrived.
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.track_calls.batches import Batch, fresh_calls
-from iterable_pipelines.track_calls.declaration import Destination, ledger_path, outbox_path
+from iterable_pipelines.track_calls.declaration import FOLDER, Destination, ledger_path, outbox_path
 from iterable_pipelines.track_calls.deliver import Receiver, receiver_of
-from iterable_pipelines.track_calls.errors import TrackCallsFailed
+from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
 from iterable_pipelines.track_calls.ledger import Ledger, Level
 from iterable_pipelines.track_calls.select import begin, slices
 
@@ -68,6 +68,11 @@ def send(settings: Settings, destination: Destination, log: Log = print) -> Sent
             level = ledger.level()
             oldest = f", the oldest of {level.oldest:%Y-%m-%d %H:%M} UTC" if level.oldest else ""
             raise type(error)(f"{destination.name}: {level.waiting:,} calls wait{oldest}. {error}") from None
+        except OSError as error:
+            raise TrackCallsFailed(
+                f"{destination.name}: {error.filename} cannot be written ({error.strerror}). What waits is kept.\n"
+                "Next: make it a folder that can be written, with room on its disk; then run this again"
+            ) from error
         level = ledger.level()
     return Sent(level.sent - before.sent, level.rejected - before.rejected, level)
 
@@ -90,6 +95,7 @@ def _send(
             crashpoint("track_calls_slice_written")
             ledger.look_on(part.looked_at, fresh.exported())
         outbox.deliver()
+    outbox.close()
 
 
 def preview(settings: Settings, destination: Destination, show: int = 0) -> Preview:
@@ -127,8 +133,15 @@ class _Outbox:
 
     def __init__(self, folder: Path, ledger: Ledger, receiver: Receiver) -> None:
         self._folder, self._ledger, self._receiver = folder, ledger, receiver
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         waiting = {self._file(each.number) for each in ledger.waiting()}
+        if waiting and not folder.is_dir():
+            # a file that is gone was moved to where it belongs; a folder that is gone is another one, or was lost
+            raise TrackCallsRefused(
+                f"{folder} is not there, in which they wait. Nothing was sent.\nNext: where `to` was changed, change "
+                f"it back until nothing waits, or move the folder in which they do (data/{FOLDER}/NAME, or .NAME in "
+                "the folder of before) to that path; then run this again"
+            )
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for file in folder.iterdir():
             # a process was killed before it wrote the batch down, or after it was done
             if file not in waiting:
@@ -156,6 +169,11 @@ class _Outbox:
             self._ledger.done(each.number, rejected)
             crashpoint("track_calls_done")
             file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Take the folder away, in which nothing waits any more."""
+        with suppress(OSError):
+            self._folder.rmdir()
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:09}.ndjson"

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 # how old the level that is shown may be
 _LEVEL_SECONDS = 1.0
+_WARN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Receiver:
         self._authentication = authentication
         self._commit = GroupCommit(spool, self.metrics)
         self._requests = self._bytes = 0
+        self._warned_at = -math.inf
         self._counting, self._counted_at = asyncio.Lock(), -math.inf
         self._level: Level | None = None
 
@@ -81,6 +83,7 @@ class Receiver:
     async def receive(self, request: Request) -> Response:
         """A webhook. The query is no data: hostile names of campaigns may stand there (W18)."""
         if not self._authentication.admits(request.headers):
+            self._warn_of_tokens()
             _refuse(401, "the token is missing or wrong", {"WWW-Authenticate": "Bearer"})
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             _refuse(415, "send the body as it is, not compressed")
@@ -101,6 +104,12 @@ class Receiver:
             self._requests -= 1
             self._bytes -= len(held)
         return Response()
+
+    def _warn_of_tokens(self) -> None:
+        # whoever has mistyped it is to see why nothing arrives, and no flood is to fill the disk
+        if time.monotonic() - self._warned_at > _WARN_SECONDS:
+            self._warned_at = time.monotonic()
+            log.warning("requests are refused (401): their token is missing or wrong; said once a minute at most")
 
     async def _read(self, request: Request, held: bytearray) -> None:
         """Read the body into `held`, no further than it may go."""

@@ -92,6 +92,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "webhooks_arrived",
         "reap_ghost_runs",
         "build_profiles_when_something_arrived",
+        "send_track_calls_when_rows_arrived",
     }
     for job in repository.get_all_jobs():
         if not job.name.startswith("__"):

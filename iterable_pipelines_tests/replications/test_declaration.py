@@ -53,7 +53,7 @@ TABLE, FILE, POSTGRES = "table: a.b\n", "file: a.csv\n", "postgres: REPORTING_UR
     [
         ("table: user_profiles\n" + FILE, "line 1, table: write the schema too"),
         ("tabel: a.b\n" + FILE, "line 1, tabel: no such field, did you mean table?"),
-        (TABLE + FILE + "zzz: 1\n", "line 3, zzz: no such field; there are table,query"),
+        (TABLE + FILE + "zzz: 1\n", "line 3, zzz: no such field; there are table, query"),
         (
             TABLE + "postgres: postgresql://u:secret@h/d\nkeys: [a]\n",
             "line 2, postgres: write the name of the variable",

@@ -129,7 +129,7 @@ class TestPosting:
             inbox.wait_for(1)
             assert {name: inbox.received[0].headers.get(name) for name in headers} == headers
 
-    def test_what_is_refused_is_tried_again_and_at_last_given_up(self):
+    def test_what_is_refused_is_tried_again_and_at_last_given_up(self, caplog):
         with (
             open_inbox(statuses=[503, 500, 302, 401] + [429] * 20) as inbox,
             running_sandbox(world=living_world(), webhooks=[Hook(51, inbox.url)], delivery=IMPATIENT) as sandbox,
@@ -144,6 +144,9 @@ class TestPosting:
             assert counts["tried again"] + counts["given up"] == 24
             assert len(inbox.received) == counts["answered"] + 24
             assert max(Counter(inbox.bodies).values()) >= 2
+            # each answer is told of once, so that a wrong token is seen
+            told = [each.getMessage() for each in caplog.records if "is not taken" in each.getMessage()]
+            assert sorted(each.split(": ")[1][:8] for each in told) == [f"HTTP {n}" for n in (302, 401, 429, 500, 503)]
 
     def test_nobody_there_is_no_error_of_the_sandbox(self):
         with open_inbox() as inbox:

@@ -23,7 +23,7 @@ def test_batches_within_segments_limits(tracks: Tracks, receiver: Receiver) -> N
     assert tracks.send().sent == 600
     assert len(set(receiver.messages)) == len(receiver.messages) == 600
     assert len(receiver.bodies) > 2 and max(map(len, receiver.bodies)) <= 500_000
-    assert list((tracks.settings.data_dir / "track_calls" / "segment").iterdir()) == []
+    assert not (tracks.settings.data_dir / "track_calls" / "segment").exists()
 
 
 def test_a_call_at_a_time(tracks: Tracks, receiver: Receiver) -> None:

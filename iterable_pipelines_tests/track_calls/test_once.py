@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from iterable_pipelines.hours import now
+from iterable_pipelines.track_calls import TrackCallsFailed, TrackCallsRefused
 from iterable_pipelines_tests.track_calls.conftest import H3, TO_FOLDER, Tracks, click
 
 DIGEST = "d" * 32
@@ -157,12 +158,41 @@ def test_a_folder_that_holds_somebody_elses_file_is_refused(tracks: Tracks) -> N
     (tracks.settings.project_root / "out").mkdir()
     theirs = tracks.settings.project_root / "out" / "segment-000000001.ndjson"
     theirs.write_text("theirs")
-    from iterable_pipelines.track_calls import TrackCallsRefused
-
     with pytest.raises(TrackCallsRefused, match="is there already"):
         tracks.send()
     assert theirs.read_text() == "theirs"
     theirs.rename(theirs.with_suffix(".txt"))
+    assert tracks.send().sent == 1
+
+
+def test_what_waits_is_not_left_behind_where_the_destination_changes(tracks: Tracks) -> None:
+    tracks.declare(TO_FOLDER)
+    tracks.load([click(1)])
+    root = tracks.settings.project_root
+    (root / "out").mkdir()
+    (root / "out" / "segment-000000001.ndjson").write_text("theirs")
+    (root / "elsewhere").mkdir()
+    with pytest.raises(TrackCallsRefused, match="1 calls wait"):
+        tracks.send()
+    tracks.declare("to: {folder: elsewhere}\nsince: 2026-11-01\n")
+    with pytest.raises(TrackCallsRefused, match=r"1 calls wait.*elsewhere/.segment is not there"):
+        tracks.send()
+    # as it says
+    (root / "out" / ".segment").rename(root / "elsewhere" / ".segment")
+    assert tracks.send().sent == 1
+    # nothing of ours lies there any more
+    assert [file.name for file in (root / "elsewhere").iterdir()] == ["segment-000000001.ndjson"]
+
+
+def test_a_folder_that_cannot_be_is_named(tracks: Tracks) -> None:
+    tracks.declare(TO_FOLDER)
+    tracks.load([click(1)])
+    (tracks.settings.project_root / "out").write_text("a file")
+    with pytest.raises(
+        TrackCallsFailed, match=r"segment: .*/out.* cannot be written \(Not a directory\)[^$]*Next: make"
+    ):
+        tracks.send()
+    (tracks.settings.project_root / "out").unlink()
     assert tracks.send().sent == 1
 
 

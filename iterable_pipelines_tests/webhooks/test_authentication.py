@@ -109,3 +109,12 @@ def test_a_token_of_a_megabyte_is_refused(receiver: Running) -> None:
     assert receiver.post(event(), Authorization="x" * 1024**2).status in (0, 431)
     assert receiver.post(event(), Authorization="x" * 20_000).status == 431
     assert receiver.bodies() == []
+
+
+def test_wrong_tokens_are_told_of_and_not_each_of_them(receiver: Running, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        assert receiver.post(event(), Authorization="Bearer mistyped-token").status == 401
+    assert [each.getMessage() for each in caplog.records if "401" in each.getMessage()] == [
+        "requests are refused (401): their token is missing or wrong; said once a minute at most"
+    ]
+    assert "mistyped" not in caplog.text

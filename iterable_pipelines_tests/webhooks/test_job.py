@@ -9,9 +9,10 @@ import dagster as dg
 import pytest
 
 from iterable_pipelines.hours import HOUR, hour_of, now
+from iterable_pipelines.old_runs import forget_old_runs
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Warehouse
-from iterable_pipelines.webhooks.arrived import JOB, forget_old_runs, whether_to_run
+from iterable_pipelines.webhooks.arrived import JOB, whether_to_run
 from iterable_pipelines_tests.webhooks.world import at, body, receive, silent, spool_of
 
 MARTS = {"marts/builds", "marts/user_campaign_activity", "marts/touched_people"}
@@ -141,15 +142,18 @@ def test_the_sensor_runs_one_after_the_other(
 
 
 def test_old_runs_are_forgotten_and_others_are_not(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    def finished(job: str) -> str:
-        run = instance.create_run_for_job(definitions.resolve_job_def(job), status=dg.DagsterRunStatus.SUCCESS)
-        return run.run_id
+    def finished(job: str, **tags: str) -> str:
+        job_def = definitions.resolve_job_def(job)
+        return instance.create_run_for_job(job_def, status=dg.DagsterRunStatus.SUCCESS, tags=tags).run_id
 
     old, other, newest = finished(JOB), finished("read_lists"), finished(JOB)
-    assert forget_old_runs(instance, now() + timedelta(hours=23)) == 0
-    assert forget_old_runs(instance, now() + timedelta(hours=25)) == 1
+    assert forget_old_runs(instance, now() + timedelta(hours=23), job_name=JOB) == 0
+    assert forget_old_runs(instance, now() + timedelta(hours=25), job_name=JOB) == 1
     assert {each.run_id for each in instance.get_runs()} == {other, newest}
     assert old not in {other, newest}
+    sent = [finished("send_track_calls", often="true") for _ in range(3)]
+    assert forget_old_runs(instance, now() + timedelta(hours=25), tags={"often": "true"}) == 2
+    assert {each.run_id for each in instance.get_runs()} == {other, newest, sent[-1]}
 
 
 def test_a_run_that_is_forgotten_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
@@ -160,7 +164,7 @@ def test_a_run_that_is_forgotten_leaves_nothing_on_the_disk(tmp_path: Path) -> N
     job = dg.Definitions([shouting], jobs=[dg.define_asset_job(JOB)]).resolve_job_def(JOB)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         old, newest = (job.execute_in_process(instance=instance).run_id for _ in range(2))
-        assert forget_old_runs(instance, now() + timedelta(hours=25)) == 1
+        assert forget_old_runs(instance, now() + timedelta(hours=25), job_name=JOB) == 1
         left = {run: [each for each in tmp_path.rglob("*") if run in each.name] for run in (old, newest)}
     assert left[old] == []
     assert left[newest] != []
