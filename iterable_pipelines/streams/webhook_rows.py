@@ -20,7 +20,8 @@ from iterable_pipelines.streams.webhook_record import record_sql
 
 # Iterable indexes some events minutes late (api.md 3.6): an export younger than that does not say that there is none
 _INDEXED_AFTER = "interval 30 minute"
-_LINKS = ("$.url", "$.clickedUrl")
+# what tells two events of one message and second apart: which link, and from where
+_TRACES = ("$.url", "$.clickedUrl", "$.ip")
 _KEY_COLUMNS = ("email", "user_id", "itbl_user_id", "message_id", "campaign_id")
 _EMAIL = "nullif(lower(trim(email)), '') as email"
 # what exports mostly lack (api.md 4.3), beside the deep links that some streams have
@@ -44,7 +45,7 @@ class Round:
 
 # the surest first; each pairs one with one
 ROUNDS = (
-    Round(("message_id", "user_key", "link"), ("message_id", "user_key")),
+    Round(("message_id", "user_key", "trace"), ("message_id", "user_key")),
     Round(("message_id", "user_key"), ("message_id", "user_key")),
     Round(("message_id",), ("message_id",)),
     Round(("user_key", "campaign_id"), ("user_key",), "told"),
@@ -131,13 +132,12 @@ def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], conditi
         f"from {landed_bodies_sql(files)} where data_type in ({names}) and created_at is not null and {condition})"
     )
     before = sum(len(column.paths) for column in columns)
-    keep = (
-        f"data_type, created_at, digest, received_at, path, coalesce(texts[{before + 1}], texts[{before + 2}]) as link"
-    )
+    traces = ", ".join(f"texts[{before + n}]" for n in range(1, len(_TRACES) + 1))
+    keep = f"data_type, created_at, digest, received_at, path, concat_ws(' ', {traces}) as trace"
     return (
         "select path, digest, received_at, data_type, date_trunc('hour', created_at) as hour, "
-        f"date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, {_EMAIL}, link, "
-        f"{user_key_sql(settings.project_type)} as user_key from ({extraction_sql(columns, bodies, keep, _LINKS)}) "
+        f"date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, {_EMAIL}, trace, "
+        f"{user_key_sql(settings.project_type)} as user_key from ({extraction_sql(columns, bodies, keep, _TRACES)}) "
         "qualify row_number() over (partition by digest order by received_at, path) = 1"
     )
 
@@ -195,12 +195,12 @@ def _fill_in(con: duckdb.DuckDBPyConnection, stream: Stream, files: Sequence[Pat
 def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
     con.execute("create or replace temp table pairs (path VARCHAR, digest VARCHAR, row BIGINT)")
     # only rows of the same seconds: few are read, and fewer are parsed
-    link = f"coalesce(record->>'{_LINKS[0]}', record->>'{_LINKS[1]}')"
+    traces = ", ".join(f"record->>'{path}'" for path in _TRACES)
     con.execute(
         "create or replace temp table exported as "
-        f"select * exclude (record), {link} as link from (select rowid as row, data_type, _hour as hour, "
-        "date_trunc('second', created_at) as moment, event_id, message_id, "
-        f"user_key, user_id, {_EMAIL}, campaign_id, record from streams.{stream.name} "
+        f"select * exclude (record), concat_ws(' ', {traces}) as trace from "
+        "(select rowid as row, data_type, _hour as hour, date_trunc('second', created_at) as moment, event_id, "
+        f"message_id, user_key, user_id, {_EMAIL}, campaign_id, record from streams.{stream.name} "
         f"where _source = 'export' and _webhook_id is null and {_hours_of(con, 'told')}) "
         "semi join told using (data_type, hour, moment)"
     )
@@ -209,7 +209,7 @@ def _pair(con: duckdb.DuckDBPyConnection, stream: Stream) -> None:
         known = " and ".join(f"{name} is not null" for name in each.known)
         together = ", ".join((*instant, *each.same))
         sides = {
-            side: f"(select *, row_number() over (partition by {together} order by link, {last}) as nth from {side} "
+            side: f"(select *, row_number() over (partition by {together} order by trace, {last}) as nth from {side} "
             f"where {known} and {own} not in (select {own} from pairs)"
             f"{' and message_id is null' if each.nameless == side else ''}) as {side}"
             for side, own, last in (("told", "digest", "digest"), ("exported", "row", "event_id"))

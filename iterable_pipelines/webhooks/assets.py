@@ -6,12 +6,13 @@ import dagster as dg
 import duckdb
 
 from iterable_pipelines.failures import explained
-from iterable_pipelines.hours import hour_key
+from iterable_pipelines.hours import HOUR, hour_key, hour_of
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.streams.webhook_loss import loss_table, webhook_loss
 from iterable_pipelines.streams.webhooks import load_webhooks, waiting_and_unknown
 from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 from iterable_pipelines.webhooks.land import Moved, land
+from iterable_pipelines.webhooks.parts import WebhookParts
 from iterable_pipelines.webhooks.spool import Spool
 
 
@@ -80,7 +81,9 @@ def _streams_asset() -> dg.AssetsDefinition:
             warehouse.prepare()
             told = load_webhooks(warehouse, manifest, project, context.run.run_id, context.log.info)
             waiting, unknown = waiting_and_unknown(warehouse)
-            loss = webhook_loss(warehouse)
+            first = WebhookParts(manifest).first_received()
+            # of the hour in which the receiver began, it cannot have all
+            loss = webhook_loss(warehouse, hour_of(first) + HOUR) if first else []
         for stream, hours in told.exported.items():
             for hour in sorted(hours):
                 # the hour has changed for everybody who follows the stream

@@ -90,6 +90,12 @@ class WebhookParts:
             (newest,) = con.execute("select max(received_to) from webhook_parts").fetchone()
         return as_moment(newest) if newest else None
 
+    def first_received(self) -> datetime | None:
+        """When the last body of the first move was received; None for none."""
+        with self.manifest.connection() as con:
+            (first,) = con.execute("select min(received_to) from webhook_parts").fetchone()
+        return as_moment(first) if first else None
+
     def hours(self) -> set[datetime]:
         """Every hour that has a part."""
         with self.manifest.connection() as con:

@@ -179,7 +179,7 @@ def test_a_late_webhook_of_a_settled_hour(project: Settings, manifest: Manifest,
         ("m", "export", False),
         ("n", "webhook", False),
     ]
-    (brought,) = webhook_loss(warehouse)
+    (brought,) = webhook_loss(warehouse, START)
     assert (brought.data_type, brought.day, brought.exported, brought.told) == ("emailOpen", START.date(), 1, 1)
 
 
@@ -189,8 +189,21 @@ def test_the_loss_is_what_only_the_export_has(project: Settings, manifest: Manif
     export(project, manifest, warehouse, "emailOpen", records)
     export(project, manifest, warehouse, "emailSend", records)
     # of sends no webhook has told: they are not switched on
-    (brought,) = webhook_loss(warehouse)
+    (brought,) = webhook_loss(warehouse, START)
     assert (brought.data_type, brought.lost) == ("emailOpen", pytest.approx(0.05))
+    # nobody received anything before
+    assert webhook_loss(warehouse, START + HOUR) == []
+
+
+def test_a_webhook_stays_with_its_own_of_two_opens(project: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
+    opens = [
+        {"createdAt": at(1), "email": "ann@x.example", "messageId": "m", "ip": ip} for ip in ("192.0.2.9", "192.0.2.1")
+    ]
+    bring(project, manifest, warehouse, [body("emailOpen", **_outside(opens[0]))])
+    for known in (opens[:1], opens):
+        export(project, manifest, warehouse, "emailOpen", known)
+        told = rows(warehouse, EMAIL, "record->>'ip'", "webhook is not null")
+        assert told == [("192.0.2.9",)]
 
 
 def test_what_no_stream_takes_is_kept_with_the_reason(
