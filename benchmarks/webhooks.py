@@ -6,7 +6,7 @@ The generator (this process) sends distinct bodies over keep-alive connections t
 same cores, by the clock: a body that leaves late because the one before was answered late counts from when it was due.
 With --kill the receiver is killed (SIGKILL) so many times at random moments under load and started again, and what got
 no 2xx is sent again. In the end every body that was answered 2xx must be in the spool, once and byte
-for byte, and nothing else. Ends with 1 if not.
+for byte, and nothing else; then, landed and loaded, a row of one of the tables each. Ends with 1 if not.
 """
 
 import argparse
@@ -25,8 +25,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+from iterable_pipelines.data_types import ACTIVITY_STREAMS
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse
+from iterable_pipelines.streams.webhooks import load_webhooks
+from iterable_pipelines.webhooks.body import read_body
+from iterable_pipelines.webhooks.land import land
+from iterable_pipelines.webhooks.spool import Spool
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
 TOKEN = "a-token-of-the-benchmark"
 _KINDS = ("emailSend", "emailOpen", "emailClick", "pushSend", "emailSendSkip", "inAppOpen", "smsReceived")
 _PAUSE = 0.02
@@ -183,6 +194,25 @@ def compare(spool: Path, load: Load) -> str:
     return f"{lost} lost, {more} twice, {strange} that nobody sent" if lost or more or strange else ""
 
 
+def compare_rows(folder: Path, load: Load) -> str:
+    """What is wrong with the tables of streams once the spool has landed and is loaded; nothing, when all is there."""
+    settings = Settings(project_root=folder, start_date=START)
+    spool, manifest, warehouse = Spool(settings.spool_path), Manifest(settings.landing_dir), Warehouse.of(settings)
+    while spool.queued(1):
+        land(spool, manifest, settings, "benchmark", log=_silent)
+    warehouse.prepare()
+    load_webhooks(warehouse, manifest, settings, "benchmark", log=_silent)
+    rows = " union all ".join(f"select _webhook_id from streams.{stream.name}" for stream in ACTIVITY_STREAMS)
+    stored = [digest for (digest,) in warehouse.read(rows)]
+    acknowledged = {read_body(body_of(number)).digest for number in load.acknowledged}
+    lost, more = len(acknowledged - set(stored)), len(stored) - len(set(stored))
+    return f"of the tables: {lost} lost, {more} twice" if lost or more else ""
+
+
+def _silent(text: str) -> None:
+    pass
+
+
 def main() -> None:
     """Run, print what came out, and say whether anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -206,7 +236,7 @@ def main() -> None:
         asyncio.run(run())
         took, after = time.perf_counter() - began, process.resident()
         left = process.end(signal.SIGTERM)
-        wrong = compare(process.spool, load)
+        wrong = compare(process.spool, load) or compare_rows(Path(folder), load)
     late = sorted(load.latencies)
     p50, p99 = (late[int(len(late) * share)] * 1000 for share in (0.5, 0.99))
     lines = [
@@ -218,7 +248,9 @@ def main() -> None:
         f"| {len(load.acknowledged):,} | {len(load.acknowledged) / took:,.0f} | {load.refused:,} | {load.again:,} | "
         f"{p50:.1f} | {p99:.1f} | {late[-1] * 1000:.1f} | {before} | {after} |",
         "",
-        wrong or f"all {len(load.acknowledged):,} that were answered 2xx are in the spool once, and nothing else",
+        wrong
+        or f"all {len(load.acknowledged):,} that were answered 2xx are in the spool once, and nothing else; "
+        "loaded, each is one row",
     ]
     print("\n".join(lines))
     if given.markdown:
