@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from iterable_pipelines.cli.arguments import chosen_of
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
@@ -59,5 +60,10 @@ def _print(name: str, found: Preview, from_now: bool) -> None:
         f"{name}: {found.counts.total():,} calls, {found.rejected:,} that nobody would take, {found.waiting:,} waiting "
         f"from before; nothing was sent{hint}"
     )
+    if found.reasons:
+        shown = table(f"{name}: rejected so far", "event", "reason", "calls", numbers=("calls",))
+        for event, reason, calls in found.reasons:
+            shown.add_row(event, escape(reason), f"{calls:,}")
+        out().print(shown)
     for call in found.newest:
         say(call)

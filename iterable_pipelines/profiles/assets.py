@@ -66,7 +66,8 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         # profiles.yml reads them, and dbt runs as a child of this process
         os.environ.update(dbt_environment(project))
         # the tests look at whole tables, those of the marts too: once an hour is enough
-        command = "run" if context.run.job_name == WEBHOOKS else "build"
+        often = context.run.job_name == WEBHOOKS
+        command = "run" if often else "build"
         with warehouse.locked():
             invocation = dbt.cli(
                 [command, "--vars", dbt_vars(project)],
@@ -82,7 +83,8 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 for key, facts in _FACTS.items():
                     if key in context.selected_asset_keys:
                         context.add_asset_metadata(facts(warehouse), asset_key=key)
-                warehouse.publish()
+                if not often or warehouse.copy_is_due():
+                    warehouse.publish()
         yield from events
         if not succeeded:
             failed = ModelsFailed(f"dbt {command} failed: {invocation.get_error()}")

@@ -15,6 +15,8 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.tables import create_statements as create_streams
 
 _NOTICE_SECONDS = 60.0
+# bytes, on a disk of the slower kind
+_COPIED_A_SECOND = 200_000_000
 
 
 class WarehouseFailed(Exception):
@@ -94,6 +96,13 @@ class Warehouse:
         """All rows of a small query, through the same door."""
         with self.transaction() as con:
             return con.execute(sql, parameters or []).fetchall()
+
+    def copy_is_due(self) -> bool:
+        """Whether the copy for readers is so old that a new one keeps the disk busy a tenth of the time at most."""
+        if not self.published.exists():
+            return True
+        age = time.time() - self.published.stat().st_mtime
+        return age >= 10 * self.path.stat().st_size / _COPIED_A_SECOND
 
     def publish(self) -> Path:
         """Put a copy for readers beside the warehouse, swapped by rename: open readers keep the copy they have."""

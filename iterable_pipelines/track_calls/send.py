@@ -44,12 +44,16 @@ class Sent:
 
 @dataclass
 class Preview:
-    """What a run would do: calls by event, calls that nobody takes, the newest ones as JSON, and what waits already."""
+    """What a run would do: calls by event, calls that nobody takes, the newest ones as JSON, and what waits already.
+
+    `reasons` are those of all calls rejected so far: event, reason, how many.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     newest: list[str] = field(default_factory=list)
     waiting: int = 0
+    reasons: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 def send(settings: Settings, destination: Destination, log: Log = print) -> Sent:
@@ -104,7 +108,7 @@ def preview(settings: Settings, destination: Destination, show: int = 0) -> Prev
     found = Preview()
     with _alone(settings, destination):
         ledger = Ledger(ledger_path(settings, destination.name))
-        found.waiting = ledger.level().waiting
+        found.waiting, found.reasons = ledger.level().waiting, ledger.reasons()
         warehouse.prepare()
         for part in slices(settings, warehouse, destination, begin(destination, ledger.looked_at())):
             with fresh_calls(settings, ledger, part.file, destination.limits) as fresh:

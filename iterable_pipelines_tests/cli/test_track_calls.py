@@ -56,6 +56,18 @@ def test_looked_at_and_then_sent(declared: Command) -> None:
         assert not each.is_file() or b"@example.com" not in each.read_bytes(), f"somebody's address is in {each}"
 
 
+def test_what_was_rejected_is_told_with_the_reason(declared: Command) -> None:
+    settings = Settings(project_root=declared.root, start_date=HOUR)
+    land(settings, Manifest(settings.landing_dir), "emailOpen", HOUR, [{"createdAt": "2026-11-01 03:07:00 +00:00"}])
+    load_hours(
+        Warehouse.of(settings), Manifest(settings.landing_dir), settings, "iterable_activity", [HOUR], "run",
+        log=lambda text: None,
+    )  # fmt: skip
+    assert "1 rejected" in declared("track-calls", "messages").out
+    said = declared("track-calls", "messages", "--dry-run")
+    assert "rejected so far" in said.out and "Email Opened" in said.out
+
+
 def test_what_cannot_be_done_is_said(declared: Command) -> None:
     said = declared("track-calls")
     assert said.code == 2 and "name destinations, or --all; there are messages" in said.err

@@ -1,8 +1,10 @@
 """The warehouse's door: one transaction or none, a bounded wait for whoever is inside, and a copy for readers."""
 
+import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +71,17 @@ def test_the_published_copy_is_complete_and_leaves_open_readers_alone(warehouse:
         assert reader.execute("select version from streams.seen").fetchone() == (1,)
     with duckdb.connect(warehouse.published, read_only=True) as reader:
         assert reader.execute("select version from streams.seen").fetchone() == (2,)
+
+
+def test_a_large_file_is_not_copied_for_every_webhook(warehouse: Warehouse) -> None:
+    assert warehouse.copy_is_due()
+    warehouse.publish()
+    # as large as it says, without the blocks
+    os.truncate(warehouse.path, 20_000_000_000)
+    assert not warehouse.copy_is_due()
+    then = time.time() - 1_000
+    os.utime(warehouse.published, (then, then))
+    assert warehouse.copy_is_due()
 
 
 def test_nobody_else_on_the_machine_can_read_the_files(warehouse: Warehouse) -> None:
