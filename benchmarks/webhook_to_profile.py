@@ -179,7 +179,7 @@ def measured(settings: Settings, begun_at: datetime) -> list[tuple]:  # type: ig
 
 
 def main() -> None:
-    """Print the table, and write it as markdown where asked; ends with 1 if a body is not in a profile."""
+    """Print the table, and add it to a file of markdown where asked; ends with 1 if a body is not in a profile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=int, default=500)
     parser.add_argument("--seconds", type=int, default=120)
@@ -217,7 +217,8 @@ def main() -> None:
         )
     print(said, *table, sep="\n")
     if asked.markdown:
-        asked.markdown.write_text("\n".join([said, "", *table, ""]))
+        with asked.markdown.open("a") as file:
+            file.write("\n".join(["", said, "", *table, ""]))
     if found[-1][1] != sent or found[-1][-1] is None:
         raise SystemExit(f"{sent - found[-1][1]:,} bodies are not in the profiles")
 
