@@ -1,12 +1,12 @@
 """Which models are built when something arrives, as Dagster's own daemon decides it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 import pytest
 
 from iterable_pipelines.sandbox import World, running_sandbox
+from iterable_pipelines_tests.automation_ticks import Ticks
 from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn
 
 # without them a build would go on from where the last one has begun
@@ -17,8 +17,8 @@ class Daemon:
     """The daemon's ticks, one after the other; what it asks for counts as done unless it is said to fail."""
 
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-        self.definitions, self.instance = definitions, instance
-        self.cursor: Any = None
+        self.instance = instance
+        self.tick = Ticks(definitions, instance).models
         self.tick()
 
     def arrives(self, asset: str, hour: str | None = None) -> set[str]:
@@ -30,13 +30,6 @@ class Daemon:
             self.instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(name.split("/"))))
         self.tick()
         return asked
-
-    def tick(self) -> set[str]:
-        found = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
-        self.cursor = found.cursor
-        keys = self.definitions.resolve_all_asset_keys()
-        names = {"/".join(key.path) for key in keys if found.get_num_requested(key)}
-        return {name for name in names if name.startswith(("profiles/", "marts/"))}
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from iterable_pipelines.published import NothingPublished
 from iterable_pipelines.replications import load_replications
 from iterable_pipelines.replications.assets import replication_assets
 from iterable_pipelines.replications.errors import ReplicationRefused
+from iterable_pipelines_tests.automation_ticks import Ticks
 from iterable_pipelines_tests.replications.conftest import PEOPLE, VARIABLE, Replica
 
 KEY = dg.AssetKey(["replications", "people"])
@@ -121,13 +122,10 @@ def test_a_copy_that_is_published_starts_it_and_nothing_else_does(
 
     defs = dg.Definitions([profiles, people, *assets_of(replica, monkeypatch)])
     with dg.DagsterInstance.ephemeral() as instance:
-        cursor = None
+        ticks = Ticks(defs, instance)
 
         def asked() -> int:
-            nonlocal cursor
-            found = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=cursor)
-            cursor = found.cursor
-            return found.get_num_requested(KEY)
+            return ticks.requested(KEY)
 
         asked()
         dg.materialize([people], instance=instance)

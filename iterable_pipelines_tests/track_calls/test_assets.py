@@ -10,6 +10,7 @@ from iterable_pipelines.automation import declared_schedules
 from iterable_pipelines.failures import NEVER
 from iterable_pipelines.track_calls.assets import track_call_assets
 from iterable_pipelines.track_calls.declaration import enabled_destinations
+from iterable_pipelines_tests.automation_ticks import Ticks
 from iterable_pipelines_tests.track_calls.conftest import KEY_ENV, TO_FOLDER, TO_HTTP, Tracks, click
 from iterable_pipelines_tests.track_calls.receiver import KEY, Receiver
 
@@ -87,13 +88,10 @@ def test_rows_that_arrive_start_it(tracks: Tracks, monkeypatch: pytest.MonkeyPat
     asked_meanwhile: list[int] = []
     defs = dg.Definitions([activity, webhooks, campaigns, *assets_of(tracks, monkeypatch)])
     with dg.DagsterInstance.ephemeral() as instance:
-        cursor = None
+        ticks = Ticks(defs, instance)
 
         def asked() -> int:
-            nonlocal cursor
-            found = dg.evaluate_automation_conditions(defs=defs, instance=instance, cursor=cursor)
-            cursor = found.cursor
-            return found.get_num_requested(ASSET)
+            return ticks.requested(ASSET)
 
         asked()
         dg.materialize([campaigns], instance=instance)
