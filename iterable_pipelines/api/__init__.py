@@ -14,11 +14,13 @@ from iterable_pipelines.api.jobs import JobFile, JobFiles, JobPage
 from iterable_pipelines.api.ledger import SEEN_WITHIN, Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
 from iterable_pipelines.api.patience import Patience
+from iterable_pipelines.api.writes import Answer
 
 __all__ = [
     "LIMITS",
     "REGIONS",
     "SEEN_WITHIN",
+    "Answer",
     "Broken",
     "Busy",
     "Connection",

@@ -1,4 +1,4 @@
-"""Iterable over HTTP: the one client of the import. Reads, keeps the limits, and proves what it reads."""
+"""Iterable over HTTP: the one client. Reads and writes, keeps the limits, and proves what it reads."""
 
 import json
 import re
@@ -21,12 +21,13 @@ from iterable_pipelines.api.jobs import JobFetch, JobFiles, JobPage, page_of
 from iterable_pipelines.api.ledger import Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, limits_of, scope_of
 from iterable_pipelines.api.network import host_of, send
-from iterable_pipelines.api.operations import check_operation
+from iterable_pipelines.api.operations import check_operation, check_write
 from iterable_pipelines.api.paging import pages_by_number
 from iterable_pipelines.api.patience import Patience, retrying
 from iterable_pipelines.api.redaction import shown
-from iterable_pipelines.api.retry_after import parse_http_date
+from iterable_pipelines.api.retry_after import parse_http_date, parse_retry_after
 from iterable_pipelines.api.selection import JSON_STREAM, Selection
+from iterable_pipelines.api.writes import Answer, SentBody
 from iterable_pipelines.hours import Window
 
 # Iterable answers 414 from 2,048 characters on (api.md 1.1)
@@ -138,6 +139,38 @@ class Iterable:
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """One JSON object, in answer to one of the few POSTs that operations.py allows; not repeated after Broken."""
         return self._object(self._question("POST", path, None, body=body))
+
+    def write(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """One of the writes that operations.py allows, sent once; the answer as it came, whatever its status.
+
+        The limit's turn ends when the body is sent, not when the answer comes, so that slow answers cost no budget.
+        Raises Refused, unsent, for what is no write of ours; Broken if no whole answer came: it may have been applied.
+        """
+        check_write(method, path)
+        question = _Question(shown(method, path), method, path, {}, limits_of(method, path))
+        with ExitStack() as turns:
+            for limit in question.limits:
+                turns.enter_context(
+                    self._ledger.turn(limit.name, scope_of(limit, self._key), self._log, priority=self._priority)
+                )
+            prepared = self._prepared(question, SentBody(body, turns.close))
+            started = time.monotonic()
+            response = send(self._session, prepared, question.what, self._patience)
+        with closing(response):
+            if response.status_code >= 300:
+                whole = read_error_body(response)
+            else:
+                parts = read_body(response, question.what, started, self._patience, self._patience.largest_answer)
+                whole = b"".join(parts)
+            server_now = parse_http_date(response.headers.get("Date")) or datetime.now(UTC)
+            return Answer(
+                response.status_code, whole, parse_retry_after(response.headers.get("Retry-After"), server_now)
+            )
+
+    def hold_back(self, method: str, path: str, seconds: float) -> None:
+        """After a 429: keep every process from asking for `path` for so long, ten minutes at most."""
+        for limit in limits_of(method, path):
+            self._ledger.stop(limit.name, scope_of(limit, self._key), seconds)
 
     def get_pages(
         self, path: str, key: str, params: Params | None = None, limit: str | None = None, page_size: int = 1000
@@ -301,14 +334,21 @@ class Iterable:
                 self._ledger.stop(limit.name, scope_of(limit, self._key), busy.retry_after)
             raise
 
-    def _prepared(self, question: _Question) -> requests.PreparedRequest:
+    def _prepared(self, question: _Question, written: SentBody | None = None) -> requests.PreparedRequest:
         headers = {
             "Accept": question.accept,
             "Accept-Encoding": "gzip",
             "User-Agent": "iterable-pipelines",
         }
+        if written is not None:
+            headers["Content-Type"] = "application/json"
         request = requests.Request(
-            question.method, self.base_url + question.path, headers, params=question.params, json=question.body
+            question.method,
+            self.base_url + question.path,
+            headers,
+            params=question.params,
+            json=question.body,
+            data=written,
         )
         prepared = self._session.prepare_request(request)
         if len(prepared.url or "") > _LONGEST_URL:

@@ -60,6 +60,11 @@ _ALL = (
     Limit("device token", 500, SECOND, "project", "POST", r"users/registerDeviceToken"),
     Limit("track", 2000, SECOND, "project", "POST", r"events/track"),
     Limit("track bulk", 10, SECOND, "project", "POST", r"events/trackBulk"),
+    # none stated for these: paces of our own (outbound.md 1.9)
+    Limit("email change", 20, SECOND, "project", "POST", r"users/updateEmail"),
+    Limit("commerce", 50, SECOND, "project", "POST", r"commerce/(trackPurchase|updateCart)"),
+    Limit("list members", 4, SECOND, "project", "POST", r"lists/(subscribe|unsubscribe)"),
+    Limit("subscriptions", 4, SECOND, "project", "POST", r"users/(bulkUpdate|update)Subscriptions"),
     # none stated: a mild pace of our own, because a 429 met here would stop other requests too
     Limit("unstated", 10, SECOND, "project", "GET|POST|PUT|PATCH|DELETE", r".*"),
 )
