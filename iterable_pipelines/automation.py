@@ -6,7 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from iterable_pipelines.api import Refused
-from iterable_pipelines.declared import Declared
+from iterable_pipelines.declared import Scheduled
 from iterable_pipelines.ghosts import ghost_runs
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now, parse_hour
 from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
@@ -168,7 +168,7 @@ when_rows_arrived = (
 )
 
 
-def declared_schedules(group: str, declared: Sequence[Declared], settings: Settings) -> list[dg.ScheduleDefinition]:
+def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
     job = {"replications": replicate, "track_calls": send_track_calls}[group]
     return [

@@ -1,9 +1,11 @@
 """Folders of YAML files, each of which declares one thing. What is wrong in them is refused at start, by line."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from inspect import isclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -54,7 +56,6 @@ class Declared(Section):
     """What one file declares. `name` is the file's, and the asset's."""
 
     name: str
-    schedule: Cron | None = None
     description: str | None = None
 
     def place(self, root: Path) -> tuple[str, ...]:
@@ -62,10 +63,24 @@ class Declared(Section):
         raise NotImplementedError
 
 
+class Scheduled(Declared):
+    """What runs at times of its own, or else when what it reads is new."""
+
+    schedule: Cron | None = None
+
+
 D = TypeVar("D", bound=Declared)
 
 
-def load_declared(settings: Settings, folder: str, model: type[D], what: str, then: str) -> list[D]:
+@dataclass(frozen=True)
+class Kinds(Generic[D]):
+    """The models of a folder whose files are of several kinds: the member that tells, and the model of each kind."""
+
+    member: str
+    models: Mapping[str, type[D]]
+
+
+def load_declared(settings: Settings, folder: str, model: type[D] | Kinds[D], what: str, then: str) -> list[D]:
     """Every declaration in `folder` of the project, by name.
 
     Raises SettingsError with all that is wrong, by file and line; `what` is wrong there, and `then` comes next.
@@ -94,7 +109,7 @@ def load_declared(settings: Settings, folder: str, model: type[D], what: str, th
     return found
 
 
-def _read(path: Path, model: type[D]) -> tuple[D | None, list[str]]:
+def _read(path: Path, models: type[D] | Kinds[D]) -> tuple[D | None, list[str]]:
     """What a file declares, or what is wrong with it, each with its line."""
     if not _NAME.fullmatch(path.stem):
         return None, [": the file's name becomes the asset's: lower-case letters, digits and _, up to 50 of them"]
@@ -111,8 +126,17 @@ def _read(path: Path, model: type[D]) -> tuple[D | None, list[str]]:
     lines: _Lines = {}
     if twice := _note_lines(node, (), lines):
         return None, [f", line {line}: a field stands there twice" for line in twice]
-    if "name" in given:
+    if given.pop("name", path.stem) != path.stem:
         return None, [f", line {lines[('name',)]}, name: leave it out: it is the file's name"]
+    if isinstance(models, Kinds):
+        kind = given.get(models.member)
+        if not isinstance(kind, str) or kind not in models.models:
+            near = did_you_mean(kind, models.models) if isinstance(kind, str) else ""
+            at = lines.get((models.member,), 1)
+            return None, [f", line {at}, {models.member}: write one of {', '.join(models.models)}{near}"]
+        model = models.models[kind]
+    else:
+        model = models
     try:
         return model.model_validate({"name": path.stem, **{str(key): value for key, value in given.items()}}), []
     except ValidationError as error:
@@ -153,5 +177,5 @@ def _fields_beside(model: type[BaseModel], place: tuple[str | int, ...]) -> list
         model = inner if isclass(inner) and issubclass(inner, BaseModel) else model
     # its own first, then those that all have
     return sorted(
-        (each for each in model.model_fields if each != "name"), key=lambda each: each in Declared.model_fields
+        (each for each in model.model_fields if each != "name"), key=lambda each: each in Scheduled.model_fields
     )

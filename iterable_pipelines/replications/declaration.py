@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from iterable_pipelines.declared import Declared, Variable, load_declared
+from iterable_pipelines.declared import Scheduled, Variable, load_declared
 from iterable_pipelines.postgres import database_of
 from iterable_pipelines.published import only_query
 from iterable_pipelines.quoting import quoted
@@ -44,7 +44,7 @@ def _keys(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-class Replication(Declared):
+class Replication(Scheduled):
     """What is replicated (`table` or `query`), where to (`postgres` and `into`, or `file`), and when."""
 
     table: Annotated[str, AfterValidator(_dotted)] | None = None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from iterable_pipelines.declared import Declared, Section, Variable, load_declared
+from iterable_pipelines.declared import Scheduled, Section, Variable, load_declared
 from iterable_pipelines.moments import parse_moment
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -87,7 +87,7 @@ class Batch(Section):
     bytes: int | None = Field(None, ge=2 * LARGEST_CALL, le=1_000_000_000)
 
 
-class Destination(Declared):
+class Destination(Scheduled):
     """Where track calls go, which, and from when on: `since` is None for what happens after the first run."""
 
     to: To
