@@ -1,0 +1,44 @@
+"""What every object's compiler can do. One compiler serves one run of one sync."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from iterable_pipelines.activation.records import Compiled, Identity, Record
+
+# a row as Arrow gives it: column → str, int, float, Decimal, bool, date, datetime, list, dict, bytes … or None
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What Iterable has of a record whose row is gone: for telling it so (on_leave, P5, P8)."""
+
+    key: str
+    pk: str
+    output: str
+    identity: Identity | None
+    payload: dict[str, Any]
+    seq: int
+
+
+class Compiler(Protocol):
+    """Rows to records. `columns` are those it reads, None for all; `mapping` is what a mapping change is (G11)."""
+
+    @property
+    def columns(self) -> frozenset[str] | None:
+        """The columns of the source that matter: no other causes traffic (S4)."""
+        ...
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """JSON that is equal as long as equal rows give equal records; a compiler can be made of it again (G10)."""
+        ...
+
+    def compile(self, pk: str, row: Row, seq: int = 0) -> Compiled:
+        """The records of a row, or what is wrong with it. `seq` counts the entries of its key so far (P3)."""
+        ...
+
+    def leave(self, acknowledged: Acknowledged) -> Record | None:
+        """What tells Iterable that a row is gone; None where it is to keep what it has."""
+        ...
