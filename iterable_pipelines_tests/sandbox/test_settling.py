@@ -36,6 +36,15 @@ def test_each_pipeline_keeps_its_order_and_has_its_own_delay():
         assert seen == [3, 2]  # the single call overtook the bulk calls
 
 
+def test_what_is_due_together_happens_in_the_order_it_fell_due():
+    with project(settle_seconds=60) as running:
+        running.bulk(ANN | {"dataFields": {"n": 1}})
+        after(running, 1)
+        running.post("users/update", **ANN, dataFields={"n": 2})
+        after(running, 100)
+        assert running.user("ann@example.com")["n"] == 2
+
+
 def test_what_changes_nothing_now_may_undo_what_is_still_to_come():
     with project() as running:
         running.bulk(ANN | {"dataFields": {"n": 1}})
