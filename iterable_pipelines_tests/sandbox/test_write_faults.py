@@ -86,6 +86,8 @@ def test_a_count_of_failures_that_is_not_the_number_named(empty):
         empty.sandbox.fault("fail_count", BULK, by=by)
         answer = empty.bulk(*rows)
         assert answer["failCount"] == 1 + by and failures(answer) == {"invalidEmails": ["nonsense"]}
+    empty.sandbox.fault("fail_count", BULK)
+    assert empty.post("users/bulkUpdate", users=7).json()["code"] == "BadJsonBody"
     empty.sandbox.fault("unnamed_failures", BULK)
     answer = empty.bulk(*rows)
     assert answer["failCount"] == 1 and not failures(answer) and answer["invalidEmails"] == []
