@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from iterable_pipelines.activation.declaration import FOLDER, Columns, FieldName, Sync, To, managed
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To, managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -260,7 +260,7 @@ class Devices(Section):
 class Group(Section):
     """The field of the profile that takes the traits of a group call (1.6)."""
 
-    field: FieldName
+    field: Key
 
 
 # members of a call, and the columns of the same names
