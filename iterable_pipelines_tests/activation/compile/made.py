@@ -1,10 +1,7 @@
 """Compilers without a warehouse or a network: a sync's fields and rows in, records out."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-
-import pytest
 
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.objects import compiler_of
@@ -12,7 +9,8 @@ from iterable_pipelines.activation.objects import OBJECTS
 from iterable_pipelines.activation.project import ProjectType
 
 AS_OF = datetime(2026, 11, 1, 12, tzinfo=UTC)
-Compile = Callable[..., Compiler]
+BY_EMAIL: dict[str, Any] = {"match": {"column": "email", "field": "email"}}
+BY_USER_ID: dict[str, Any] = {"match": {"column": "user_id", "field": "userId"}}
 
 
 def compiler(
@@ -31,20 +29,9 @@ def compiler(
     return compiler_of(sync, project, AS_OF, {"pk": "VARCHAR", **there}, meta)
 
 
-def by_email(**more: Any) -> dict[str, Any]:
-    """What a user sync says that is matched by its column `email`."""
-    return {"match": {"column": "email", "field": "email"}, **more}
-
-
-def by_user_id(**more: Any) -> dict[str, Any]:
-    """What a user sync says that is matched by its column `user_id`."""
-    return {"match": {"column": "user_id", "field": "userId"}, **more}
-
-
 def payload(made: Compiler, row: dict[str, Any], pk: str = "1") -> dict[str, Any]:
-    """The only record's payload of a row with nothing wrong but warnings."""
-    compiled = made.compile(pk, row)
-    (record,) = compiled.records
+    """The payload of a row's only record."""
+    (record,) = made.compile(pk, row).records
     return record.payload
 
 
@@ -55,8 +42,8 @@ def codes(made: Compiler, row: dict[str, Any], pk: str = "1") -> list[str]:
     return [each.code for each in compiled.issues if each.severity == "error"]
 
 
-@pytest.fixture(params=["email", "userid", "hybrid"])
-def project(request: pytest.FixtureRequest) -> ProjectType:
-    """Each of the three types of projects."""
-    kind: ProjectType = request.param
-    return kind
+def warnings(made: Compiler, row: dict[str, Any], pk: str = "1") -> list[tuple[str, str]]:
+    """Code and path of what is odd about a row that is sent all the same."""
+    compiled = made.compile(pk, row)
+    assert compiled.records and all(each.severity == "warning" for each in compiled.issues)
+    return [(each.code, each.path) for each in compiled.issues]
