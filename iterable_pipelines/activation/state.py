@@ -31,8 +31,7 @@ SCHEMA = (
     # schema_version, project (its fingerprint), salt (of hashed identifiers)
     "create table if not exists state.meta (name text, value text)",
     "create table if not exists state.mappings (version bigint, mapping json, noted_at timestamp)",
-    # keys of audiences and traits, used now or ever (P1, P9), and lists that were found or made (P3)
-    "create table if not exists state.keys (key text, definition text, status text, noted_at timestamp)",
+    # the list that the sync writes to (P3); without an id while it is not known whether it was made (S9)
     "create table if not exists state.lists (name text, list_id bigint, noted_at timestamp)",
     "create table if not exists state.runs (run_id text, status text, as_of timestamp, started_at timestamp, "
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
