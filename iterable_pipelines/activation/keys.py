@@ -5,7 +5,6 @@ the field of the profiles does. Each stands with its sync as it last ran, so tha
 """
 
 import json
-import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -36,12 +35,6 @@ class Orphan:
     sync: Sync
 
 
-def key_of(sync: AudienceSync | TraitSync) -> str:
-    """The key: `key`, or the name with each blank and dot as _, in lower case (P1)."""
-    name = sync.audience_name if isinstance(sync, AudienceSync) else sync.trait_name
-    return sync.key or re.sub(r"[\s.]", "_", name.strip().lower())
-
-
 def with_kept_key(project: Project, sync: Sync) -> Sync:
     """The sync with the key that it had when it first ran, whatever it is called now (P1). Nothing is noted.
 
@@ -62,7 +55,7 @@ def claim_key(project: Project, sync: Sync) -> None:
         kept = _kept(con, project, sync)
         con.execute(
             "insert or replace into keys values (?, ?, ?, ?, ?, ?)",
-            [project.fingerprint, key_of(kept), sync.name, _written(kept), _USED, now().isoformat()],
+            [project.fingerprint, kept.field, sync.name, _written(kept), _USED, now().isoformat()],
         )
         con.execute("commit")
 
@@ -93,7 +86,7 @@ def _kept(con: sqlite3.Connection, project: Project, sync: AudienceSync | TraitS
             f"already. Nothing was sent.\nNext: write key: {own}, or leave the line out; or make a new file for the "
             "new key"
         )
-    key = own or key_of(sync)
+    key = own or sync.field
     holder = holders.get(key)
     if holder and not own and not sync.allow_reuse:
         raise ActivationRefused(

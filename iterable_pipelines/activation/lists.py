@@ -8,7 +8,6 @@ from typing import Any
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused, InDoubt
-from iterable_pipelines.activation.keys import key_of
 from iterable_pipelines.activation.objects import AudienceSync, ListSync, ToList
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Broken, Iterable
@@ -38,7 +37,7 @@ def wanted_list(sync: Sync) -> Wanted | None:
         to = sync.list or ToList(create=True)
     else:
         return None
-    name = to.name or (key_of(sync) if isinstance(sync, AudienceSync) else "")
+    name = to.name or (sync.field if isinstance(sync, AudienceSync) else "")
     return Wanted(sync.name, name, to.id, to.create)
 
 

@@ -1,62 +1,50 @@
 """Who a row of an audience or a list stands for: one identity or several, and what membership goes by (P5, P7, P8)."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Identifying, Who
+from iterable_pipelines.activation.compile.fields import json_or_text
+from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who
+from iterable_pipelines.activation.compile.rows import RowCompiler
 from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.objects import ToList
 from iterable_pipelines.activation.records import Identity, Issue
 
+S = TypeVar("S", bound=Sync)
 NOBODY = "no_identifier"
+LIST = "list"
 _NAMES = ("email", "userId", "preferUserId")
 
 
-@dataclass(frozen=True)
-class Members:
-    """Which columns name the members. `emails`: which addresses of the column `emails_column`, a list, count (P8)."""
+class MemberCompiler(RowCompiler[S]):
+    """What audiences and lists have in common: their rows are members, and nothing else is said of them."""
 
-    rules: Identifying
-    email: str | None
-    user_id: str | None
-    emails_column: str | None = None
-    emails: Literal["all", "first", "last"] = "all"
-    reject_placeholder: bool = False
+    reject_placeholder = False
 
-    @classmethod
-    def of(cls, sync: Sync, rules: Identifying, **more: Any) -> "Members":
-        """The members of a sync: `match` names one identifier, `fields` may name the other."""
-        columns = {to.to: column for column, to in sync.fields.items()}
-        if sync.match:
-            columns[sync.match.field] = sync.match.column
-        return cls(rules, columns.get("email"), columns.get("userId"), **more)
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that are read."""
-        return frozenset(each for each in (self.email, self.user_id, self.emails_column) if each)
-
-    def of_row(self, row: Row, issues: list[Issue]) -> list[Who]:
+    def members(self, row: Row, issues: list[Issue]) -> list[Who]:
         """Everybody the row stands for; nobody, without an Issue, where it names no user (P7)."""
-        given = self._addresses(row)
+        given = self.addresses(row)
         if given:
-            found = [self.rules.who(each, None, issues) for each in given]
+            found = [self.identifying.who(each, None, issues) for each in given]
+        elif _blank(row.get(self._email)) and _blank(row.get(self._user_id)):
+            return []
         else:
-            email, user_id = (row.get(column) if column else None for column in (self.email, self.user_id))
-            if _blank(email) and _blank(user_id):
-                return []
-            found = [self.rules.who(email, user_id, issues)]
+            found = [self.who(row, issues)]
         members = list({who.identity: who for who in found if who}.values())
         if self.reject_placeholder and any((who.email or "").endswith(PLACEHOLDER) for who in members):
             issues.append(Issue("placeholder_address", "an address that stands for none is put on no list", "email"))
         return members
 
-    def _addresses(self, row: Row) -> list[Any]:
-        """The addresses of a user that has several, or the one of them that counts; each is a user to Iterable (P8)."""
-        given = row.get(self.emails_column) if self.emails_column else None
-        given = [given] if isinstance(given, str) else given or []
-        known = [each for each in given if not _blank(each)]
-        return {"all": known, "first": known[:1], "last": known[-1:]}[self.emails]
+    def addresses(self, row: Row) -> Sequence[Any]:
+        """The addresses of a user who has several (P8)."""
+        return ()
+
+
+def listed(given: Any) -> list[Any]:
+    """What a column with several values holds, also as JSON, without what is blank."""
+    given = json_or_text(given)
+    return [each for each in (given if isinstance(given, list) else [given]) if not _blank(each)]
 
 
 def key_of_member(identity: Identity) -> str:
@@ -69,6 +57,20 @@ def names_of(acknowledged: Acknowledged) -> dict[str, Any]:
     if not acknowledged.payload and acknowledged.identity:
         return {acknowledged.identity.kind: acknowledged.identity.value}
     return {name: acknowledged.payload[name] for name in _NAMES if name in acknowledged.payload}
+
+
+def list_endpoint(joins: bool) -> str:
+    """Where a list is told of somebody."""
+    return "subscribe" if joins else "unsubscribe"
+
+
+def list_flags(to: ToList | None, joins: bool) -> dict[str, Any]:
+    """What a request says beside its members; the id of the list is put in once it is known (lists.py)."""
+    if not joins:
+        # true would unsubscribe them from everything (P3, 0.9)
+        return {"channelUnsubscribe": False}
+    wanted = to.update_existing_users_only if to else None
+    return {} if wanted is None else {"updateExistingUsersOnly": wanted}
 
 
 def _blank(value: Any) -> bool:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.events import EventCompiler
+from iterable_pipelines.activation.compile.list import ListCompiler
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, settle
 from iterable_pipelines.activation.compile.users import UserCompiler
 from iterable_pipelines.activation.declaration import Sync
@@ -16,6 +18,8 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "user": UserCompiler,
     "trait": UserCompiler,
     "event": EventCompiler,
+    "audience": AudienceCompiler,
+    "list": ListCompiler,
 }
 
 

@@ -26,7 +26,6 @@ source: warehouse.members
 primary_key: id
 match: {column: email, field: email}
 mode: mirror
-on_leave: unsubscribe
 list: {id: 7}
 """
 

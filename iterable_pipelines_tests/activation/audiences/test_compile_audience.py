@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from iterable_pipelines.activation.compile.audience import AudienceCompiler
+from iterable_pipelines.activation.compile.rows import Settled
 from iterable_pipelines.activation.objects import AudienceSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Record, payload_hash
@@ -13,7 +14,7 @@ from iterable_pipelines_tests.activation.audiences.syncs import AS_OF, NOON, WIN
 
 
 def compiler(project: ProjectType = "hybrid", as_of: datetime = AS_OF, **changes: object) -> AudienceCompiler:
-    return AudienceCompiler(cast(AudienceSync, sync_of(WIN_BACK, **changes)), project, as_of)
+    return AudienceCompiler(Settled(cast(AudienceSync, sync_of(WIN_BACK, **changes)), project, as_of, {}))
 
 
 def entries(row: dict[str, Any], seq: int = 0, **changes: Any) -> dict[str, Record]:
@@ -106,12 +107,16 @@ def test_p7_who_cannot_be_a_user_is_invalid() -> None:
 
 
 @pytest.mark.parametrize(
+    "addresses",
+    [["A@x.example", None, "a@x.example ", "b@x.example"], '["A@x.example", null, "a@x.example", "b@x.example"]'],
+)
+@pytest.mark.parametrize(
     ("emails", "expected"),
     [("all", ["a@x.example", "b@x.example"]), ("first", ["a@x.example"]), ("last", ["b@x.example"])],
 )
-def test_p8_a_user_with_several_addresses_is_several_users(emails: str, expected: list[str]) -> None:
+def test_p8_a_user_with_several_addresses_is_several_users(emails: str, expected: list[str], addresses: object) -> None:
     compiled = compiler(emails_column="addresses", emails=emails, **{"as": ["identify"]}).compile(
-        "1", {"email": "main@x.example", "addresses": ["A@x.example", None, "a@x.example ", "b@x.example"]}
+        "1", {"email": "main@x.example", "addresses": addresses}
     )
     assert [record.payload["email"] for record in compiled.records] == expected
     assert [record.key for record in compiled.records] == [f"email:{each}" for each in expected]

@@ -3,7 +3,7 @@
 import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
-from iterable_pipelines.activation.keys import bury_key, claim_key, key_of, orphans, with_kept_key
+from iterable_pipelines.activation.keys import bury_key, claim_key, orphans, with_kept_key
 from iterable_pipelines.activation.objects import AudienceSync, TraitSync
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.settings import Settings
@@ -25,7 +25,7 @@ def iterable_project(project: Settings) -> Project:
 
 def key(sync: object) -> str:
     assert isinstance(sync, AudienceSync | TraitSync)
-    return key_of(sync)
+    return sync.field
 
 
 @pytest.mark.parametrize(
