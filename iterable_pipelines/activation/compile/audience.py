@@ -44,7 +44,7 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
         if any(issue.severity == "error" for issue in issues):
             return Compiled(issues=tuple(issues))
         records = tuple(
-            self._record(output, who.identity, self._names(output, who), True, seq + 1, moment)
+            self._record(output, who.identity, self._names(output, who), True, seq, moment)
             for who in members
             for output in self.sync.outputs
         )

@@ -1,6 +1,7 @@
 """Syncs as the tests of audiences and lists write them: text of YAML in, a validated sync out."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import yaml
 
@@ -30,12 +31,12 @@ list: {id: 7}
 """
 
 
-def sync_of(text: str, name: str = "win_back", **changes: object) -> Sync:
+def sync_of(text: str, called: str = "win_back", /, **changes: Any) -> Sync:
     """The sync of a file called `name`, with some fields otherwise."""
-    given = {"name": name, **yaml.safe_load(text), **changes}
+    given = {"name": called, **yaml.safe_load(text), **changes}
     return OBJECTS[given["object"]].model_validate(given)
 
 
-def acknowledged(record: Record, pk: str = "1", seq: int = 1) -> Acknowledged:
+def acknowledged(record: Record, pk: str = "1", seq: int = 0) -> Acknowledged:
     """What the state holds of a record that Iterable took."""
     return Acknowledged(record.key, pk, record.output, record.identity, record.payload, seq)

@@ -1,7 +1,7 @@
 """What a list sync sends (outbound.md P3, P7, I8)."""
 
 import re
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from iterable_pipelines.activation.objects import ListSync
 from iterable_pipelines_tests.activation.audiences.syncs import AS_OF, VIPS, WIN_BACK, acknowledged, sync_of
 
 
-def compiler(**changes: object) -> ListCompiler:
+def compiler(**changes: Any) -> ListCompiler:
     return ListCompiler(Settled(cast(ListSync, sync_of(VIPS, "vips", **changes)), "hybrid", AS_OF, {}))
 
 
@@ -65,6 +65,6 @@ def test_p7_who_cannot_be_named_is_skipped() -> None:
         (WIN_BACK, {"emails": "first"}, "`emails` has no effect"),
     ],
 )
-def test_what_a_file_must_not_say_of_lists_and_addresses(text: str, changes: dict[str, object], said: str) -> None:
+def test_what_a_file_must_not_say_of_lists_and_addresses(text: str, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(said)):
         sync_of(text, **changes)
