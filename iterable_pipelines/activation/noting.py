@@ -57,7 +57,8 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
     )
     con.execute(
         "insert into state.issues by name select n.pk as key, n.pk, '' as output, n.code, n.message, n.path, "
-        f"n.severity, coalesce(f.first_seen, {at}) as first_seen, {at} as last_seen, coalesce(f.attempts, 0) + 1 as attempts, "
+        f"n.severity, coalesce(f.first_seen, {at}) as first_seen, {at} as last_seen, "
+        "coalesce(f.attempts, 0) + 1 as attempts, "
         "'' as payload_hash, true as terminal from found n left join former_issues f using (pk, code, path)"
     )
     # what was refused is not wanted any more
