@@ -36,8 +36,8 @@ def run_sync(
 ) -> RunReport:
     """Bring Iterable to what the source says. What was sent is in the report, whatever stopped it then.
 
-    `clients` makes a client for each thread. Raises, with nothing sent: AlreadyRunning, ActivationRefused (a guard, or
-    the file of the sync), InDoubt, SettingsError, NothingPublished, WarehouseFailed, IterableError (a read of the plan).
+    `clients` makes a client for each thread. Raises, with nothing new sent: AlreadyRunning, ActivationRefused (a guard,
+    or the file of the sync), InDoubt, SettingsError, NothingPublished, WarehouseFailed, IterableError (of a read).
     """
     if not sync.enabled:
         # G9: the state stays as it is, and the difference is sent once it is enabled again
@@ -61,9 +61,7 @@ def run_sync(
         return finish(workspace, settings, sync, run_id, sender.tally, log)
 
 
-def finish(
-    workspace: Workspace, settings: Settings, sync: Sync, run_id: str, tally: Tally, log: Log
-) -> RunReport:
+def finish(workspace: Workspace, settings: Settings, sync: Sync, run_id: str, tally: Tally, log: Log) -> RunReport:
     """Merge and publish a run whose sending is over."""
     merge(workspace, run_id, snapshot=True)
     crashpoint("activation_merged")
