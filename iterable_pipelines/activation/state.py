@@ -83,10 +83,16 @@ def state_path(settings: Settings, name: str) -> Path:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, name: str, *, write: bool = False, log: Callable[[str], None] = print
+    settings: Settings,
+    name: str,
+    *,
+    write: bool = False,
+    renamed_from: str | None = None,
+    log: Callable[[str], None] = print,
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
+    A sync that has no state yet takes that of the name it is `renamed_from`.
     Raises AlreadyRunning while another run of the sync has it.
     """
     path = state_path(settings, name)
@@ -103,6 +109,12 @@ def open_workspace(
             f"Next: wait for it, then iterable-pipelines sync run {name}"
         ) from None
     try:
+        former = state_path(settings, renamed_from) if renamed_from else path
+        if former.exists() and not path.exists():
+            if write:
+                os.replace(former, path)
+            else:
+                path = former
         with (
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,
