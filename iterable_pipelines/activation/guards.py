@@ -14,6 +14,9 @@ from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
 
+_ROW_LOG = "from information_schema.tables where table_schema = 'activation' and table_name = 'sync_rows'"
+_ACKNOWLEDGED = "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')"
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -103,16 +106,7 @@ class Guards:
         if not self.mappings.is_first or self._one("select count(*) from state.acked"):
             return ""
         with reading(self.settings) as con:
-            there = con.execute(
-                "select 1 from information_schema.tables where table_schema = 'activation' and table_name = 'sync_rows'"
-            ).fetchone()
-            found = (
-                there
-                and con.execute(
-                    "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')",
-                    [self.sync.name],
-                ).fetchone()
-            )
+            found = con.execute(_ROW_LOG).fetchone() and con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone()
         known = found[0] if found else 0
         if not known:
             return ""

@@ -162,8 +162,8 @@ def make_plan(
 ) -> Plan:
     """Fill the scratch file with what is to be sent. Nothing of the state changes, and nothing is sent.
 
-    `client` asks Iterable which fields there are; None asks nothing. The guards speak up in the plan: `refuse_unapproved`
-    heeds them. Raises ActivationRefused, NothingPublished, WarehouseFailed, and IterableError.
+    `client` asks Iterable which fields there are; None asks nothing. The guards only speak up:
+    `Plan.refuse_unapproved` stops. Raises ActivationRefused, NothingPublished, WarehouseFailed, and IterableError.
     """
     as_of = options.as_of or hour_of(now())
     return plan_rows(workspace, project, sync, source_of(project.settings, sync, as_of), options, client, log)
@@ -228,7 +228,7 @@ def plan_rows(
         guards,
         doubtful[0] if doubtful else 0,
         tuple(said),
-        gate,
+        gate=gate,
     )
 
 

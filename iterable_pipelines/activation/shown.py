@@ -67,7 +67,10 @@ def shown_changes(workspace: Workspace, most: int, ops: tuple[str, ...]) -> tupl
 
 def _requests(rows: Iterable[tuple[Any, ...]]) -> Iterator[Request]:
     packer = Packer()
-    packer.add(Change(*row[:3], ENDPOINTS[row[3]], *row[4:]) for row in rows)
+    packer.add(
+        Change(number, pk, output, ENDPOINTS[endpoint], flags, kind, identity, payload)
+        for number, pk, output, endpoint, flags, kind, identity, payload in rows
+    )
     while request := packer.next(flush=True):
         yield request
         packer.settled(request.changes)
