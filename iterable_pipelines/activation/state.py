@@ -31,8 +31,7 @@ SCHEMA = (
     # schema_version, project (its fingerprint), salt (of hashed identifiers)
     "create table if not exists state.meta (name text, value text)",
     "create table if not exists state.mappings (version bigint, mapping json, noted_at timestamp)",
-    # keys of audiences and traits, used now or ever (P1, P9), and lists that were found or made (P3)
-    "create table if not exists state.keys (key text, definition text, status text, noted_at timestamp)",
+    # the list that the sync writes to (P3); without an id while it is not known whether it was made (S9)
     "create table if not exists state.lists (name text, list_id bigint, noted_at timestamp)",
     "create table if not exists state.runs (run_id text, status text, as_of timestamp, started_at timestamp, "
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
@@ -46,8 +45,8 @@ SCHEMA = (
     # one row per key and output: the newest that Iterable acknowledged (S5). in_doubt: something later may have arrived
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
-    # rows of the source that need no look unless they change
-    "create table if not exists state.seen (pk text, source_hash text)",
+    # rows of the source that need no look unless they change, once for each key of their records
+    "create table if not exists state.seen (pk text, source_hash text, key text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
     "severity text, first_seen timestamp, last_seen timestamp, attempts bigint, payload_hash text, terminal boolean)",
     # planned, sending, done, split (into others), unknown. body: kept while it may have to go again byte for byte
@@ -84,10 +83,16 @@ def state_path(settings: Settings, name: str) -> Path:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, name: str, *, write: bool = False, log: Callable[[str], None] = print
+    settings: Settings,
+    name: str,
+    *,
+    write: bool = False,
+    renamed_from: str | None = None,
+    log: Callable[[str], None] = print,
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
+    A sync that has no state yet takes that of the name it is `renamed_from`.
     Raises AlreadyRunning while another run of the sync has it.
     """
     path = state_path(settings, name)
@@ -104,6 +109,12 @@ def open_workspace(
             f"Next: wait for it, then iterable-pipelines sync run {name}"
         ) from None
     try:
+        former = state_path(settings, renamed_from) if renamed_from else path
+        if former.exists() and not path.exists():
+            if write:
+                os.replace(former, path)
+            else:
+                path = former
         with (
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,
