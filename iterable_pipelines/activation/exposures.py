@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.models import Model
 from iterable_pipelines.profiles.dbt import project_dir
 from iterable_pipelines.settings import Settings
 
@@ -19,10 +18,9 @@ def exposures_path(settings: Settings) -> Path:
     return project_dir(settings) / "models" / "exposures.yml"
 
 
-def exposures(syncs: Sequence[Sync], reads: Mapping[str, Collection[tuple[str, str]]], known: Mapping[str, Model]) -> str:
-    """The file's text, the same for the same syncs. `reads`: schema and table of what each sync reads."""
-    places = {(model.schema, model.name): model.name for model in known.values()}
-    listed = [_exposure(sync, sorted(places[each] for each in reads[sync.name] if each in places)) for sync in syncs]
+def exposures(syncs: Sequence[Sync], reads: Mapping[str, Collection[tuple[str, str]]], known: Collection[tuple[str, str]]) -> str:
+    """The file's text, the same for the same syncs. `reads`, of each sync, and `known` models: schema and table."""
+    listed = [_exposure(sync, sorted(each[1] for each in reads[sync.name] if each in known)) for sync in syncs]
     listed.sort(key=lambda each: each["name"])
     return _HEAD + yaml.safe_dump({"exposures": listed}, sort_keys=False, allow_unicode=True, width=120)
 
