@@ -27,12 +27,14 @@ fields: "*"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A project with one dbt model of its own, and syncs that read it."""
     folder = tmp_path / "dbt_models"
-    (folder / "models").mkdir(parents=True)
-    shutil.copy(CHECKOUT / "dbt_models" / "profiles.yml", folder)
+    (folder / "models" / "shop").mkdir(parents=True)
+    (folder / "macros").mkdir()
+    for file in ("profiles.yml", "macros/schema.sql"):
+        shutil.copy(CHECKOUT / "dbt_models" / file, folder / file)
     (folder / "dbt_project.yml").write_text(
-        "name: shop\nversion: '1.0'\nprofile: iterable\nmodels:\n  shop:\n    +schema: shop\n"
+        "name: shop\nversion: '1.0'\nprofile: iterable\nmodels:\n  shop:\n    shop:\n      +schema: shop\n"
     )
-    (folder / "models" / "customers.sql").write_text("select 1 as id, 'a@ex.com' as email, 'Ada' as first_name, 7 as n")
+    (folder / "models" / "shop" / "customers.sql").write_text("select 1 as id, 'Ada' as first_name, 7 as n")
     say(folder, {"first_name": {"field": "firstName"}, "n": {"ignore": True}})
     (tmp_path / "syncs").mkdir()
     for name, source in (("by_ref", "ref('customers')"), ("by_table", "shop.customers"), ("other", "streams.loads")):
@@ -47,7 +49,7 @@ def say(folder: Path, metas: dict[str, dict[str, object]]) -> None:
     """Write what the model's columns say of Iterable."""
     columns = [{"name": name, "config": {"meta": {"iterable": meta}}} for name, meta in metas.items()]
     described = {"models": [{"name": "customers", "columns": columns}]}
-    (folder / "models" / "customers.yml").write_text(yaml.safe_dump(described))
+    (folder / "models" / "shop" / "customers.yml").write_text(yaml.safe_dump(described))
 
 
 def test_columns_speak_and_the_exposures_are_what_dbt_takes(project: Settings) -> None:
