@@ -79,11 +79,11 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
                 # the other run does what this one came for, or the next one does (S1)
                 context.log.info(str(busy))
                 return
-            verified = standing_of(project, sync.name).funnel
+            standing = standing_of(project, sync.name)
         context.log.info(f"{sync.name}: {report}")
         if report.status == "skipped":
             return
-        metadata = report_metadata(sync.name, report, verified, time.monotonic() - started)
+        metadata = report_metadata(sync.name, report, standing, time.monotonic() - started)
         if report.status == "failed":
             # what was sent is acknowledged: to send the rest again by itself would give the same answers
             context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})

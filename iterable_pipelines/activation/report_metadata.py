@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from iterable_pipelines.activation.outcomes import STANDING
-from iterable_pipelines.activation.run import RunReport
+from iterable_pipelines.activation.report import RunReport
+from iterable_pipelines.activation.standing import Standing
 from iterable_pipelines.funnel import funnel
 from iterable_pipelines.svg import as_markdown
 
@@ -25,8 +26,8 @@ def standings(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return found
 
 
-def report_metadata(name: str, report: RunReport, verified: Sequence[int], seconds: float) -> dict[str, Any]:
-    """Metadata of a materialization. `verified` is the sync as a whole: rows wanted, acknowledged, and read back."""
+def report_metadata(name: str, report: RunReport, standing: Standing, seconds: float) -> dict[str, Any]:
+    """Metadata of a materialization. `standing` is of the sync as a whole, the run included."""
     rows = standings(report.counts)
     figures = {op: sum(report.counts.get(op, {}).values()) for op in _OPS}
     return {
@@ -38,11 +39,11 @@ def report_metadata(name: str, report: RunReport, verified: Sequence[int], secon
         "minutes": round(seconds / 60, 2),
         "http_429": report.http_429,
         "retries": report.retries,
-        "mapping_version": report.mapping_version,
+        **({"mapping_version": report.mapping_version} if report.mapping_version is not None else {}),
         "created_fields": ", ".join(report.created_fields) or "none",
         "filtered_fields": ", ".join(report.filtered_fields) or "none",
-        "as_of": dg.MetadataValue.timestamp(report.as_of),
-        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report.counts, verified), "planned to verified")),
+        **({"as_of": f"{report.as_of:%Y-%m-%d %H:%M} UTC"} if report.as_of else {}),
+        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report, standing), "planned, acknowledged, verified")),
         "outcomes": dg.MetadataValue.md(outcome_table(report.counts)),
         "rejections": dg.MetadataValue.md(code_table(report.codes)),
         "row_log": dg.MetadataValue.md(
@@ -53,15 +54,17 @@ def report_metadata(name: str, report: RunReport, verified: Sequence[int], secon
     }
 
 
-def funnel_of(counts: Mapping[str, Mapping[str, int]], verified: Sequence[int]) -> str:
+def funnel_of(report: RunReport, standing: Standing) -> str:
     """An SVG: what this run did for each operation, and below the sync as a whole, read back as far as it is."""
     rows = []
     for op in _OPS:
-        if op in counts:
-            found = standings({op: counts[op]})
+        if op in report.counts:
+            found = standings({op: report.counts[op]})
             # nothing is read back before it has settled: verification tells of it later
             rows.append((f"this run, {op}", (found["planned"], found["acknowledged"], 0)))
-    return funnel(STEPS, [*rows, ("all rows so far", tuple(verified))], of="rows", whole="those planned")
+    wanted = standing.acknowledged + standing.rejected + standings(report.counts)["pending"]
+    rows.append(("everything so far", (wanted, standing.acknowledged, standing.verified)))
+    return funnel(STEPS, rows, of="records", whole="those planned")
 
 
 def outcome_rows(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], list[list[str]]]:

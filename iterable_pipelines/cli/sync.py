@@ -32,7 +32,7 @@ def list_() -> None:
     if not syncs:
         no_sync_yet(settings)
         return
-    numbers = ("acknowledged", "rejected", "pending")
+    numbers = ("acknowledged", "verified", "rejected")
     shown = table(
         "Syncs", "sync", "object", "mode", "source", "runs", *numbers, "last run (UTC)", "status", numbers=numbers
     )
@@ -44,7 +44,7 @@ def list_() -> None:
             each.mode,
             escape(each.source if isinstance(each.source, str) else "a query"),
             each.frequency if each.enabled else "switched off",
-            *(f"{number:,}" for number in (found.acknowledged, found.rejected, found.pending)),
+            *(f"{number:,}" for number in (found.acknowledged, found.verified, found.rejected)),
             f"{found.finished:%Y-%m-%d %H:%M}" if found.finished else "never",
             found.status or "never run",
         )

@@ -23,7 +23,7 @@ from iterable_pipelines.cli.sync_plan import plan
 from iterable_pipelines.settings import load_settings
 
 if TYPE_CHECKING:
-    from iterable_pipelines.activation.run import RunReport
+    from iterable_pipelines.activation.report import RunReport
 
 
 def run(
