@@ -135,6 +135,13 @@ class Sync(Declared):
     keep_identifiers_in_data_fields: bool = False
     watermark: str | None = None
     key_retention_days: int = Field(400, ge=1)
+    # what to do about values that somebody else has changed at Iterable since they were acknowledged (6.6)
+    drift: Literal["report", "correct"] = "report"
+    # before this many seconds nothing is read back; None: what the kind of record needs
+    verify_after_seconds: int | None = Field(None, ge=0)
+    min_verified: float = Field(0.99, ge=0, le=1)
+    # how far the number of rows of a run may lie from that of the runs before (D5)
+    max_count_deviation: float = Field(0.5, gt=0)
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Sync":

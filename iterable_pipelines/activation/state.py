@@ -46,6 +46,10 @@ SCHEMA = (
     # one row per key and output: the newest that Iterable acknowledged (S5). in_doubt: something later may have arrived
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
+    # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
+    "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
+    "found json, noted_at timestamp)",
+    "create table if not exists state.verifications (verified_at timestamp, figures json, published boolean)",
     # rows of the source that need no look unless they change
     "create table if not exists state.seen (pk text, source_hash text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
