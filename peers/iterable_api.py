@@ -13,7 +13,8 @@ from truth import TEMPLATE_TYPES, Streams, Truth
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.sandbox import Sandbox
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
-from iterable_pipelines.sandbox.user_reads import REACH, field_types
+from iterable_pipelines.sandbox.schema import field_types
+from iterable_pipelines.sandbox.user_reads import REACH
 
 NAME = "@iterable/api"
 # what the sandbox does not serve

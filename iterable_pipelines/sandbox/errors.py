@@ -5,6 +5,14 @@ from typing import Any
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 
+class Refused(Exception):
+    """A request that is answered with `answer` instead of what it asks for; nothing of it was applied."""
+
+    def __init__(self, answer: Response):
+        super().__init__()
+        self.answer = answer
+
+
 def refusal(status: int, code: str, message: str, params: dict[str, Any] | None = None) -> Response:
     """The common shape: {msg, code, params}."""
     return JSONResponse({"msg": message, "code": code, "params": params}, status)
@@ -34,6 +42,12 @@ def too_many() -> Response:
 def not_found(message: str) -> Response:
     """404 in the common shape."""
     return refusal(404, "NotFound", message)
+
+
+def invalid_list(list_id: object) -> Response:
+    """400 for a list that is not there: an error whose code is "Success" (api.md 1.4)."""
+    message, params = f"error.lists.invalidListId({list_id})", {"projectId": 9079, "listId": list_id}
+    return refusal(400, "Success", message, params)
 
 
 def unknown_route() -> Response:

@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -25,7 +26,8 @@ class Fault:
 
     kind: a name from KINDS. path: prefix of the request's path. match: query parameters, or members of a JSON body,
     that must be equal. times: how often it strikes, None for ever. after: how many matching requests pass unharmed
-    first. options: what the kind needs, e.g. status, shape, retry_after, bytes, share, lines.
+    first. options: what the kind needs, e.g. status, shape, retry_after, bytes, share, lines; of every kind,
+    probability (of striking a request that matches, otherwise 1) and seed (of its chance, otherwise 0).
     """
 
     kind: str
@@ -38,6 +40,7 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{self.kind!r} is no fault; known are {', '.join(sorted(KINDS))}")
+        self.chance = Random(self.options.get("seed", 0))
 
 
 class Faults:
@@ -57,16 +60,20 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
-    def take(self, path: str, params: list[tuple[str, str]]) -> Fault | None:
+    def take(self, path: str, params: list[tuple[str, str]], body: bytes = b"") -> Fault | None:
         """The fault that strikes this request, used up by one; None for none."""
         with self._lock:
             for fault in self._waiting:
-                if not path.startswith(fault.path) or not all(
-                    (key, str(value)) in params for key, value in fault.match.items()
-                ):
+                if not path.startswith(fault.path):
+                    continue
+                if fault.match and not fault.match.items() <= {
+                    (key, str(value)) for key, value in params + _members(body)
+                }:
                     continue
                 if fault.after > 0:
                     fault.after -= 1
+                    continue
+                if fault.chance.random() >= fault.options.get("probability", 1):
                     continue
                 if fault.times is not None:
                     fault.times -= 1
@@ -76,12 +83,21 @@ class Faults:
         return None
 
 
+def _members(body: bytes) -> list[tuple[str, Any]]:
+    """The members of a JSON body, so that a fault can match them like parameters."""
+    try:
+        read = json.loads(body) if body else {}
+    except ValueError:
+        return []
+    return list(read.items()) if isinstance(read, dict) else []
+
+
 def _too_many(options: dict[str, Any]) -> Response:
     headers = {"retry-after": str(options["retry_after"])} if options.get("retry_after") is not None else None
     return JSONResponse({"msg": "Exceeded rate limit.", "code": "RateLimitExceeded"}, 429, headers)
 
 
-def _status(options: dict[str, Any]) -> Response:
+def status_answer(options: dict[str, Any]) -> Response:
     if "body" in options:
         return JSONResponse(options["body"], options.get("status", 500))
     return in_shape(options.get("status", 500), options.get("shape", "envelope"))
@@ -98,7 +114,7 @@ def _empty(options: dict[str, Any]) -> Response:
 
 ANSWERS: dict[str, Callable[[dict[str, Any]], Response]] = {
     "429": _too_many,
-    "status": _status,
+    "status": status_answer,
     "redirect": _redirect,
     "empty": _empty,
     "html200": lambda options: HTMLResponse(HTML),
@@ -159,6 +175,20 @@ def _headers_rows(body: bytes, options: dict[str, Any]) -> bytes:
     return json.dumps({"headers": "".join(lines[:1]), "rows": lines[1:]}).encode()
 
 
+def _fail_count(body: bytes, options: dict[str, Any]) -> bytes:
+    """A count of failures that is not the number of those named (outbound R3)."""
+    answer = json.loads(body)
+    return json.dumps(answer | {"failCount": answer["failCount"] + options.get("by", 1)}).encode()
+
+
+def _unnamed_failures(body: bytes, options: dict[str, Any]) -> bytes:
+    """Failures are counted, and none is named (outbound R3)."""
+    answer = json.loads(body)
+    lists: dict[str, list[str]] = {name: [] for name in answer if name.startswith("invalid")}
+    named: dict[str, list[str]] = {name: [] for name in answer.get("failedUpdates", {})}
+    return json.dumps(answer | lists | ({"failedUpdates": named} if named else {})).encode()
+
+
 BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {
     "half_record": _half_record,
     "duplicate_lines": _duplicate_lines,
@@ -173,15 +203,22 @@ BODIES: dict[str, Callable[[bytes, dict[str, Any]], bytes]] = {
     "total_count": _total_count,
     "headers_rows": _headers_rows,
     "truncated_gzip": lambda body, options: gzip.compress(body)[: options.get("bytes", -9)],
+    "fail_count": _fail_count,
+    "unnamed_failures": _unnamed_failures,
+    "not_json": lambda body, options: HTML.encode(),
     "gzip_bomb": lambda body, options: gzip.compress(b" " * (options.get("megabytes", 256) << 20)),
 }
 ZIPPED = {"truncated_gzip", "gzip_bomb"}
 
-WIRES = {"reset", "cut", "cut_at_record", "short", "eof_framed", "drip", "stall", "hang"}
+WIRES = {"reset", "cut", "cut_at_record", "short", "eof_framed", "drip", "stall", "hang", "lost_answer"}
 JOBS = {
     *("job_requeue", "job_fail", "job_truncate", "job_stuck", "job_expire"),
     *("job_repeat_page", "job_endless_pages", "job_change_file"),
 }
 # a listing changes for good before the page is answered, so that rows move between pages (shifts.py)
 SHIFTS = {"row_leaves", "row_comes"}
-KINDS = {*ANSWERS, *BODIES, *WIRES, *JOBS, *SHIFTS}
+# what is answered is not what was applied: a share of the rows is left out in silence (faults.md R20)
+LIES = {"lie"}
+# the request is carried out; then the answer comes late, or says that it was not
+AFTERWARDS = {"slow", "status_after"}
+KINDS = {*ANSWERS, *BODIES, *WIRES, *JOBS, *SHIFTS, *LIES, *AFTERWARDS}

@@ -1,14 +1,24 @@
 """The door of the sandbox: every request is logged, may meet a fault, must show a key and keep the limits."""
 
 import asyncio
-import json
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from iterable_pipelines.sandbox import errors
-from iterable_pipelines.sandbox.faults import ANSWERS, BODIES, JOBS, SHIFTS, ZIPPED, Fault, Faults
+from iterable_pipelines.sandbox.faults import (
+    AFTERWARDS,
+    ANSWERS,
+    BODIES,
+    JOBS,
+    LIES,
+    SHIFTS,
+    ZIPPED,
+    Fault,
+    Faults,
+    status_answer,
+)
 from iterable_pipelines.sandbox.limits import Limits
 from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog, fingerprint
 from iterable_pipelines.sandbox.wire import TRANSPORT, Answer, break_wire
@@ -54,7 +64,7 @@ class Front:
         self.log.add(entry)
         refusal = self._refusal(scope, key)
         # a request that is refused uses up no fault: a test scripts what happens to a call that would have worked
-        fault = None if refusal else self.faults.take(scope["path"], params + _members(body))
+        fault = None if refusal else self.faults.take(scope["path"], params, body)
         entry.fault = fault.kind if fault else None
         replay = _replay(body, receive)
 
@@ -65,11 +75,18 @@ class Front:
 
         if refusal or fault is None:
             await (refusal or self.routes)(scope, replay, logged)
-        elif fault.kind in JOBS | SHIFTS:
+        elif fault.kind in JOBS | SHIFTS | LIES:
             scope.setdefault("state", {})["fault"] = fault
             await self.routes(scope, replay, logged)
         elif fault.kind in ANSWERS:
             await ANSWERS[fault.kind](fault.options)(scope, replay, logged)
+        elif fault.kind in AFTERWARDS:
+            answer = await _whole(self.routes, scope, replay)
+            await asyncio.sleep(fault.options.get("seconds", 0))
+            if fault.kind == "status_after":
+                await status_answer(fault.options)(scope, replay, logged)
+            else:
+                await _sent(answer, logged)
         else:
             await _spoilt(self.routes, fault, scope, replay, logged, entry)
 
@@ -101,8 +118,12 @@ async def _spoilt(
     kept = [(name, value) for name, value in answer.headers if name.lower() != b"content-length"]
     if fault.kind in ZIPPED:
         kept.append((b"content-encoding", b"gzip"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": kept})
-    await send({"type": "http.response.body", "body": body})
+    await _sent(Answer(answer.status, kept, body), send)
+
+
+async def _sent(answer: Answer, send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _whole(application: ASGIApp, scope: Scope, receive: Receive) -> Answer:
@@ -137,12 +158,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
-
-
-def _members(body: bytes) -> list[tuple[str, str]]:
-    """The members of a JSON body, so that a fault can match them like parameters."""
-    try:
-        read = json.loads(body) if body else {}
-    except ValueError:
-        return []
-    return [(key, str(value)) for key, value in read.items()] if isinstance(read, dict) else []

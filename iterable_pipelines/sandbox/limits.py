@@ -6,7 +6,7 @@ import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-MINUTE = 60.0
+MINUTE, DAY = 60.0, 86_400.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ LIMITS = (
     Limit("user events", "GET", r"/api/events/.+", 100, 1),
     Limit("user update", "POST", r"/api/users/update", 500, 1),
     Limit("user bulk update", "POST", r"/api/users/bulkUpdate", 5, 1),
+    Limit("user merge", "POST", r"/api/users/merge", 50, 1),
+    Limit("device token", "POST", r"/api/users/registerDeviceToken", 500, 1),
+    Limit("forget", "POST", r"/api/users/forget", 3, 1),
+    Limit("forget in a day", "POST", r"/api/users/forget", 1000, DAY),
+    Limit("unforget", "POST", r"/api/users/unforget", 3, 1),
+    Limit("unforget in a day", "POST", r"/api/users/unforget", 1000, DAY),
+    Limit("user deletion", "DELETE", r"/api/users/.+", 100, 1),
     Limit("track", "POST", r"/api/events/track", 2000, 1),
     Limit("bulk track", "POST", r"/api/events/trackBulk", 10, 1),
 )
@@ -63,13 +70,14 @@ class Limits:
 
     def allow(self, key: str, method: str, path: str) -> bool:
         """Count one call; False, and not counted, if it is one too many."""
-        for rule, pattern in self._rules:
-            if rule.method == method and pattern.fullmatch(path):
-                with self._lock:
-                    calls, moment = self._calls[(key, rule.name)], time.monotonic()
-                    while calls and calls[0] <= moment - rule.seconds * self._pace:
-                        calls.popleft()
-                    if len(calls) >= rule.calls:
-                        return False
-                    calls.append(moment)
+        rules = [rule for rule, pattern in self._rules if rule.method == method and pattern.fullmatch(path)]
+        with self._lock:
+            moment, windows = time.monotonic(), [self._calls[(key, rule.name)] for rule in rules]
+            for rule, calls in zip(rules, windows, strict=True):
+                while calls and calls[0] <= moment - rule.seconds * self._pace:
+                    calls.popleft()
+                if len(calls) >= rule.calls:
+                    return False
+            for calls in windows:
+                calls.append(moment)
         return True

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from iterable_pipelines.sandbox.dates import read_moment
-from iterable_pipelines.sandbox.errors import bad_params, not_found, refusal
+from iterable_pipelines.sandbox.errors import bad_params, invalid_list, not_found
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS, Campaign
 from iterable_pipelines.sandbox.world import World
 
@@ -106,23 +106,19 @@ def lookup_routes(world: World) -> list[Route]:
 
     def list_size(request: Request) -> Response:
         members = world.members(request.path_params["id"])
-        return no_such_list(request.path_params["id"]) if members is None else PlainTextResponse(str(len(members)))
+        return invalid_list(request.path_params["id"]) if members is None else PlainTextResponse(str(len(members)))
 
     def list_users(request: Request) -> Response:
         query = request.query_params
         asked = query.get("listId", "")
         members = world.members(int(asked)) if asked.isdigit() else None
         if members is None:
-            return no_such_list(asked)
+            return invalid_list(asked)
         by_id = query.get("preferUserId") == "true"
         names = [(user_id if by_id and user_id else email or user_id) or "" for email, user_id in members]
         if "size" in query:
             names = names[: int(query["size"])]
         return PlainTextResponse("".join(f"{name}\n" for name in names))
-
-    def no_such_list(asked: Any) -> Response:
-        # an error whose code is "Success" (api.md 1.4)
-        return refusal(400, "Success", f"error.lists.invalidListId({asked})", {"projectId": 9079, "listId": asked})
 
     return [
         Route("/api/campaigns", campaigns),

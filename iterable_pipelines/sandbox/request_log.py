@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -33,16 +34,28 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """All requests in order of arrival, the sandbox's own /_sandbox paths left out."""
+    """All requests in order of arrival, the sandbox's own /_sandbox paths left out.
 
-    def __init__(self) -> None:
+    kept: how many characters of bodies stay; of older requests everything else does. A million users written in bulk
+    would take more memory here than in the world.
+    """
+
+    def __init__(self, kept: int = 64_000_000) -> None:
         self._entries: list[LoggedRequest] = []
+        self._kept, self._held, self._with_body = kept, 0, deque[LoggedRequest]()
         self._lock = threading.Lock()
 
     def add(self, entry: LoggedRequest) -> None:
         """Append one request at its arrival; its status is filled in later."""
         with self._lock:
             self._entries.append(entry)
+            if entry.body:
+                self._with_body.append(entry)
+                self._held += len(entry.body)
+            while self._held > self._kept:
+                oldest = self._with_body.popleft()
+                self._held -= len(oldest.body)
+                oldest.body = ""
 
     def entries(self, path: str = "") -> list[LoggedRequest]:
         """The requests whose path begins with `path`."""
@@ -53,3 +66,5 @@ class RequestLog:
         """Forget everything logged so far."""
         with self._lock:
             self._entries.clear()
+            self._with_body.clear()
+            self._held = 0

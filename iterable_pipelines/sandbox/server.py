@@ -26,6 +26,7 @@ from iterable_pipelines.sandbox.limits import Limits
 from iterable_pipelines.sandbox.lookups import lookup_routes
 from iterable_pipelines.sandbox.metrics import metric_routes
 from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog
+from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.shelves import shelf_routes
 from iterable_pipelines.sandbox.template_details import template_routes
 from iterable_pipelines.sandbox.user_reads import user_read_routes
@@ -34,6 +35,7 @@ from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
 from iterable_pipelines.sandbox.wire import OpenProtocol
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing import write_routes
+from iterable_pipelines.sandbox.written import Dropped
 
 KEY = "sandbox"
 READ_ONLY_KEY = "sandbox-read-only"
@@ -55,6 +57,11 @@ class Sandbox:
         """The requests so far whose path begins with `path`, in order of arrival."""
         return self.log.entries(path)
 
+    @property
+    def dropped(self) -> list[Dropped]:
+        """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
+        return self.world.written.dropped
+
     def fault(
         self,
         kind: str,
@@ -74,12 +81,14 @@ def make_routes(
     job_seconds: float = 0.2,
     file_bytes: int = 10_000_000,
     url_seconds: float = 1800,
+    **rules: Any,
 ) -> list[Route]:
     """Every route of Iterable's that the sandbox has.
 
     gzip: compresses exports for clients that accept it. job_seconds: how long an export job runs. file_bytes: largest
-    file of a job. url_seconds: life of a file's URL.
+    file of a job. url_seconds: life of a file's URL. rules: those of sandbox.rules.Rules, by name.
     """
+    world.play_by(Rules(**rules))
     return [
         *export_routes(world, gzip),
         *job_routes(JobBoard(world, job_seconds, file_bytes, url_seconds)),
@@ -178,18 +187,20 @@ def running_sandbox(
     relaxed: bool = False,
     webhooks: Sequence[Hook] | None = None,
     delivery: Delivery = AS_USUAL,
+    kept_bodies: int = 64_000_000,
     **options: Any,
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port of 127.0.0.1, in a thread, stopped when the block ends.
 
-    The parameters are World's (or a ready `world`), then those of `make_app` and `make_routes`, by name in `options`.
+    The parameters are World's (or a ready `world`), then those of `make_app`, `make_routes` and `Rules`, by name in
+    `options`. kept_bodies: how many characters of requests' bodies the log keeps.
     webhooks: those of the project, instead of two that lead nowhere. A world without an end posts to those on this
     machine, as `delivery` says.
     """
     world = world or World(seed, users, activity, start, end, project_type)
     if webhooks is not None:
         world.hooks = Hooks(webhooks)
-    log, faults = RequestLog(), Faults()
+    log, faults = RequestLog(kept_bodies), Faults()
     server = _server(make_app(world, log, faults, relaxed, **options))
     key, read_only_key = options.get("key", KEY), options.get("read_only_key", READ_ONLY_KEY)
     listening = _listen(0)

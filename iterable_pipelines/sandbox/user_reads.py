@@ -14,27 +14,9 @@ from iterable_pipelines.sandbox.dates import read_moment
 from iterable_pipelines.sandbox.errors import bad_params, refusal
 from iterable_pipelines.sandbox.exports import events_of
 from iterable_pipelines.sandbox.world import World
-from iterable_pipelines.sandbox.written import FORGOTTEN_EMAILS, FORGOTTEN_USER_IDS, hashed
+from iterable_pipelines.sandbox.written import hashed
 
 REACH = timedelta(days=14)  # how far back single-user reads look
-
-
-def field_types(records: list[dict[str, Any]]) -> dict[str, str]:
-    """Name and Iterable's type of every field in the records; the first type ever seen stays (api.md 1.9)."""
-    types: dict[str, str] = {}
-    for record in records:
-        for name, value in record.items():
-            if value is not None:
-                types.setdefault(name, type_of(name, value))
-    return types
-
-
-def type_of(name: str, value: Any) -> str:
-    """Iterable's name for the type of a value; fields named for moments are dates."""
-    if name.endswith(("At", "Date")):
-        return "date"
-    kinds = ((bool, "boolean"), (int, "long"), (float, "double"), (str, "string"))
-    return next((kind for python, kind in kinds if isinstance(value, python)), "object")
 
 
 def nested(record: dict[str, Any]) -> dict[str, Any]:
@@ -67,10 +49,11 @@ def user_read_routes(world: World) -> list[Route]:
 
     def user(email: str | None, user_id: str | None) -> Response:
         record = world.find_user(email, user_id)
-        if record is None and user_id:
-            return refusal(400, "error.users.noUserWithIdExists", f"No user with id {user_id} exists")
         if record is None:
-            return JSONResponse({})
+            reading = world.rules.missing_user or ("400" if user_id else "empty")
+            if reading == "empty":
+                return JSONResponse({})
+            return refusal(int(reading), "error.users.noUserWithIdExists", f"No user with id {user_id or email} exists")
         names = {key: record[key] for key in ("email", "userId") if record.get(key)}
         return JSONResponse({"user": names | {"dataFields": nested(record)}})
 
@@ -83,17 +66,17 @@ def user_read_routes(world: World) -> list[Route]:
         return user(None, user_id) if user_id else bad_params("userId is required")
 
     def get_fields(request: Request) -> Response:
-        return JSONResponse({"fields": field_types(world.all_records("user"))})
+        return JSONResponse({"fields": world.user_fields()})
 
     def forgotten(request: Request) -> Response:
         if world.project_type == "userid":
             return bad_params("This project is identified by userId")
-        return JSONResponse({"hashedEmails": list(map(hashed, FORGOTTEN_EMAILS))})
+        return JSONResponse({"hashedEmails": list(map(hashed, world.written.forgotten_emails))})
 
     def forgotten_ids(request: Request) -> Response:
         if world.project_type == "email":
             return bad_params("This project is identified by email")
-        return JSONResponse({"hashedUserIds": list(map(hashed, FORGOTTEN_USER_IDS))})
+        return JSONResponse({"hashedUserIds": list(map(hashed, world.written.forgotten_user_ids))})
 
     def latest(email: str | None, user_id: str | None, limit: int) -> list[dict[str, Any]]:
         types = [name for name in DATA_TYPE if name != "user"]

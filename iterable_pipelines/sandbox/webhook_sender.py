@@ -181,6 +181,7 @@ class WebhookSender:
 
     def _written(self, data_type: str) -> list[Event]:
         """What clients wrote: nobody knows of it before it is there."""
+        self._world.settle()
         return self._world.written.events(data_type)
 
     def _post(self, hook_id: int, body: bytes, tries: int) -> None:

@@ -137,6 +137,11 @@ async def _hang(answer: Answer, transport: asyncio.Transport, options: dict[str,
     await _silence(transport, options)
 
 
+async def _lost_answer(answer: Answer, transport: asyncio.Transport, options: dict[str, Any]) -> None:
+    """The request is carried out, and the connection closed without a byte of an answer."""
+    transport.abort()
+
+
 async def _silence(transport: asyncio.Transport, options: dict[str, Any]) -> None:
     for _ in range(int(options.get("seconds", 3600) * 10)):
         if transport.is_closing():
@@ -154,4 +159,5 @@ WAYS: dict[str, Callable[[Answer, asyncio.Transport, dict[str, Any]], Awaitable[
     "drip": _drip,
     "stall": _stall,
     "hang": _hang,
+    "lost_answer": _lost_answer,
 }

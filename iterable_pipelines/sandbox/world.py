@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from iterable_pipelines.data_types import DATA_TYPE
@@ -18,13 +17,17 @@ from iterable_pipelines.hours import Window
 from iterable_pipelines.hours import now as present
 from iterable_pipelines.sandbox import behaviour, in_app, messages
 from iterable_pipelines.sandbox.chance import dice
+from iterable_pipelines.sandbox.everybody import Everybody
+from iterable_pipelines.sandbox.identify import Identify, trimmed
 from iterable_pipelines.sandbox.objects import Objects
-from iterable_pipelines.sandbox.oddities import encode, stamp
-from iterable_pipelines.sandbox.people import Person, Population
+from iterable_pipelines.sandbox.people import Population
+from iterable_pipelines.sandbox.pipelines import Effect, Pipelines
+from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
+from iterable_pipelines.sandbox.schema import Schema, field_types
 from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.webhooks import Hooks
-from iterable_pipelines.sandbox.written import Profile, Written
+from iterable_pipelines.sandbox.written import Written
 
 RHYTHM = (
     4,
@@ -117,9 +120,13 @@ class World:
         self.people = Population(seed, users, project_type, plain)
         self.objects = Objects(seed, more_lists)
         self.written = Written()
+        self.everybody = Everybody(self.people, self.now)
+        self.identify = Identify(self.everybody, self.written)
+        self.rules, self.pipelines = Rules(), Pipelines()
+        self.schema = Schema("user", self.rules.most_fields, seeded=self._seeded_types)
+        self.event_schemas: dict[tuple[str, str], Schema] = {}
         self.shifts = Shifts()
         self.hooks = Hooks()
-        self._directory = lru_cache(maxsize=4)(self._names)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}
         self._remembered: OrderedDict[tuple[str, int], Begun] = OrderedDict()
@@ -139,6 +146,7 @@ class World:
 
         Raises KeyError for a name that is not one of the 53 data types.
         """
+        self.settle()
         begin = int(max(window.start, self.start).timestamp())
         end = int(min(window.end, self.end or window.end).timestamp())
         visible = (visible_at or self.now()).timestamp()
@@ -149,13 +157,14 @@ class World:
                 each for each in self._hour(data_type, hour) if begin <= each.created < end and each.visible <= visible
             ]
             dice(self.seed, "order", data_type, hour, end).shuffle(here)
-            yield from here
+            yield from filter(None, map(self.written.as_known, here))
         for event in self.written.events(data_type):
             if window.start.timestamp() <= event.created < window.end.timestamp() and event.visible <= visible:
                 yield event
 
     def records(self, data_type: str, window: Window, visible_at: datetime | None = None) -> Iterator[bytes]:
         """The lines of an export of this window, without newlines: events by createdAt, users by profileUpdatedAt."""
+        self.settle()
         if data_type == "user":
             yield from self._users(window, visible_at)
             return
@@ -168,97 +177,67 @@ class World:
         window = Window(self.start, moment + timedelta(seconds=1))
         return [json.loads(line) for line in self.records(data_type, window, moment)]
 
+    def settle(self, everything: bool = False) -> None:
+        """Let what was accepted happen if it is due by the world's clock, or `everything` (api.md 6.1)."""
+        if len(self.pipelines):
+            with self.written.lock:
+                self.pipelines.settle(None if everything else self.now().timestamp())
+
+    def play_by(self, rules: Rules) -> None:
+        """Behave as `rules` say from now on."""
+        self.rules, self.schema.most = rules, rules.most_fields
+
+    def submit(self, pipeline: str, effect: Effect) -> None:
+        """Let a write happen that was accepted now: at once, or when its pipeline's delay is over."""
+        delay = self.rules.delay(pipeline)
+        if delay:
+            self.pipelines.submit(pipeline, self.now().timestamp() + delay, effect)
+        else:
+            effect()
+
     def members(self, list_id: int) -> list[tuple[str | None, str | None]] | None:
         """The address and user id of everybody on a list now; None if there is no such list."""
         if list_id not in (each["id"] for each in self.objects.lists):
             return None
-        moment = int(self.now().timestamp())
-        key = "emailListIds" if self.project_type == "email" else "userListIds"
-        found = []
-        for seat in range(self.users):
-            person = self.people.at(seat, moment)
-            written = self.written.profiles.get(_seat(person))
-            lists = written.fields.get(key) if written else None
-            if list_id in lists if lists is not None else self.people.on_list(person, list_id, moment):
-                found.append((person.email_at(moment), person.user_id))
-        newcomers = [each.fields for each in self.written.profiles.values() if each.newcomer]
-        return found + [(each.get("email"), each.get("userId")) for each in newcomers if list_id in each.get(key, ())]
+        self.settle()
+        with self.written.lock:
+            return self.everybody.members(list_id)
 
     def find_user(self, email: str | None = None, user_id: str | None = None) -> dict[str, Any] | None:
         """The present profile of a person, by address (any case, blanks around it) or by user id; None for nobody."""
-        person, written = self._known(email, user_id)
-        if person is None:
-            return written.over({}, written.updated) if written else None
-        moment = int(self.now().timestamp())
-        updated = self.people.last_update(person, moment, moment + 1)
-        seeded: dict[str, Any] = json.loads(self.people.record(person, updated)) if updated else {}
-        return written.over(seeded, updated or 0) if written else seeded or None
+        self.settle()
+        with self.written.lock:
+            found = self.everybody.find(trimmed(email), user_id)
+            return (self.everybody.read(found) or None) if found else None
 
-    def write_user(self, email: str | None, user_id: str | None, fields: dict[str, Any], merge: bool = False) -> None:
-        """Lay `fields` over a profile, making the person if unknown; `merge` merges objects one level deep."""
-        person, known = self._known(email, user_id)
-        moment = int(self.now().timestamp())
-        before = (self.find_user(email, user_id) or {}) if merge else {}
-        for name, value in fields.items():
-            if isinstance(value, dict) and isinstance(before.get(name), dict):
-                fields = fields | {name: before[name] | value}
-        if person is None:
-            names = {key: value for key, value in (("email", email), ("userId", user_id)) if value}
-            fields = names | ({} if known else {"signupDate": stamp(moment), "signupSource": "API"}) | fields
-        elif email and user_id:
-            fields = {"userId": user_id} | fields  # the address says who it is, the user id is overwritten (api.md 1.8)
-        key = _seat(person) if person else f"newcomer {(email or user_id or '').strip().lower()}"
-        profile = known or self.written.profile(key, moment, person is None)
-        profile.updated = moment
-        profile.fields |= fields
+    def written_events(self, data_type: str) -> list[dict[str, Any]]:
+        """What clients wrote of one data type, in the order of first writing; each with its `id`."""
+        self.settle()
+        return [{"id": name} | record for name, record in self.written.records(data_type).items()]
+
+    def user_fields(self) -> dict[str, str]:
+        """Name and type of every field a profile has or had: the seeded ones, and those clients wrote."""
+        self.settle()
+        with self.written.lock:
+            return self.schema.types | self._seeded_types()
+
+    def _seeded_types(self) -> dict[str, str]:
+        begin, now = int(self.start.timestamp()), int(self.now().timestamp())
+        return field_types(map(json.loads, self.everybody.seeded(begin, now + 1, now, self._last(now))))
+
+    def _last(self, visible: int) -> int:
+        return int(self.end.timestamp()) if self.end else visible + 1
 
     def write_event(self, data_type: str, record: dict[str, Any], created: int, event_id: str | None) -> str:
         """Add an event, or replace the one of the same id; returns the id. Exports show it at once."""
         return self.written.track(data_type, record, created, int(self.now().timestamp()), event_id)
 
-    def _known(self, email: str | None, user_id: str | None) -> tuple[Person | None, Profile | None]:
-        """The seated person of this name, if any, and what was written about them or about a newcomer of this name."""
-        moment = int(self.now().timestamp())
-        wanted = (email or "").strip().lower()
-        for name in filter(None, (wanted, user_id)):
-            seat = self._directory(moment // 60).get(name)
-            if seat is not None:
-                person = self.people.at(seat, moment)
-                return person, self.written.profiles.get(_seat(person))
-        for profile in self.written.profiles.values():
-            if profile.newcomer:
-                address = str(profile.fields.get("email") or "").strip().lower()
-                if (wanted and address == wanted) or (user_id and profile.fields.get("userId") == user_id):
-                    return None, profile
-        return None, None
-
-    def _names(self, minute: int) -> dict[str, int]:
-        """Who sits where in this minute, by address and by user id."""
-        people = [self.people.at(seat, minute * 60) for seat in reversed(range(self.users))]
-        by_id = {each.user_id: each.seat for each in people if each.user_id}
-        return by_id | {email: each.seat for each in people if (email := each.email_at(minute * 60))}
-
     def _users(self, window: Window, visible_at: datetime | None) -> Iterator[bytes]:
         begin = int(max(window.start, self.start).timestamp())
         visible = int((visible_at or self.now()).timestamp())
-        last = int(self.end.timestamp()) if self.end else visible + 1
         end = min(int(window.end.timestamp()), visible + 1)
-        if begin >= end:
-            return
-        people = list(self.people.between(begin, end))
-        dice(self.seed, "order of users", begin, end).shuffle(people)
-        for person in people:
-            moment = self.people.last_update(person, visible, last)
-            written = self.written.profiles.get(_seat(person))
-            if written and written.updated <= visible:
-                if begin <= max(written.updated, moment or 0) < end:
-                    seeded = json.loads(self.people.record(person, moment)) if moment else {}
-                    yield encode(written.over(seeded, moment or 0), escaped=False)
-            elif moment is not None and begin <= moment < end:
-                yield self.people.record(person, moment)
-        for profile in list(self.written.profiles.values()):
-            if profile.newcomer and begin <= profile.updated < end:
-                yield encode(profile.over({}, profile.updated), escaped=False)
+        if begin < end:
+            yield from self.everybody.records(begin, end, visible, self._last(visible))
 
     def _hour(self, data_type: str, hour: int) -> Iterator[Event]:
         for family in self._families[data_type]:
@@ -286,6 +265,8 @@ class World:
         return begun
 
     def _play(self, family: Family, hour: int) -> list[Event]:
+        if not self.users:
+            return []
         scene = Scene(hour, dice(self.seed, family.name, hour), self.people, self.objects)
         hour_of_day = hour // HOUR % 24
         mean = family.rate * self.users / 300 * self.activity * RHYTHM[hour_of_day] / 10
@@ -296,10 +277,6 @@ class World:
             scene.complete = True
             family.play(scene, hour + scene.chance.randrange(HOUR))
         return scene.events
-
-
-def _seat(person: Person) -> str:
-    return f"seat {person.seat} since {person.joined}"
 
 
 def utc(text: str) -> datetime:

@@ -1,15 +1,18 @@
-"""What clients wrote to the world: changed and new profiles, tracked events; in memory, on top of the seeded world."""
+"""What clients wrote beside profiles: events, who was forgotten or renamed, and what the sandbox lied about."""
 
+import json
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
-from iterable_pipelines.sandbox.oddities import encode, stamp
+from iterable_pipelines.sandbox.oddities import encode
 from iterable_pipelines.sandbox.scene import Event
 
 FORGOTTEN_EMAILS = tuple(f"forgotten{nth}@example.com" for nth in range(7))
 FORGOTTEN_USER_IDS = tuple(f"u-forgotten{nth}" for nth in range(7))
+NAMES = ("email", "userId")
+Identity = dict[str, Any]
 
 
 def hashed(name: str) -> str:
@@ -17,43 +20,86 @@ def hashed(name: str) -> str:
     return sha256(name.strip().lower().encode()).hexdigest()
 
 
-@dataclass
-class Profile:
-    """What was written about one person: `fields` lie over the seeded profile; a `newcomer` has no other."""
+class Dropped(NamedTuple):
+    """A row that was answered as if applied and was not: where it was sent, whom it names, and its id if it has one."""
 
-    fields: dict[str, Any]
-    updated: int
-    newcomer: bool = False
-
-    def over(self, seeded: dict[str, Any], moment: int) -> dict[str, Any]:
-        """The profile as exported: seeded fields below, written ones on top, stamped with the later of both moments."""
-        return seeded | self.fields | {"profileUpdatedAt": stamp(max(moment, self.updated))}
+    path: str
+    name: str
+    id: str | None
 
 
-@dataclass
 class Written:
-    """All that was written. Profiles go by the seat they change, or by the name a newcomer was given."""
+    """All that was written but profiles. `lock` keeps writes and reads of the whole world apart."""
 
-    profiles: dict[str, Profile] = field(default_factory=dict)
-    _events: dict[str, dict[str, Event]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def profile(self, key: str, moment: int, newcomer: bool) -> Profile:
-        """The profile written under `key`, made if there is none, its time moved to `moment`."""
-        with self._lock:
-            found = self.profiles.setdefault(key, Profile({}, moment, newcomer))
-            found.updated = moment
-            return found
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.forgotten_emails = dict.fromkeys(FORGOTTEN_EMAILS)
+        self.forgotten_user_ids = dict.fromkeys(FORGOTTEN_USER_IDS)
+        self.dropped: list[Dropped] = []
+        # whose seeded events are another's now (merged, renamed), or nobody's (None)
+        self.moved: dict[str, Identity | None] = {}
+        self._events: dict[str, dict[str, Event]] = {}
+        self._ids = 0
 
     def track(self, data_type: str, record: dict[str, Any], created: int, visible: int, event_id: str | None) -> str:
-        """Add an event, or replace the one of the same id (api.md 6.2); returns the id."""
-        with self._lock:
+        """Add an event, or replace the one of the same id in the whole project (api.md 6.2); returns the id."""
+        with self.lock:
             events = self._events.setdefault(data_type, {})
-            name = event_id or f"sandbox-{len(events):08d}"
+            name = event_id or self.new_id()
             events[name] = Event(data_type, created, visible, encode(record, escaped=False))
             return name
 
+    def new_id(self) -> str:
+        """An id for an event that was sent without one."""
+        with self.lock:
+            self._ids += 1
+            return f"sandbox-{self._ids:08d}"
+
     def events(self, data_type: str) -> list[Event]:
         """The events written of one data type, in the order of their first writing."""
-        with self._lock:
+        with self.lock:
             return list(self._events.get(data_type, {}).values())
+
+    def records(self, data_type: str) -> dict[str, dict[str, Any]]:
+        """The records written of one data type by id, in the order of their first writing."""
+        with self.lock:
+            return {name: json.loads(event.line) for name, event in self._events.get(data_type, {}).items()}
+
+    def move(self, names: Iterable[str], to: Identity | None) -> None:
+        """Whatever the person of these names did was done by `to`; None: it never happened."""
+        moved = {name: to for name in names if name}
+        for name, before in self.moved.items():
+            if before is not None and any(each in moved for each in before.values()):
+                self.moved[name] = to
+        self.moved |= moved
+        quoted = [encode(name, escaped=False) for name in moved]  # type: ignore[arg-type]
+        for events in self._events.values():
+            for event_id, event in list(events.items()):
+                if any(each in event.line for each in quoted):
+                    line = renamed(event.line, moved)
+                    if line is None:
+                        del events[event_id]
+                    else:
+                        events[event_id] = event._replace(line=line)
+
+    def as_known(self, event: Event) -> Event | None:
+        """A seeded event under the names its person has now; None if they were erased."""
+        if not self.moved:
+            return event
+        line = renamed(event.line, self.moved)
+        return None if line is None else event._replace(line=line)
+
+
+def renamed(line: bytes, moved: dict[str, Identity | None]) -> bytes | None:
+    """The record with its person's new names, if they have others now; None if they are nobody's."""
+    record = json.loads(line)
+    # an event belongs to its address; only without one to its user id, which several people may share
+    key = "email" if record.get("email") else "userId"
+    name = str(record.get(key) or "").strip().lower() if key == "email" else record.get(key)
+    if name not in moved:
+        return line
+    to = moved[name]
+    if to is None:
+        return None
+    kept = {each: value for each, value in record.items() if each not in NAMES or value not in moved}
+    return encode(kept | to, escaped=False)

@@ -12,6 +12,7 @@ from iterable_pipelines.objects import OBJECT_TYPE, OBJECT_TYPES, ObjectType
 from iterable_pipelines.objects.refresh import NotOffered
 from iterable_pipelines.sandbox.metrics import Counts, experiments_of, measured, variants
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
+from iterable_pipelines.sandbox.schema import field_types
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.shelves import (
     CATALOGS,
@@ -23,7 +24,6 @@ from iterable_pipelines.sandbox.shelves import (
     value_of,
 )
 from iterable_pipelines.sandbox.template_details import MEDIUM, detail
-from iterable_pipelines.sandbox.user_reads import field_types
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.written import FORGOTTEN_EMAILS, hashed
 from iterable_pipelines.streams import Warehouse

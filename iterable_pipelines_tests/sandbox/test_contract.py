@@ -89,6 +89,9 @@ SPAN = {"startDateTime": "2026-10-01", "endDateTime": "2026-11-01"}
 EMAIL, USER_ID = "newcomer+1@example.com", "newcomer-2"
 PERSON = {"email": EMAIL, "dataFields": {"favourite": "red"}, "mergeNestedObjects": True, "preferUserId": True}
 ITEM = {"id": "A", "name": "B", "price": 1.5, "quantity": 1}
+DEVICE = {"token": "t-1", "platform": "APNS", "applicationName": "com.example.app"}
+THERE = [{"email": f"{name}@example.com"} for name in ("source", "destination", "old", "delete-me")]
+THERE.append({"email": "shares@example.com", "userId": "delete-me"})
 EVENT = {"email": EMAIL, "eventName": "scored", "id": "scored-1", "createdAt": 1793491200, "dataFields": {"n": 1}}
 NOBODY = {"email": "no address"}
 JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
@@ -155,13 +158,31 @@ GETS = {
 }
 POSTS = {
     "/api/commerce/trackPurchase": Ask(body={"user": PERSON, "items": [ITEM], "total": 1.5, "id": "order-1"}),
+    "/api/commerce/updateCart": Ask(body={"user": PERSON, "items": [ITEM]}),
     "/api/events/track": Ask(body=EVENT),
     "/api/events/trackBulk": Ask(body={"events": [EVENT, NOBODY | {"eventName": "x"}]}),
     "/api/export/start": Ask(body=JOB),
+    "/api/lists": Ask(body={"name": "New", "description": "made by a test"}),
     "/api/lists/subscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}, NOBODY]}),
     "/api/lists/unsubscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}]}),
     "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
+    "/api/users/bulkUpdateSubscriptions": Ask(
+        body={"updateSubscriptionsRequests": [{"email": EMAIL, "emailListIds": [949810]}, NOBODY]}
+    ),
+    "/api/users/disableDevice": Ask(body={"token": "t-1", "email": "pushed@example.com"}),
+    "/api/users/forget": Ask(body={"email": "forget-me@example.com"}),
+    "/api/users/merge": Ask(
+        body={
+            "sourceEmail": "source@example.com",
+            "destinationEmail": "destination@example.com",
+            "arrayMerge": [{"field": "tags"}],
+        }
+    ),
+    "/api/users/registerBrowserToken": Ask(body={"email": EMAIL, "browserToken": "b-1"}),
+    "/api/users/registerDeviceToken": Ask(body={"email": EMAIL, "device": DEVICE | {"dataFields": {"os": "17"}}}),
+    "/api/users/unforget": Ask(body={"email": "forgotten6@example.com"}),
     "/api/users/update": Ask(body=PERSON),
+    "/api/users/updateEmail": Ask(body={"currentEmail": "old@example.com", "newEmail": "brand-new@example.com"}),
     "/api/users/updateSubscriptions": Ask(body={"email": EMAIL, "emailListIds": [949810]}),
     "/api/webhooks": Ask(
         body={
@@ -176,7 +197,12 @@ POSTS = {
         }
     ),
 }
-DELETES = {"/api/export/{jobId}": Ask({"jobId": 3562})}
+DELETES = {
+    "/api/export/{jobId}": Ask({"jobId": 3562}),
+    "/api/lists/{listId}": Ask({"listId": 949813}),
+    "/api/users/{email}": Ask({"email": "delete-me@example.com"}),
+    "/api/users/byUserId/{userId}": Ask({"userId": "delete-me"}),
+}
 BY_VERB = {"GET": GETS, "POST": POSTS, "DELETE": DELETES}
 ASKED = {(verb, path): ask for verb, asks in BY_VERB.items() for path, ask in asks.items()}
 ALL = {(method.upper(), path) for path, operations in SPEC["paths"].items() for method in operations}
@@ -192,6 +218,9 @@ def sandboxes():
     ):
         url, headers = by_email.url, {"Api-Key": by_email.key}
         requests.post(url + "/api/users/update", json=PERSON, headers=headers, timeout=30)
+        requests.post(url + "/api/users/bulkUpdate", json={"users": THERE}, headers=headers, timeout=30)
+        device = {"email": "pushed@example.com", "device": DEVICE}
+        requests.post(url + "/api/users/registerDeviceToken", json=device, headers=headers, timeout=30)
         requests.post(url + "/api/export/start", json=JOB, headers=headers, timeout=30)
         yield by_email, hybrid
 
@@ -284,14 +313,16 @@ def test_what_is_not_implemented_says_so(sandboxes, method, path):
     assert answer.status_code in (404, 405)
 
 
-def documented_limits() -> dict[tuple[str, str], tuple[int, float]]:
-    """Calls and seconds of every operation whose description names a rate limit."""
-    found = {}
+def documented_limits() -> dict[tuple[str, str], list[tuple[int, float]]]:
+    """Calls and seconds of every operation whose description names a rate limit, or a cap for a day as well."""
+    found: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for path, operations in SPEC["paths"].items():
         for method, operation in operations.items():
             stated = re.search(r"Rate limit</b>:?\s*(\d+) requests?/(second|minute)", operation.get("description", ""))
             if stated:
-                found[method.upper(), path] = int(stated[1]), 60.0 if stated[2] == "minute" else 1.0
+                found[method.upper(), path] = [(int(stated[1]), 60.0 if stated[2] == "minute" else 1.0)]
+                capped = re.search(r"Daily Cap</b>: (\d+) requests per 24 hour", operation["description"])
+                found[method.upper(), path] += [(int(capped[1]), 86_400.0)] if capped else []
     return found
 
 
@@ -300,5 +331,4 @@ def test_limits_are_the_documents(operation):
     method, path = operation
     filled = path.format(**ASKED[operation].at)
     rules = [each for each in LIMITS if each.method == method and re.fullmatch(each.path, filled)]
-    stated = documented_limits().get(operation)
-    assert [(each.calls, float(each.seconds)) for each in rules] == ([stated] if stated else [])
+    assert [(each.calls, float(each.seconds)) for each in rules] == documented_limits().get(operation, [])

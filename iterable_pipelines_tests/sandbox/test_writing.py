@@ -78,9 +78,10 @@ def test_a_bulk_update_names_its_failures_in_a_200(client):
     rows = [{"email": "a@example.com"}, {"email": "nonsense"}, {"email": "Forgotten1@example.com"}, {"userId": "u-9"}]
     answer = client.post("users/bulkUpdate", users=rows)
     body = answer.json()
-    assert (answer.status_code, body["successCount"], body["failCount"]) == (200, 2, 2)
+    assert (answer.status_code, body["successCount"], body["failCount"]) == (200, 1, 3)
     assert body["failedUpdates"]["invalidEmails"] == body["invalidEmails"] == ["nonsense"]
-    assert body["failedUpdates"]["forgottenEmails"] == ["Forgotten1@example.com"]
+    assert body["failedUpdates"]["forgottenEmails"] == ["forgotten1@example.com"]
+    assert body["failedUpdates"]["notFoundUserIds"] == ["u-9"]
 
 
 def test_one_wrong_type_refuses_the_whole_batch(client):
