@@ -60,11 +60,11 @@ def read_members(notebook: Notebook, counted: ListCount, connect: Callable[[], C
     rows = notebook.rows(
         f"select {', '.join(COLUMNS)} from promises where {of_list} and chosen and identity_kind = {literal(kind)} "
         # whoever was sent with fields of the profile is looked at there
-        f"and case endpoint when 'subscribe' then {on_it} and payload -> '$.dataFields' is null else not {on_it} end"
+        f"and case endpoint when 'subscribe' then {on_it} and (payload -> '$.dataFields') is null else not {on_it} end"
     )
     notebook.add((promise_of(row), VERIFIED) for row in rows)
     ours = f"select identity from promises where {of_list} and endpoint = 'subscribe'"
-    (foreign,) = con.execute(f"select count(*) from members where name not in ({ours})").fetchone() or (0,)
+    ((foreign,),) = con.execute(f"select count(*) from members where name not in ({ours})").fetchall()
     return replace(counted, foreign=foreign if kinds == {kind} else None)
 
 

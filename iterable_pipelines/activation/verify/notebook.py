@@ -99,8 +99,7 @@ class Notebook:
         self.con.execute(
             f"create table findings (key text, output text, pk text, acked_at timestamp, again boolean, {columns})"
         )
-        pending = self.con.execute("select count(*) from promises where not settled").fetchone()
-        self.counts["pending"] = pending[0] if pending else 0
+        ((self.counts["pending"],),) = self.con.execute("select count(*) from promises where not settled").fetchall()
 
     def groups(self, where: str = "chosen") -> Iterator[list[Promise]]:
         """What is still to be looked for, in the order of the users, those of one user together."""

@@ -37,7 +37,7 @@ def find_in_copy(notebook: Notebook, full: bool) -> Iterator[Found]:
     which = "p.settled" if full else "p.settled and not p.looked_at"
     yield from _users(_pairs(notebook, USERS, _in_export(), f"{which} and s._fetched_at > p.since"))
     for stream, endpoints, same in (
-        (CUSTOM, ("events", "event"), f"{_AT} and s.event_name = p.payload ->> '$.eventName'"),
+        (CUSTOM, ("events", "event"), f"{_AT} and s.event_name = (p.payload ->> '$.eventName')"),
         (PURCHASE, ("purchase",), _AT),
     ):
         yield from _events(_pairs(notebook, stream, endpoints, f"{which} and not p.was_right and {same}"))
