@@ -1,0 +1,140 @@
+"""What the compilers of all objects have in common: the mapping of a sync, settled for the columns of its source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
+from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields, targets_of
+from iterable_pipelines.activation.compile.identity import Identifying, Who
+from iterable_pipelines.activation.compile.values import Values
+from iterable_pipelines.activation.declaration import Sync, To, managed
+from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.project import ProjectType
+from iterable_pipelines.activation.records import Compiled, Issue, Record
+from iterable_pipelines.settings_values import did_you_mean
+
+S = TypeVar("S", bound=Sync)
+# of a sync's file, what changes no record (G11)
+_NO_MAPPING = {
+    *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
+    *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
+    *(
+        "key_retention_days",
+        "on_type_mismatch",
+        "strict_fields",
+        "on_duplicate_identity",
+        "on_email_exists",
+        "on_leave",
+    ),
+    *("existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
+}
+
+
+@dataclass(frozen=True)
+class Settled(Generic[S]):
+    """A sync without "*". `columns`: those of its source and their types, as DuckDB names them."""
+
+    sync: S
+    project: ProjectType
+    as_of: datetime
+    columns: Mapping[str, str]
+
+
+class RowCompiler(Generic[S]):
+    """One object's way from rows to records. A subclass gives `compile`, and `leave` if there is something to say."""
+
+    # whether a record changes a profile: then NULL clears a field unless it is said otherwise (V5)
+    profile = False
+    needs_before = False
+
+    def __init__(self, settled: Settled[S]) -> None:
+        sync = self.sync = settled.sync
+        self.project = settled.project
+        self.as_of = settled.as_of
+        nulls = sync.null_policy == "send" if sync.null_policy else self.profile
+        self.zone = ZoneInfo(sync.naive_timezone)
+        self.values = Values(self.zone, sync.convert_iso_strings, nulls, sync.on_long_value == "truncate")
+        self.identifying = Identifying(
+            settled.project, sync.identify_by, sync.mode != "update", sync.placeholder_email, sync.longest_user_id
+        )
+        targets = targets_of(sync.targets, settled.columns, nulls=nulls, without=IDENTIFIERS)
+        self.fields = Fields(targets, sync.constants, self.values, phones=self.profile)
+        named = {to.to: column for column, to in sync.targets.items() if to.to in IDENTIFIERS}
+        if sync.match:
+            named[sync.match.field] = sync.match.column
+        self._email, self._user_id = named.get("email", ""), named.get("userId", "")
+        self.columns = frozenset({*sync.roles, *sync.targets})
+        self._json = sorted(each for each in self.columns if settled.columns.get(each, "").upper() == "JSON")
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """What is kept of a version of the mapping (G10); `compiler_again` makes a compiler of it."""
+        said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NO_MAPPING)
+        return {"sync": said, "project_type": self.project, "json_columns": self._json}
+
+    def who(self, row: Row, issues: list[Issue]) -> Who | None:
+        """The user of a row."""
+        return self.identifying.who(row.get(self._email), row.get(self._user_id), issues)
+
+    def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
+        """The records of a row, or what is wrong with it."""
+        raise NotImplementedError
+
+    def leave(self, acknowledged: Acknowledged) -> Record | None:
+        """Nothing is said of a row that is gone, unless a subclass knows what."""
+        return None
+
+
+def settle(
+    sync: S,
+    project: ProjectType,
+    as_of: datetime,
+    columns: Mapping[str, str],
+    column_meta: Mapping[str, Mapping[str, Any]],
+) -> Settled[S]:
+    """The sync with "*" written out. Raises ActivationRefused for columns that are not there, or must not be sent."""
+    here = f"syncs/{sync.name}.yml"
+    for column in sorted({*sync.roles, *sync.bookkeeping, *sync.targets} - {"*"} - set(columns)):
+        near = did_you_mean(column, columns) or f"; it has {', '.join(columns)}"
+        raise ActivationRefused(
+            f"{here} names the column {column}, which its source does not have{near}. Nothing was sent.\n"
+            f"Next: correct {here}, then iterable-pipelines sync plan {sync.name}"
+        )
+    star = sync.fields.get("*")
+    if star is None:
+        return Settled(sync, project, as_of, columns)
+    fields = {column: to for column, to in sync.fields.items() if column != "*"}
+    for column in columns:
+        known = column_meta.get(column, {})
+        if column in fields or column in sync.roles or column in sync.bookkeeping or known.get("ignore"):
+            continue
+        name = known.get("field") or column
+        if sync.of_profile and name not in sync.allow_managed_fields and (why := managed(name)):
+            raise ActivationRefused(
+                f'{here}: "*" takes the column {column} too: {why}. Nothing was sent.\n'
+                f"Next: list the columns under `fields` one by one, then iterable-pipelines sync plan {sync.name}"
+            )
+        if sync.of_profile and name in ("id", "phone"):
+            # an identifier (I7), and the name that Iterable has for a phone number (K1)
+            if name == "id":
+                continue
+            name = "phoneNumber"
+        fields[column] = To.model_validate(
+            {"to": name, "null": star.null, "type": known.get("type"), "unordered": bool(known.get("unordered"))}
+        )
+    _refuse_doubles(here, sync.name, fields)
+    return Settled(sync.model_copy(update={"fields": fields}), project, as_of, columns)
+
+
+def _refuse_doubles(here: str, name: str, fields: Mapping[str, To]) -> None:
+    places: dict[str, str] = {}
+    for column, to in fields.items():
+        other = places.setdefault(to.to, column)
+        if other != column:
+            raise ActivationRefused(
+                f'{here}: "*" sends the columns {other} and {column} to the same field {to.to}. Nothing was sent.\n'
+                f"Next: give one of them another name under `fields`, then iterable-pipelines sync plan {name}"
+            )
