@@ -129,9 +129,7 @@ def _refused(request: Request, answer: Answer, code: str, message: str) -> Readi
     return Reading("done", {number: Outcome("rejected", known, text)})
 
 
-def _read_success(
-    request: Request, answer: Answer, body: dict[str, Any] | None, code: str, message: str
-) -> Reading:
+def _read_success(request: Request, answer: Answer, body: dict[str, Any] | None, code: str, message: str) -> Reading:
     changes, endpoint = request.changes, request.endpoint
     accepted = answer.status == 202 or endpoint.name in _ASYNCHRONOUS
     good: Kind = "accepted" if accepted else "acked"
@@ -177,12 +175,12 @@ def _ambiguous(outcomes: dict[int, Outcome], left: list[Change], body: dict[str,
 
 def _unreadable(changes: list[Change]) -> Reading:
     # R17: whatever it is, it is no success
-    return Reading("again", left=changes, code="unreadable_answer", message="the answer was not what Iterable documents")
+    return Reading(
+        "again", left=changes, code="unreadable_answer", message="the answer was not what Iterable documents"
+    )
 
 
-def _attributed(
-    changes: Sequence[Change], lists: dict[str, list[str]]
-) -> tuple[dict[int, list[Outcome]], set[int]]:
+def _attributed(changes: Sequence[Change], lists: dict[str, list[str]]) -> tuple[dict[int, list[Outcome]], set[int]]:
     """Outcomes by number, the one that counts first (R1, R2); and the numbers whose names are rarer than they are."""
     index: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
@@ -245,7 +243,9 @@ def _lists(body: dict[str, Any]) -> dict[str, list[str]]:
     found = {name: inner.get(name) or body.get(name) for name in names}
     others = ("validEmailFailures", "validUserIdFailures", "disallowedEventNames", "noOpEmails", "noOpUserIds")
     found |= {name: body.get(name) for name in others}
-    return {name: [str(each) for each in values] for name, values in found.items() if isinstance(values, list) and values}
+    return {
+        name: [str(each) for each in values] for name, values in found.items() if isinstance(values, list) and values
+    }
 
 
 def _places(request: Request, params: dict[str, Any]) -> dict[int, Outcome]:
@@ -288,5 +288,3 @@ def _quoted(answer: Answer, code: str, message: str) -> str:
     """What Iterable said, without persons."""
     said = plain_text((message or answer.body.decode("utf-8", "replace")).encode())
     return f"HTTP {answer.status}" + (f" {code}" if code else "") + (f": {said}" if said else "")
-
-

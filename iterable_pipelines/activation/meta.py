@@ -15,9 +15,7 @@ def check_meta(workspace: Workspace, settings: Settings, sync: Sync, project: Pr
     wanted = {"schema_version": SCHEMA_VERSION, "project": project.fingerprint}
     if not found:
         with workspace.transaction() as con:
-            con.executemany(
-                "insert into state.meta values (?, ?)", [*wanted.items(), ("salt", token_hex(16))]
-            )
+            con.executemany("insert into state.meta values (?, ?)", [*wanted.items(), ("salt", token_hex(16))])
         return
     file = state_path(settings, sync.name)
     if found.get("schema_version") != SCHEMA_VERSION:

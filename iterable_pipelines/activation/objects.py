@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from iterable_pipelines.activation.declaration import FOLDER, Columns, FieldName, Sync, To, managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_values import did_you_mean
 
 
 class Constant(Section):
@@ -130,9 +131,13 @@ class PurchaseSync(_HistorySync):
     total: str | None = None
     items: str
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
-    purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """With the column that stands in for a total (C3)."""
+        return super().roles | ({"revenue"} if self.total_fallback == "revenue" else set())
 
 
 class CartSync(Sync):
@@ -258,6 +263,21 @@ class Group(Section):
     field: FieldName
 
 
+# members of a call, and the columns of the same names
+CALL_MEMBERS = (
+    *("type", "user_id", "anonymous_id", "email", "event", "name", "category", "traits", "properties", "context"),
+    *("timestamp", "message_id", "previous_id", "group_id"),
+)
+ContextField = Literal["ip", "locale", "timezone", "userAgent", "page", "app", "device", "location"]
+
+
+def _members(given: dict[str, str]) -> dict[str, str]:
+    for unknown in [each for each in given if each not in CALL_MEMBERS]:
+        near = did_you_mean(unknown, CALL_MEMBERS) or f"; there are {', '.join(CALL_MEMBERS)}"
+        raise ValueError(f"{unknown} is no member of a call{near}")
+    return given
+
+
 class CallsSync(Sync):
     """Rows shaped like Segment's calls: identify, track, page, screen, alias, group, with ecommerce (section 1)."""
 
@@ -267,20 +287,25 @@ class CallsSync(Sync):
     object: Literal["calls"]
     mode: Literal["upsert"] = "upsert"
     # name of a call's member → column, where they differ: type, user_id, email, event, name, traits, properties, …
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: Annotated[dict[str, str], AfterValidator(_members)] = Field(default_factory=dict)
     anonymous_id_as_user_id: bool = False
     single_event_name: bool = False
     pages: Literal["all", "named", "categorised", "none"] = "all"
     group: Group | None = None
     devices: Devices | None = None
     cart_without_products: Literal["custom_event", "error"] = "custom_event"
-    context_fields: Columns = ()
+    context_fields: tuple[ContextField, ...] = ()
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
     purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
     allow_missing_created_at: bool = False
     segment_classic_compat: bool = False
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The columns of the members."""
+        return frozenset(self.columns.values())
 
 
 OBJECTS: dict[str, type[Sync]] = {

@@ -73,9 +73,7 @@ def publish(
     if not runs:
         return True
     files = _write_files(workspace, sync)
-    warehouse = Warehouse(
-        settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log
-    )
+    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
     listed = ", ".join(map(literal, runs))
     try:
         with warehouse.transaction() as there:

@@ -62,7 +62,9 @@ class Request:
             return change.endpoint.path
         user = change.read()
         by_id = "userId" in user
-        return change.endpoint.path + ("byUserId/" if by_id else "") + quote(str(user["userId" if by_id else "email"]), "")
+        return (
+            change.endpoint.path + ("byUserId/" if by_id else "") + quote(str(user["userId" if by_id else "email"]), "")
+        )
 
     @property
     def body(self) -> bytes:

@@ -61,9 +61,7 @@ def run_sync(
         return finish(workspace, settings, sync, run_id, sender.tally, log)
 
 
-def finish(
-    workspace: Workspace, settings: Settings, sync: Sync, run_id: str, tally: Tally, log: Log
-) -> RunReport:
+def finish(workspace: Workspace, settings: Settings, sync: Sync, run_id: str, tally: Tally, log: Log) -> RunReport:
     """Merge and publish a run whose sending is over."""
     merge(workspace, run_id, snapshot=True)
     crashpoint("activation_merged")

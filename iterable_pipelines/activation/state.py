@@ -23,7 +23,8 @@ SCHEMA_VERSION = "1"
 
 # a record goes by `key` and `output`: key is the row's pk, or the identity where membership is what counts (P5)
 _RECORD = (
-    "key text not null, pk text not null, output text not null, identity_kind text, identity text, payload json, "
+    "key text not null, pk text not null, output text not null, endpoint text, flags json, identity_kind text, "
+    "identity text, payload json, "
     "payload_hash text not null, mapping_version bigint not null, member boolean not null, seq bigint not null"
 )
 # all of them lack primary keys on purpose: keys are proved by the plan, and an index would grow with the rows
@@ -38,7 +39,7 @@ SCHEMA = (
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
     "note text, dagster_run_id text, published boolean not null default false, merged boolean not null default false)",
     # what a run means to do, written down before anything is sent: op is add, change, remove or retry
-    f"create table if not exists state.changes (run_id text, number bigint, op text, endpoint text, flags json, "
+    f"create table if not exists state.changes (run_id text, number bigint, op text, "
     f"stage bigint, needs text, moment bigint, {_RECORD})",
     # what became of it, appended only: a change without an outcome is pending
     "create table if not exists state.outcomes (run_id text, number bigint, kind text, code text, message text, "

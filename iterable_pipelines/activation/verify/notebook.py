@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.endpoints import ENDPOINTS
-from iterable_pipelines.activation.errors import ActivationRefused, AlreadyRunning
+from iterable_pipelines.activation.errors import AlreadyRunning
+from iterable_pipelines.activation.meta import check_meta
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.activation.verify.promises import WRONG, Finding, Promise, Verdict
@@ -77,17 +78,17 @@ class Notebook:
         )
         events = ", ".join(literal(name) for name, each in READ_BACK.items() if each.by == "events")
         most = "" if full else f"and place <= {SAMPLE}"
-        with open_workspace(self.settings, self.sync.name, log=self.log) as state:
-            self._check_project(state.con, project)
+        with open_workspace(self.settings, self.sync.name, write=True, log=self.log) as state:
+            check_meta(state, self.settings, self.sync, project)
             state.con.execute(
-                "copy (with promised as (select a.*, c.endpoint, c.flags, "
+                "copy (with promised as (select a.*, "
                 "coalesce(a.verified_at >= a.last_acked_at, false) as looked_at, "
                 "looked_at and a.verdict in ('verified', 'drifted') as was_right, "
                 f"a.last_acked_at + to_seconds(settle) <= {_timestamp()} as settled, "
-                f"was_right and c.endpoint in ({events}) as done, "
+                f"was_right and endpoint in ({events}) as done, "
                 "case when looked_at then a.verified_at else a.last_acked_at end as since "
-                "from state.acked as a join state.changes as c using (run_id, key, output) "
-                f"join (values {settle}) as settling (endpoint, settle) on settling.endpoint = c.endpoint "
+                # what was taken as acknowledged without being sent has no endpoint
+                f"from state.acked as a join (values {settle}) as settling (endpoint, settle) using (endpoint) "
                 "where not a.in_doubt and a.payload is not null), "
                 "placed as (select *, row_number() over (partition by output, settled order by done, looked_at, "
                 "case when looked_at then since end, md5(concat_ws('|', key, output, run_id))) as place from promised) "
@@ -191,15 +192,6 @@ class Notebook:
         crashpoint("verify: noted")
         self.con.execute("update findings set noted = true")
         return True
-
-    def _check_project(self, con: duckdb.DuckDBPyConnection, project: Project) -> None:
-        known = con.execute("select value from state.meta where name = 'project'").fetchone()
-        if known and known[0] != project.fingerprint:
-            raise ActivationRefused(
-                f"{self.sync.name}: its state tells of another project of Iterable than {project.url} with this key: "
-                "nothing there could be found here (state_project_mismatch). Nothing was read, sent or changed.\n"
-                "Next: look at ITERABLE_API_KEY, ITERABLE_REGION and the sync's `connection`"
-            )
 
 
 def _timestamp() -> str:

@@ -1,4 +1,4 @@
-"""What the tests of verification share: a sync whose state says what was acknowledged, and Iterable, which may lack it."""
+"""What the tests of verification share: a sync whose state says what was acknowledged, and an Iterable that may lack it."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -76,15 +76,12 @@ class Proof:
                 "payload json, last_acked_at timestamp, run_id text, endpoint text)"
             )
             con.executemany("insert into arrived values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            both = "md5(payload) as payload_hash, 1 as mapping_version, true as member, 0 as seq"
             con.execute(
                 "delete from state.acked using arrived where arrived.key = acked.key and arrived.output = acked.output"
             )
-            con.execute("delete from state.changes using arrived where arrived.run_id = changes.run_id")
-            con.execute(f"insert into state.acked by name select * exclude (endpoint), {both} from arrived")
             con.execute(
-                "insert into state.changes by name select * exclude (last_acked_at), 'add' as op, "
-                f"?::json as flags, {both} from arrived",
+                "insert into state.acked by name select *, ?::json as flags, md5(payload) as payload_hash, "
+                "1 as mapping_version, true as member, 0 as seq from arrived",
                 [json.dumps(flags or {})],
             )
 

@@ -10,6 +10,7 @@ from iterable_pipelines_tests.activation.verify.conftest import Prove
 
 NOW = int(time.time())
 ANA, BO = {"email": "ana@example.com"}, {"email": "bo@example.com"}
+GOLD, TIN = ANA | {"dataFields": {"tier": "gold"}}, ANA | {"dataFields": {"tier": "tin"}}
 ITEM = {"id": "10606", "name": "Mug", "price": 9.5, "quantity": 2, "dataFields": {"colour": "red"}}
 
 
@@ -27,8 +28,8 @@ class Kind:
 
 
 KINDS = [
-    Kind("users", ANA | {"dataFields": {"tier": "gold"}}, ("users", ANA | {"dataFields": {"tier": "tin"}}), "drifted", "tier"),
-    Kind("users", ANA | {"dataFields": {"tier": None}}, ("users", ANA | {"dataFields": {"tier": "tin"}}), "drifted", "tier"),
+    Kind("users", GOLD, ("users", TIN), "drifted", "tier"),
+    Kind("users", ANA | {"dataFields": {"tier": None}}, ("users", TIN), "drifted", "tier"),
     Kind("user", ANA | {"dataFields": {"tier": 1.50}}, ("delete", ANA), "drifted", None),
     Kind(
         "users", {"userId": "c-7", "dataFields": {"email": "Bo@Ex.com"}},
