@@ -1,15 +1,17 @@
 """How values of every DuckDB type travel: through Parquet, which knows fewer types, and Arrow, to Python."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from duckdb import DuckDBPyType
 
+from iterable_pipelines.activation.compile.values import read_json
 from iterable_pipelines.quoting import quoted
+
+if TYPE_CHECKING:
+    from duckdb.sqltypes import DuckDBPyType
 
 Read = Callable[[Any], Any]
 
@@ -27,11 +29,11 @@ class Carried:
     read: Read | None = None
 
 
-def carried(kind: DuckDBPyType) -> Carried:
+def carried(kind: "DuckDBPyType") -> Carried:
     """How values of a type travel, so that none is changed by it.
 
-    At the end they are str, int, float, Decimal, bool, date, datetime (aware for a TIMESTAMPTZ), time, timedelta, bytes,
-    list, or dict for a STRUCT and a MAP; a JSON is what its text says.
+    At the end they are str, int, float, Decimal, bool, date, datetime (aware for a TIMESTAMPTZ), time, timedelta,
+    bytes, list, or dict for a STRUCT and a MAP; a JSON is what its text says.
     """
     name = str(kind.id)
     if str(kind) == "JSON" or name in _BEST_AS_JSON:
@@ -44,18 +46,22 @@ def carried(kind: DuckDBPyType) -> Carried:
     if name == "interval":
         return Carried("INTERVAL", lambda found: timedelta(days=found.months * 30 + found.days))
     if name in ("list", "array"):
-        inner = carried(kind.children[0][1])
+        inner = _inner(kind)["child"]
         return Carried(f"{inner.type}[]", _each(inner.read))
     if name == "map":
-        (_, key), (_, value) = kind.children
-        inner = carried(value)
-        return Carried(f"MAP({carried(key).type}, {inner.type})", _pairs(inner.read))
+        key, inner = _inner(kind).values()
+        return Carried(f"MAP({key.type}, {inner.type})", _pairs(inner.read))
     if name == "struct":
-        members = {member: carried(inner) for member, inner in kind.children}
+        members = _inner(kind)
         text = ", ".join(f"{quoted(member)} {inner.type}" for member, inner in members.items())
         reads = {member: inner.read for member, inner in members.items() if inner.read}
         return Carried(f"STRUCT({text})", _members(reads) if reads else None)
     return Carried(str(kind))
+
+
+def _inner(kind: "DuckDBPyType") -> dict[str, Carried]:
+    # an array's size is among them too
+    return {name: carried(each) for name, each in kind.children if not isinstance(each, int | list)}
 
 
 def values_of(column: pa.Array, read: Read | None) -> list[Any]:
@@ -76,8 +82,8 @@ def _one(value: pa.Scalar) -> Any:
 
 def _json(text: Any) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return read_json(text)
+    except (ValueError, RecursionError):
         return text
 
 

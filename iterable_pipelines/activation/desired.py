@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Compiler
 from iterable_pipelines.activation.endpoints import ENDPOINTS
-from iterable_pipelines.activation.records import Identity, Record, canonical, payload_hash
+from iterable_pipelines.activation.records import Compiled, Identity, Record, payload_hash, wire
 from iterable_pipelines.activation.snapshot import Snapshot, rows_of
 from iterable_pipelines.activation.state import Workspace
 
@@ -67,7 +67,8 @@ def compile_rows(workspace: Workspace, snapshot: Snapshot, compiler: Compiler, e
 def _refuse_keys(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
     """Rows without a primary key, and all rows that share one: nobody knows which of them is right (section 2)."""
     con.execute(
-        "insert into scratch.issues select '', 'null_primary_key', 'the primary key is NULL', '', 'error' from range(?)",
+        "insert into scratch.issues select '', 'null_primary_key', 'the primary key is NULL', '', 'error' "
+        "from range(?)",
         [snapshot.nulls],
     )
     con.execute(
@@ -96,7 +97,7 @@ class Tables:
         for name, columns in _TABLES.items():
             create_table(con, name, columns)
 
-    def take(self, pk: str, source_hash: str, compiled: Any) -> None:
+    def take(self, pk: str, source_hash: str, compiled: Compiled) -> None:
         """Note what one row gives."""
         failed = False
         for each in compiled.issues:
@@ -106,7 +107,7 @@ class Tables:
             self.skipped.append((pk, compiled.skipped))
         keys = set()
         for record in () if failed else compiled.records:
-            self.desired.append(record_row(pk, record, 0))
+            self.desired.append(record_row(pk, record))
             keys.add(record.key or pk)
         self.looked.extend((pk, source_hash, key) for key in keys or (None,))
 
@@ -120,35 +121,48 @@ class Tables:
 _TABLES = {"desired": _RECORD, "issues": _ISSUE, "skipped": _SKIPPED, "looked": _LOOKED}
 
 
-def record_row(pk: str, record: Record, seq: int) -> tuple[Any, ...]:
+def record_row(pk: str, record: Record, seq: int = 0) -> tuple[Any, ...]:
     """A record as `scratch.desired` has it."""
-    membership = record.key not in ("", pk)
-    # an audience's events carry the moment of the run, which is no reason to send them again
-    told_by = record
-    if membership and "createdAt" in record.payload:
-        told_by = replace(record, payload={name: each for name, each in record.payload.items() if name != "createdAt"})
     identity = record.identity
     return (
         record.key or pk,
         pk,
         record.output,
         record.endpoint,
-        canonical(record.flags) if record.flags else "{}",
+        wire(record.flags) if record.flags else "{}",
         ENDPOINTS[record.endpoint].stage,
         record.needs,
         record.moment,
         identity.kind if identity else None,
         identity.value if identity else None,
-        canonical(record.payload),
-        payload_hash(told_by),
+        wire(record.payload),
+        fingerprint(pk, record),
         seq,
-        membership,
+        _is_membership(pk, record),
     )
+
+
+def fingerprint(pk: str, record: Record) -> str:
+    """What a record is compared by with what was acknowledged (S4)."""
+    if _is_membership(pk, record):
+        # an audience's events carry the moment of the run and count the entries: no reason to send them again
+        payload = {name: each for name, each in record.payload.items() if name not in ("createdAt", "id")}
+        return payload_hash(replace(record, payload=payload))
+    return payload_hash(record)
+
+
+def _is_membership(pk: str, record: Record) -> bool:
+    return record.key not in ("", pk)
 
 
 def create_table(con: duckdb.DuckDBPyConnection, name: str, columns: list[tuple[str, pa.DataType]]) -> None:
     """Make a table of the scratch file, empty."""
     con.execute(f"create table scratch.{name} ({', '.join(f'{column} {_SQL[kind]}' for column, kind in columns)})")
+
+
+def create_records(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make a table of the scratch file for records, empty."""
+    create_table(con, name, _RECORD)
 
 
 def insert_records(con: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[Any, ...]]) -> None:

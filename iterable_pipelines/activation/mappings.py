@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from iterable_pipelines.activation.compile.compiler import Compiler
-from iterable_pipelines.activation.desired import create_table, insert, record_row
+from iterable_pipelines.activation.desired import create_table, fingerprint, insert
 from iterable_pipelines.activation.records import canonical
 from iterable_pipelines.activation.snapshot import Snapshot, rows_of
 from iterable_pipelines.activation.state import Workspace
@@ -22,7 +22,9 @@ class Mappings:
 
     def __init__(self, workspace: Workspace, compiler: Compiler, again: Again) -> None:
         self._workspace = workspace
-        known = workspace.con.execute("select version, mapping::varchar from state.mappings order by version").fetchall()
+        known = workspace.con.execute(
+            "select version, mapping::varchar from state.mappings order by version"
+        ).fetchall()
         self._texts: dict[int, str] = dict(known)
         self.text = canonical(compiler.mapping)
         latest = known[-1] if known else (0, "")
@@ -31,9 +33,7 @@ class Mappings:
         self.version: int = latest[0] + self.is_new
         used = workspace.con.execute("select distinct mapping_version from state.acked").fetchall()
         former = {version: self._texts[version] for (version,) in used if version in self._texts}
-        self._former = {
-            version: again(json.loads(text)) for version, text in former.items() if text != self.text
-        }
+        self._former = {version: again(json.loads(text)) for version, text in former.items() if text != self.text}
 
     @property
     def columns(self) -> set[str]:
@@ -52,17 +52,16 @@ class Mappings:
         con = self._workspace.con
         create_table(con, "former", _FORMER)
         for version, compiler in self._former.items():
-            before = "null"
             sql = (
-                f"select pk, {before}, row from scratch.snapshot where pk in (select d.pk from scratch.desired d "
+                "select pk, row from scratch.snapshot where pk in (select d.pk from scratch.desired d "
                 "join state.acked a on a.key = d.key and a.output = d.output and a.payload_hash <> d.payload_hash "
                 f"where a.mapping_version = {version} and a.member)"
             )
             for batch in rows_of(self._workspace, snapshot, sql):
                 found = [
-                    (each[0], each[2], version, each[11])
-                    for (pk, _), row in batch
-                    for each in (record_row(pk, record, 0) for record in compiler.compile(pk, row).records)
+                    (record.key or pk, record.output, version, fingerprint(pk, record))
+                    for (pk,), row in batch
+                    for record in compiler.compile(pk, row).records
                 ]
                 insert(con, "former", _FORMER, found)
 

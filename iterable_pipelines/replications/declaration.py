@@ -94,4 +94,3 @@ class Replication(Scheduled):
 def load_replications(settings: Settings) -> list[Replication]:
     """Every replication of the project, by name. Raises SettingsError with all that is wrong, by file and line."""
     return load_declared(settings, FOLDER, Replication, "A replication", "iterable-pipelines replicate --all --dry-run")
-
