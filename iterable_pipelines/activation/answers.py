@@ -92,7 +92,9 @@ def read_answer(request: Request, answer: Answer, drop_mismatched: bool = False)
     if answer.status == 429 or code == "RateLimitExceeded":
         return Reading("wait", left=changes, code="rate_limit", retry_after=answer.retry_after)
     if answer.status < 300:
-        return _read_success(request, answer, body, code, message)
+        reading = _read_success(request, answer, body, code, message)
+        reading.created, reading.filtered = _named(body, "createdFields"), _named(body, "filteredOutFields")
+        return reading
     if answer.status in (401, 403) or answer.status < 400:
         return Reading("stop", left=changes, code="bad_api_key", message=_quoted(answer, code, message))
     if "error.lists.invalidListId" in message:
@@ -138,14 +140,14 @@ def _read_success(request: Request, answer: Answer, body: dict[str, Any] | None,
             return _unreadable(changes)
         if "is disallowed from tracking" in message:
             said = Outcome("rejected", "disallowed_event_name", MESSAGES["disallowed_event_name"])
-            return Reading("done", {changes[0].number: said}, **_fields(body.get("params")))
-        return Reading("done", {changes[0].number: Outcome(good)}, **_fields(body.get("params")))
+            return Reading("done", {changes[0].number: said})
+        return Reading("done", {changes[0].number: Outcome(good)})
     succeeded, failed = (body or {}).get("successCount"), (body or {}).get("failCount")
     if body is None or not isinstance(succeeded, int) or not isinstance(failed, int):
         return _unreadable(changes)
     lists = _lists(body)
     if not lists and failed == 0 and succeeded >= len(changes):
-        return Reading("done", {each.number: Outcome(good) for each in changes}, **_fields(body))
+        return Reading("done", {each.number: Outcome(good) for each in changes})
     found, shared = _attributed(changes, lists)
     failures = {number: outcomes for number, outcomes in found.items() if outcomes[0].kind != "noop"}
     disallowed = sum(outcomes[0].code == "disallowed_event_name" for outcomes in failures.values())
@@ -166,11 +168,11 @@ def _read_success(request: Request, answer: Answer, body: dict[str, Any] | None,
         return _ambiguous(outcomes, left, body)
     if failed > counted or not whole:
         return _ambiguous(outcomes, left, body)
-    return Reading("done", {**outcomes, **{each.number: Outcome(good) for each in left}}, **_fields(body))
+    return Reading("done", {**outcomes, **{each.number: Outcome(good) for each in left}})
 
 
 def _ambiguous(outcomes: dict[int, Outcome], left: list[Change], body: dict[str, Any]) -> Reading:
-    return Reading("bisect", outcomes, left, "not_named", MESSAGES["not_named"], **_fields(body))
+    return Reading("bisect", outcomes, left, "not_named", MESSAGES["not_named"])
 
 
 def _unreadable(changes: list[Change]) -> Reading:
@@ -184,8 +186,8 @@ def _attributed(changes: Sequence[Change], lists: dict[str, list[str]]) -> tuple
     """Outcomes by number, the one that counts first (R1, R2); and the numbers whose names are rarer than they are."""
     index: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
-        for name in _names(change):
-            index.setdefault(name, []).append(change)
+        for known in _names(change):
+            index.setdefault(known, []).append(change)
     found: dict[int, list[Outcome]] = {}
     shared = set[int]()
     for name, values in lists.items():
@@ -272,11 +274,10 @@ def _dropping(changes: list[Change], wrong: Any) -> Reading:
     return Reading("resend", {}, left, notes=notes)
 
 
-def _fields(body: Any) -> dict[str, frozenset[str]]:
-    """R5: fields that came into being, and those that were left out."""
-    body = body if isinstance(body, dict) else {}
-    named = {"created": body.get("createdFields"), "filtered": body.get("filteredOutFields")}
-    return {each: frozenset(map(str, names if isinstance(names, list) else ())) for each, names in named.items()}
+def _named(body: dict[str, Any] | None, member: str) -> frozenset[str]:
+    """R5: fields that came into being, or were left out."""
+    names = (body or {}).get(member)
+    return frozenset(map(str, names if isinstance(names, list) else ()))
 
 
 def _said(body: dict[str, Any] | None) -> tuple[str, str]:

@@ -55,9 +55,7 @@ def merge(workspace: Workspace, run_id: str, snapshot: bool = False) -> None:
             "update newly set first_acked_at = coalesce(a.first_acked_at, newly.first_acked_at) from state.acked a "
             "where a.key = newly.key and a.output = newly.output"
         )
-        con.execute(
-            "delete from state.acked a using newly where a.key = newly.key and a.output = newly.output"
-        )
+        con.execute("delete from state.acked a using newly where a.key = newly.key and a.output = newly.output")
         con.execute("insert into state.acked by name select * exclude (number), false as in_doubt from newly")
         # S7: Iterable may have it or not; the next plan sends what is wanted then, whatever that is
         con.execute(
@@ -70,8 +68,8 @@ def merge(workspace: Workspace, run_id: str, snapshot: bool = False) -> None:
             "where (key, output) not in (select (key, output) from state.acked) "
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
-        _merge_issues(con: duckdb.DuckDBPyConnection, again)
-        _merge_seen(con: duckdb.DuckDBPyConnection, again, snapshot)
+        _merge_issues(con, again)
+        _merge_seen(con, again, snapshot)
         con.execute(
             "update state.outbox set state = 'unknown' where run_id = $run and state in ('sending', 'split') "
             "and body is null",

@@ -40,7 +40,7 @@ def recover(
     for (run_id,) in con.execute("select run_id from state.runs where not merged order by started_at").fetchall():
         merge(workspace, run_id)
     con.execute(
-        "update state.runs set status = 'failed', note = 'it was interrupted; what it left was settled by the next run', "
+        "update state.runs set status = 'failed', note = 'it was interrupted, and settled by the next run', "
         "finished_at = $now where finished_at is null",
         {"now": moment()},
     )

@@ -61,10 +61,9 @@ class Request:
         if change.endpoint.method != "DELETE":
             return change.endpoint.path
         user = change.read()
-        by_id = "userId" in user
-        return (
-            change.endpoint.path + ("byUserId/" if by_id else "") + quote(str(user["userId" if by_id else "email"]), "")
-        )
+        if "userId" in user:
+            return f"{change.endpoint.path}byUserId/{quote(str(user['userId']), '')}"
+        return change.endpoint.path + quote(str(user["email"]), "")
 
     @property
     def body(self) -> bytes:

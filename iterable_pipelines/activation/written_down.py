@@ -3,7 +3,7 @@
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outbox import moment
-from iterable_pipelines.activation.plan import Plan
+from iterable_pipelines.activation.plan import Plan, note_plan
 from iterable_pipelines.activation.state import Workspace
 
 # rows that give no record: they are told of, and counted, like those that do
@@ -55,7 +55,7 @@ def write_down(workspace: Workspace, run_id: str, sync: Sync, plan: Plan, option
                 "dagster": options.dagster_run_id,
             },
         )
-        con.execute("insert into state.changes by name select $run as run_id, * from scratch.changes", {"run": run_id})
+        note_plan(workspace, run_id, plan)
         con.execute(_FIND_UNSENT)
         con.execute(_UNSENT, {"run": run_id, "version": plan.mapping_version})
         con.execute(_UNSENT_OUTCOMES, run)
