@@ -49,10 +49,6 @@ SCHEMA = (
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
     # rows of the source that need no look unless they change, once for each key of their records
     "create table if not exists state.seen (pk text, source_hash text, key text)",
-    # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
-    "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
-    "found json, noted_at timestamp)",
-    "create table if not exists state.verifications (verified_at timestamp, figures json, published boolean)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
     "severity text, first_seen timestamp, last_seen timestamp, attempts bigint, payload_hash text, terminal boolean)",
     # planned, sending, done, split (into others), unknown. body: kept while it may have to go again byte for byte
@@ -60,6 +56,10 @@ SCHEMA = (
     "state text, attempts bigint, bytes bigint, body blob, body_hash text, http_status bigint, response text, "
     "planned_at timestamp, sent_at timestamp, done_at timestamp)",
     "create table if not exists state.outbox_rows (request_id text, place bigint, number bigint)",
+    # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
+    "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
+    "found json, noted_at timestamp)",
+    "create table if not exists state.verifications (verified_at timestamp, figures json, published boolean)",
 )
 
 

@@ -1,4 +1,4 @@
-"""What the tests of verification share: a sync whose state says what was acknowledged, and an Iterable that may lack it."""
+"""What the tests of verification share: a sync, what was acknowledged to it, and an Iterable that may lack some."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -16,6 +16,7 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.activation.verify import Verified, people, verify_sync
+from iterable_pipelines.api import Iterable
 from iterable_pipelines.hours import now
 from iterable_pipelines.sandbox import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
@@ -44,7 +45,7 @@ class Proof:
 
     def write(self, endpoint: str, records: Sequence[Record], flags: Record | None = None) -> None:
         """Send to Iterable, without any sync."""
-        written, client = ENDPOINTS[endpoint], Project.of(self.settings, self.sync).client(lambda text: None)
+        written, client = ENDPOINTS[endpoint], self.client()
         bodies = [{**(flags or {}), written.envelope: list(records)}] if written.envelope else list(records)
         for body in bodies if records else ():
             path = written.path + (body["email"] if written.method == "DELETE" else "")
@@ -97,8 +98,11 @@ class Proof:
         self.write(endpoint, [each for nth, each in enumerate(records) if nth not in lost], flags)
         self.acknowledge(endpoint, records, flags, output)
 
-    def verify(self, full: bool = True) -> Verified:
-        return verify_sync(self.settings, self.sync, full, log=lambda text: None)
+    def client(self) -> Iterable:
+        return Project.of(self.settings, self.sync).client(lambda text: None)
+
+    def verify(self, full: bool = True, connect: Callable[[], Iterable] | None = None) -> Verified:
+        return verify_sync(self.settings, self.sync, full, log=lambda text: None, connect=connect)
 
     def wrong(self) -> dict[str, tuple[str, str | None]]:
         """What the state says is wrong: primary key → verdict, names of fields."""
