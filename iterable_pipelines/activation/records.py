@@ -111,7 +111,8 @@ def _same(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_same(each) for each in value]
     if isinstance(value, Decimal):
-        return _same(number(value))
+        plain = number(value)
+        return plain if isinstance(plain, Decimal) else _same(plain)
     return value
 
 
