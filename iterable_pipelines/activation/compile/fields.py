@@ -11,8 +11,6 @@ from iterable_pipelines.activation.compile.values import Values, read_json
 from iterable_pipelines.activation.declaration import To, managed
 from iterable_pipelines.activation.records import Issue, canonical
 
-# an identity in dataFields is a change of identity for Iterable (I7)
-IDENTIFIERS = ("email", "userId")
 _GEO = "_geo_location"
 _PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 _FORMATTING = re.compile(r"[\s().\-/]")

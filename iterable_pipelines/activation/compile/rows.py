@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields, targets_of
+from iterable_pipelines.activation.compile.fields import Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
 from iterable_pipelines.activation.compile.loose_names import spelled
 from iterable_pipelines.activation.compile.values import Values
-from iterable_pipelines.activation.declaration import Sync, To, managed
+from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To, managed
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import CALL_MEMBERS, CallsSync
 from iterable_pipelines.activation.project import ProjectType
@@ -20,7 +20,7 @@ from iterable_pipelines.settings_values import did_you_mean
 
 S = TypeVar("S", bound=Sync)
 # of a sync's file, what changes no record (G11)
-_NO_MAPPING = {
+NO_MAPPING = {
     *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
     *(
@@ -77,7 +77,7 @@ class RowCompiler(Generic[S]):
     @property
     def mapping(self) -> dict[str, Any]:
         """What is kept of a version of the mapping (G10); `compiler_again` makes a compiler of it."""
-        said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NO_MAPPING)
+        said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=NO_MAPPING)
         return {"sync": said, "project_type": self.project}
 
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
