@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.objects import EventSync, UserSync
 from iterable_pipelines.activation.outbox import Outbox
-from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.send import Pace, Sender, Tally
 from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace, open_workspace
 from iterable_pipelines.sandbox.server import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.activation.conftest import AT_ONCE
+from iterable_pipelines_tests.activation.conftest import AT_ONCE, QUICK, quick_client
 
 RUN = "run-1"
 USERS = UserSync(
@@ -89,9 +89,8 @@ class Sending:
 
     def send(self, gate: Any = None) -> Tally:
         """Send all of it."""
-        project = Project.of(self.settings, self.sync)
-        outbox = Outbox(self.workspace, RUN)
-        sender = Sender(outbox, self.sync, lambda: project.client(self.said.append), self.pace, self.said.append, gate)
+        clients = partial(quick_client, self.settings, self.said.append)
+        sender = Sender(Outbox(self.workspace, RUN), self.sync, clients, self.pace, self.said.append, gate)
         send_stages(self.workspace, RUN, sender, self.pace, self.said.append)
         return sender.tally
 
@@ -125,7 +124,7 @@ def sending(tmp_path: Path) -> Iterator[Callable[..., Sending]]:
     with ExitStack() as running:
 
         def make(sync: Any = USERS, project_type: str = "hybrid", **options: Any) -> Sending:
-            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, **options))
+            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, pace=QUICK, **options))
             settings = Settings(
                 api_key=sandbox.key,
                 base_url=sandbox.url,
