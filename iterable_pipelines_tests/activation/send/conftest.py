@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from iterable_pipelines.activation.endpoints import ENDPOINTS
@@ -62,10 +63,11 @@ class Sending:
         """Note records that are to be sent, as changes of the run; the pk of each is its number."""
         con = self.workspace.con
         (before,) = con.execute("select coalesce(max(number), 0) from state.changes").fetchone()
+        rows = []
         for number, payload in enumerate(payloads, before + 1):
             who = payload.get("user") or payload
             kind = next((each for each in ("email", "userId", "currentEmail") if each in who), None)
-            values = {
+            row = {
                 "run_id": RUN,
                 "number": number,
                 "op": "add",
@@ -83,9 +85,10 @@ class Sending:
                 "mapping_version": 1,
                 "member": True,
                 "seq": 0,
-            } | more
-            columns, marks = ", ".join(values), ", ".join(f"${name}" for name in values)
-            con.execute(f"insert into state.changes ({columns}) values ({marks})", values)
+            }
+            rows.append(row | more)
+        con.register("rows", pa.Table.from_pylist(rows))
+        con.execute("insert into state.changes by name select * from rows")
 
     def send(self, gate: Any = None) -> Tally:
         """Send all of it."""
