@@ -73,13 +73,13 @@ class Planning:
             changes = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             run_id = uuid4().hex
             write_down(workspace, run_id, sync, plan, chosen)
-            for change in changes:
-                said = answer(change)
-                if said:
-                    workspace.con.execute(
-                        "insert into state.outcomes (run_id, number, kind, code, noted_at) values (?, ?, ?, ?, ?)",
-                        [run_id, change["number"], *said, moment()],
-                    )
+            said = [(each["number"], *told) for each in changes if (told := answer(each))]
+            numbers, kinds, codes = map(list, zip(*said, strict=True)) if said else ([], [], [])
+            workspace.con.execute(
+                "insert into state.outcomes by name select ? as run_id, unnest(?::bigint[]) as number, "
+                "unnest(?::text[]) as kind, unnest(?::text[]) as code, ?::timestamp as noted_at",
+                [run_id, numbers, kinds, codes, moment()],
+            )
             merge(workspace, run_id, plan)
         return Ran(plan, changes)
 
