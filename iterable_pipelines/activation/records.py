@@ -40,6 +40,7 @@ class Record:
     beside the envelope, such as createNewFields or listId; records with different flags never share a request (B3).
     moment: epoch seconds, orders the records of a user where order matters (C9). needs: output of the same row that
     must be acknowledged first. volatile: members of dataFields that are sent, but do not count as a change (S4).
+    compared: what counts instead of the payload, where that holds the moment of the run, as an audience's events do.
     """
 
     output: str
@@ -51,6 +52,7 @@ class Record:
     moment: int | None = None
     needs: str = ""
     volatile: tuple[str, ...] = ()
+    compared: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def canonical(payload: Any) -> str:
 
 def payload_hash(record: Record) -> str:
     """The fingerprint of what would be sent, request-level flags included, volatile fields not."""
-    payload = record.payload
+    payload = record.payload if record.compared is None else record.compared
     if record.volatile and isinstance(payload.get("dataFields"), dict):
         fields = {name: value for name, value in payload["dataFields"].items() if name not in record.volatile}
         payload = {**payload, "dataFields": fields}
@@ -90,7 +92,9 @@ def _dumps(payload: Any) -> str:
 def _exact(value: Any) -> Any:
     """What orjson does not know: decimals with more digits than a double holds, and read-only mappings."""
     if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(format(value, "f"))
+        # normalize() would round to 28 digits
+        text = format(value, "f")
+        return orjson.Fragment(text.rstrip("0").rstrip(".") if "." in text else text)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
@@ -107,7 +111,8 @@ def _same(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_same(each) for each in value]
     if isinstance(value, Decimal):
-        return _same(number(value))
+        plain = number(value)
+        return plain if isinstance(plain, Decimal) else _same(plain)
     return value
 
 
@@ -116,4 +121,4 @@ def number(value: Decimal) -> int | float | Decimal:
     if value == value.to_integral_value() and abs(value) < 2**63:
         return int(value)
     double = float(value)
-    return double if Decimal(repr(double)) == value else value.normalize()
+    return double if Decimal(repr(double)) == value else value
