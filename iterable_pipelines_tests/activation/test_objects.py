@@ -38,7 +38,11 @@ CASES = {
         f"pk + 7 as order_id, {ITEMS} as items, 3.00 as total, timestamptz '{NOON}' as at, 'EUR' as currency",
         "/api/commerce/trackPurchase",
         {
-            "id": "8", "user": ME, "total": 3.0, "items": [ITEM], "createdAt": 1772366400,
+            "id": "8",
+            "user": ME,
+            "total": 3.0,
+            "items": [ITEM],
+            "createdAt": 1772366400,
             "dataFields": {"currency": "EUR"},
         },
     ),
