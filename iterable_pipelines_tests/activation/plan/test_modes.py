@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync
+from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines_tests.activation.conftest import Activation
 from iterable_pipelines_tests.activation.plan.conftest import Planning
 from iterable_pipelines_tests.activation.plan.test_diff import MEMBERS, rows
@@ -164,7 +168,7 @@ def test_g4_a_lookup_that_fails_defers_its_row(activation_project: Callable[...,
     here = activation_project()
     here.table("m.t", rows((1, "a@ex.com", 1)))
     here.sync("people", USER + "mode: insert\n")
-    here.sandbox.faults.add("/api/users/getByEmail", status=403)
+    here.sandbox.faults.add(Fault("status", "/api/users/getByEmail", options={"status": 403}))
     assert here.run("people").codes == {"lookup_failed": 1}
     assert here.requests("/api/users/bulkUpdate") == []
 
@@ -204,10 +208,6 @@ def test_g2_an_email_project_needs_no_lookup_for_user_ids(planning: Callable[...
 
 
 def test_requests_of_a_plan_are_the_ones_that_are_sent(activation_project: Callable[..., Activation]) -> None:
-    from iterable_pipelines.activation.objects import load_syncs
-    from iterable_pipelines.activation.options import Options
-    from iterable_pipelines.activation.plan import plan_sync
-
     here = activation_project()
     here.table("m.t", rows((1, "a@ex.com", 1), (2, "b@ex.com", 1), (3, "A@ex.com", 2)))
     here.sync("people", USER)
