@@ -62,7 +62,7 @@ class Sending:
     def write_down(self, endpoint: str, payloads: Sequence[dict[str, Any]], flags: str = "{}", **more: Any) -> None:
         """Note records that are to be sent, as changes of the run; the pk of each is its number."""
         con = self.workspace.con
-        (before,) = con.execute("select coalesce(max(number), 0) from state.changes").fetchone()
+        ((before,),) = con.execute("select coalesce(max(number), 0) from state.changes").fetchall()
         rows = []
         for number, payload in enumerate(payloads, before + 1):
             who = payload.get("user") or payload
