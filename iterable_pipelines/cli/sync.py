@@ -58,8 +58,8 @@ def exposures(
 ) -> None:
     """Write dbt's exposures of the syncs, dbt_models/models/exposures.yml; the same syncs give the same bytes."""
     from iterable_pipelines.activation import exposures as written
-    from iterable_pipelines.activation.models import models
     from iterable_pipelines.activation.source import tables_read
+    from iterable_pipelines.activation.models import models
 
     settings = load_settings()
     syncs, known, path = load_syncs(settings), models(settings), written.exposures_path(settings)
@@ -67,9 +67,7 @@ def exposures(
     if path.exists() and path.read_text(encoding="utf-8") == text:
         say(f"{path} is up to date: {len(syncs)} syncs")
     elif check:
-        raise CannotGoOn(
-            f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures"
-        )
+        raise CannotGoOn(f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures")
     else:
         path.write_text(text, encoding="utf-8")
         say(f"{path}: {len(syncs)} syncs")

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iterable_pipelines.activation.launchpad import options_of
+from iterable_pipelines.cli.console import out, say, table
 from iterable_pipelines.cli.sync_arguments import (
     Approve,
     AsOf,
@@ -12,10 +14,14 @@ from iterable_pipelines.cli.sync_arguments import (
     Name,
     Names,
     Pks,
+    chosen_syncs,
+    no_sync_yet,
+    one_sync,
 )
+from iterable_pipelines.settings import load_settings
 
 if TYPE_CHECKING:
-    pass
+    from iterable_pipelines.activation.plan import Plan
 
 # outbound.md 6.4; where several syncs are planned, the gravest counts
 CLEAN, CHANGES, INVALID_ROWS, GUARD_TRIPPED = 0, 2, 3, 4
