@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from iterable_pipelines.activation.declaration import FOLDER, Columns, FieldName, Sync, To, managed
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To, managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -163,6 +163,12 @@ class ToList(Section):
     update_existing_users_only: bool | None = None
     channel_unsubscribe: Literal[False] = False
 
+    @model_validator(mode="after")
+    def _is_one_list(self) -> "ToList":
+        if self.id is not None and (self.name is not None or self.create):
+            raise ValueError("write either the `id` of a list, or a `name`, with `create: true` if it is to be made")
+        return self
+
 
 def _outputs(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given or set(given) - {"identify", "track", "list"} or len(set(given)) < len(given):
@@ -199,6 +205,14 @@ class AudienceSync(Sync):
         """The key, and the field of the profile that says whether somebody is a member (P1, P3)."""
         return self.key or key_of(self.audience_name)
 
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> "AudienceSync":
+        if self.list is not None and "list" not in self.outputs:
+            raise ValueError("`list` has no effect unless `as` holds list")
+        if self.emails != "all" and self.emails_column is None:
+            raise ValueError("`emails` has no effect without `emails_column`, the column with all addresses of a user")
+        return self
+
 
 class ListSync(Sync):
     """Members of a static list: `insert` adds, `remove` removes, `mirror` does both."""
@@ -208,6 +222,20 @@ class ListSync(Sync):
     object: Literal["list"]
     list: ToList
     reject_placeholder: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_mirror_takes_off(cls, given: Any) -> Any:
+        mirrors = isinstance(given, dict) and given.get("mode") == "mirror"
+        return {"on_leave": "unsubscribe", **given} if mirrors else given
+
+    @model_validator(mode="after")
+    def _names_its_list(self) -> "ListSync":
+        if self.list.id is None and not self.list.name:
+            raise ValueError("write `list: {id: …}`, or `list: {name: …}`, with `create: true` if it is to be made")
+        if self.on_leave == "unsubscribe" and self.mode != "mirror":
+            raise ValueError("`on_leave: unsubscribe` needs `mode: mirror`")
+        return self
 
 
 class DeviceSync(Sync):
@@ -260,7 +288,7 @@ class Devices(Section):
 class Group(Section):
     """The field of the profile that takes the traits of a group call (1.6)."""
 
-    field: FieldName
+    field: Key
 
 
 # members of a call, and the columns of the same names

@@ -225,8 +225,8 @@ class CallsCompiler(RowCompiler[CallsSync]):
         return own or event_id(call.members.get("message_id"), issues) or generated_id(self.ids, pk)
 
     def _attribution(self, call: Call, issues: list[Issue]) -> dict[str, int]:
-        given = (pick(call.properties, name)[1] for name in ("campaign_id", "template_id"))
-        return attribution(*given, issues)
+        campaign, template = (pick(call.properties, name)[1] for name in ("campaign_id", "template_id"))
+        return attribution(campaign, template, issues)
 
     def _data(self, call: Call, without: tuple[str, ...], issues: list[Issue]) -> dict[str, Any]:
         """The properties that are data (1.4, C6)."""

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from iterable_pipelines.activation.compile.actions import ActionCompiler
+from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.calls import CallsCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.devices import DeviceCompiler
 from iterable_pipelines.activation.compile.events import EventCompiler
+from iterable_pipelines.activation.compile.list import ListCompiler
 from iterable_pipelines.activation.compile.purchases import CartCompiler, PurchaseCompiler
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, settle
 from iterable_pipelines.activation.compile.subscriptions import SubscriptionCompiler
@@ -21,6 +23,8 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "user": UserCompiler,
     "trait": UserCompiler,
     "event": EventCompiler,
+    "audience": AudienceCompiler,
+    "list": ListCompiler,
     "purchase": PurchaseCompiler,
     "cart": CartCompiler,
     "device": DeviceCompiler,

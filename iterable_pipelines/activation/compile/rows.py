@@ -115,8 +115,13 @@ def settle(
             f"Next: correct {here}, then iterable-pipelines sync plan {sync.name}"
         )
     if isinstance(sync, CallsSync):
-        found = {member: column for member in CALL_MEMBERS if (column := spelled(columns, member))}
-        return Settled(sync.model_copy(update={"columns": found | sync.columns}), project, as_of, columns)
+        found = {member: there for member in CALL_MEMBERS if (there := spelled(columns, member))} | sync.columns
+        if "type" not in found:
+            raise ActivationRefused(
+                f"{here}: its source has no column `type`, which says what each call is. Nothing was sent.\n"
+                f"Next: name it under `columns`, as in `type: kind`, then iterable-pipelines sync plan {sync.name}"
+            )
+        return Settled(sync.model_copy(update={"columns": found}), project, as_of, columns)
     star = sync.fields.get("*")
     if star is None:
         return Settled(sync, project, as_of, columns)
