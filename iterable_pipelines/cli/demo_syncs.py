@@ -16,7 +16,7 @@ def lay_out_examples(settings: Settings) -> None:
     """Copy the example syncs into the demo's folder, switched on: nothing of a real project is touched."""
     folder = settings.project_root / FOLDER
     folder.mkdir(exist_ok=True)
-    for example in sorted((settings.checkout / "docs" / "syncs").glob("*.yml")):
+    for example in sorted((settings.checkout / "docs" / "syncs-examples").glob("*.yml")):
         shutil.copyfile(example, folder / example.name)
 
 
