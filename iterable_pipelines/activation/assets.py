@@ -9,7 +9,7 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import AlreadyRunning
 from iterable_pipelines.activation.launchpad import RunOptions
 from iterable_pipelines.activation.plan import plan_sync
-from iterable_pipelines.activation.report_metadata import report_metadata
+from iterable_pipelines.activation.report_metadata import plan_metadata, report_metadata
 from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.activation.standing import standing_of
