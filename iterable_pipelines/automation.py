@@ -41,6 +41,7 @@ _campaigns = dg.AssetSelection.checks(
 )
 _list_members = dg.AssetSelection.assets(["objects", "list_members"])
 _webhooks = dg.AssetSelection.assets(["landing", "webhooks"], ["streams", "webhooks"])
+_models = dg.AssetSelection.groups("profiles", "marts", "audiences")
 imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns - _webhooks
 hourly_import = dg.define_asset_job(
     "hourly_import",
@@ -90,9 +91,9 @@ webhooks = dg.define_asset_job(
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
-    selection=dg.AssetSelection.groups("profiles", "marts"),
+    selection=_models,
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Profiles of everybody who was touched since the last build, and the marts.",
+    description="Profiles of everybody who was touched since the last build, the marts, and the audiences.",
 )
 audit_completeness = dg.define_asset_job(
     "audit_completeness",
@@ -144,7 +145,7 @@ _updated = dg.AutomationCondition.any_deps_match(
     | dg.AutomationCondition.will_be_requested()
 )
 _in_progress = dg.AutomationCondition.any_deps_in_progress().ignore(_webhooks | dg.AssetSelection.groups("profiles"))
-_in_order = ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
+_in_order = ~dg.AutomationCondition.any_deps_missing().allow(_models)
 _arrived = (
     dg.AutomationCondition.in_latest_time_window()
     & (dg.AutomationCondition.newly_missing() | _updated).since_last_handled()
@@ -282,7 +283,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
+        target=_models | dg.AssetSelection.groups("replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )

@@ -57,7 +57,8 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
     )
     con.execute(
         "insert into state.issues by name select n.pk as key, n.pk, '' as output, n.code, n.message, n.path, "
-        f"n.severity, coalesce(f.first_seen, {at}) as first_seen, {at} as last_seen, coalesce(f.attempts, 0) + 1 as attempts, "
+        f"n.severity, coalesce(f.first_seen, {at}) as first_seen, {at} as last_seen, "
+        "coalesce(f.attempts, 0) + 1 as attempts, "
         "'' as payload_hash, true as terminal from found n left join former_issues f using (pk, code, path)"
     )
     # what was refused is not wanted any more
@@ -79,7 +80,8 @@ def remember_rows(workspace: Workspace, run_id: str, whole: bool) -> None:
     con.execute(
         "create or replace temp table unsettled as select c.key, c.pk from state.changes c left join state.outcomes o "
         "on o.run_id = c.run_id and o.number = c.number where c.run_id = ? and (o.kind is null "
-        "or o.kind in ('deferred', 'aborted', 'unknown')) union all "
+        # whoever is not there today may be tomorrow
+        "or o.kind in ('deferred', 'aborted', 'unknown') or o.code = 'not_in_iterable') union all "
         "select key, pk from state.issues where output <> '' and not terminal",
         [run_id],
     )

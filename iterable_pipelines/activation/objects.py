@@ -5,9 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from iterable_pipelines.activation.declaration import FOLDER, Columns, FieldName, Sync, To, managed
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To, managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_values import did_you_mean
 
 
 class Constant(Section):
@@ -130,9 +131,13 @@ class PurchaseSync(_HistorySync):
     total: str | None = None
     items: str
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
-    purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """With the column that stands in for a total (C3)."""
+        return super().roles | ({"revenue"} if self.total_fallback == "revenue" else set())
 
 
 class CartSync(Sync):
@@ -157,6 +162,12 @@ class ToList(Section):
     create: bool = False
     update_existing_users_only: bool | None = None
     channel_unsubscribe: Literal[False] = False
+
+    @model_validator(mode="after")
+    def _is_one_list(self) -> "ToList":
+        if self.id is not None and (self.name is not None or self.create):
+            raise ValueError("write either the `id` of a list, or a `name`, with `create: true` if it is to be made")
+        return self
 
 
 def _outputs(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,6 +205,14 @@ class AudienceSync(Sync):
         """The key, and the field of the profile that says whether somebody is a member (P1, P3)."""
         return self.key or key_of(self.audience_name)
 
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> "AudienceSync":
+        if self.list is not None and "list" not in self.outputs:
+            raise ValueError("`list` has no effect unless `as` holds list")
+        if self.emails != "all" and self.emails_column is None:
+            raise ValueError("`emails` has no effect without `emails_column`, the column with all addresses of a user")
+        return self
+
 
 class ListSync(Sync):
     """Members of a static list: `insert` adds, `remove` removes, `mirror` does both."""
@@ -203,6 +222,20 @@ class ListSync(Sync):
     object: Literal["list"]
     list: ToList
     reject_placeholder: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_mirror_takes_off(cls, given: Any) -> Any:
+        mirrors = isinstance(given, dict) and given.get("mode") == "mirror"
+        return {"on_leave": "unsubscribe", **given} if mirrors else given
+
+    @model_validator(mode="after")
+    def _names_its_list(self) -> "ListSync":
+        if self.list.id is None and not self.list.name:
+            raise ValueError("write `list: {id: …}`, or `list: {name: …}`, with `create: true` if it is to be made")
+        if self.on_leave == "unsubscribe" and self.mode != "mirror":
+            raise ValueError("`on_leave: unsubscribe` needs `mode: mirror`")
+        return self
 
 
 class DeviceSync(Sync):
@@ -255,7 +288,22 @@ class Devices(Section):
 class Group(Section):
     """The field of the profile that takes the traits of a group call (1.6)."""
 
-    field: FieldName
+    field: Key
+
+
+# members of a call, and the columns of the same names
+CALL_MEMBERS = (
+    *("type", "user_id", "anonymous_id", "email", "event", "name", "category", "traits", "properties", "context"),
+    *("timestamp", "message_id", "previous_id", "group_id"),
+)
+ContextField = Literal["ip", "locale", "timezone", "userAgent", "page", "app", "device", "location"]
+
+
+def _members(given: dict[str, str]) -> dict[str, str]:
+    for unknown in [each for each in given if each not in CALL_MEMBERS]:
+        near = did_you_mean(unknown, CALL_MEMBERS) or f"; there are {', '.join(CALL_MEMBERS)}"
+        raise ValueError(f"{unknown} is no member of a call{near}")
+    return given
 
 
 class CallsSync(Sync):
@@ -267,20 +315,25 @@ class CallsSync(Sync):
     object: Literal["calls"]
     mode: Literal["upsert"] = "upsert"
     # name of a call's member → column, where they differ: type, user_id, email, event, name, traits, properties, …
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: Annotated[dict[str, str], AfterValidator(_members)] = Field(default_factory=dict)
     anonymous_id_as_user_id: bool = False
     single_event_name: bool = False
     pages: Literal["all", "named", "categorised", "none"] = "all"
     group: Group | None = None
     devices: Devices | None = None
     cart_without_products: Literal["custom_event", "error"] = "custom_event"
-    context_fields: Columns = ()
+    context_fields: tuple[ContextField, ...] = ()
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
     purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
     allow_missing_created_at: bool = False
     segment_classic_compat: bool = False
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The columns of the members."""
+        return frozenset(self.columns.values())
 
 
 OBJECTS: dict[str, type[Sync]] = {

@@ -40,6 +40,7 @@ class Record:
     beside the envelope, such as createNewFields or listId; records with different flags never share a request (B3).
     moment: epoch seconds, orders the records of a user where order matters (C9). needs: output of the same row that
     must be acknowledged first. volatile: members of dataFields that are sent, but do not count as a change (S4).
+    compared: what counts instead of the payload, where that holds the moment of the run, as an audience's events do.
     """
 
     output: str
@@ -51,6 +52,7 @@ class Record:
     moment: int | None = None
     needs: str = ""
     volatile: tuple[str, ...] = ()
+    compared: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def canonical(payload: Any) -> str:
 
 def payload_hash(record: Record) -> str:
     """The fingerprint of what would be sent, request-level flags included, volatile fields not."""
-    payload = record.payload
+    payload = record.payload if record.compared is None else record.compared
     if record.volatile and isinstance(payload.get("dataFields"), dict):
         fields = {name: value for name, value in payload["dataFields"].items() if name not in record.volatile}
         payload = {**payload, "dataFields": fields}

@@ -32,8 +32,7 @@ SCHEMA = (
     # schema_version, project (its fingerprint), salt (of hashed identifiers)
     "create table if not exists state.meta (name text, value text)",
     "create table if not exists state.mappings (version bigint, mapping json, noted_at timestamp)",
-    # keys of audiences and traits, used now or ever (P1, P9), and lists that were found or made (P3)
-    "create table if not exists state.keys (key text, definition text, status text, noted_at timestamp)",
+    # the list that the sync writes to (P3); without an id while it is not known whether it was made (S9)
     "create table if not exists state.lists (name text, list_id bigint, noted_at timestamp)",
     "create table if not exists state.runs (run_id text, status text, as_of timestamp, started_at timestamp, "
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
@@ -90,10 +89,16 @@ def state_path(settings: Settings, name: str) -> Path:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, name: str, *, write: bool = False, log: Callable[[str], None] = print
+    settings: Settings,
+    name: str,
+    *,
+    write: bool = False,
+    renamed_from: str | None = None,
+    log: Callable[[str], None] = print,
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
+    A sync that has no state yet takes that of the name it is `renamed_from`.
     Raises AlreadyRunning while another run of the sync has it.
     """
     path = state_path(settings, name)
@@ -110,6 +115,12 @@ def open_workspace(
             f"Next: wait for it, then iterable-pipelines sync run {name}"
         ) from None
     try:
+        former = state_path(settings, renamed_from) if renamed_from else path
+        if former.exists() and not path.exists():
+            if write:
+                os.replace(former, path)
+            else:
+                path = former
         with (
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,

@@ -39,7 +39,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     for mart in MARTS:
         assert keys[f"marts/{mart.name}"] == "marts"
-    stages = ("landing", "streams", "objects", "profiles", "marts")
+    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences")
     assert not {key for key in keys if key.partition("/")[0] not in stages}
 
 

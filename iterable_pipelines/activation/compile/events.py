@@ -4,9 +4,9 @@ from hashlib import sha256
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.identity import identifier
+from iterable_pipelines.activation.compile.identity import Who, identifier
 from iterable_pipelines.activation.compile.moments import Moments
-from iterable_pipelines.activation.compile.rows import RowCompiler, Settled
+from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
 from iterable_pipelines.activation.objects import Constant, EventSync, Given
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 
@@ -22,8 +22,6 @@ class EventCompiler(RowCompiler[EventSync]):
         sync = self.sync
         self._endpoint = "event" if sync.delivery == "single" else "events"
         self._moments = Moments(self.as_of, self.zone, sync.allow_missing_created_at)
-        # a sync that was renamed goes on with its ids
-        self._ids = sync.renamed_from or sync.name
         self._new_fields = {} if sync.create_new_fields is None else {"createNewFields": sync.create_new_fields}
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
@@ -34,20 +32,34 @@ class EventCompiler(RowCompiler[EventSync]):
         name = event_name(given(sync.event_name, row), issues)
         created = self._moments.created_at(row.get(sync.created_at) if sync.created_at else None, issues)
         own = row.get(sync.id) if sync.id else None
-        if sync.mode == "update" and event_id(own, []) is None:
-            issues.append(Issue("event_id_required", "an update needs the id of the event", "id"))
-        known = event_id(own, issues) or generated_id(self._ids, pk)
+        known = event_id(own, issues, required=sync.mode == "update") or generated_id(self.ids, pk)
         of = attribution(given(sync.campaign_id, row), given(sync.template_id, row), issues)
         data, _ = self.fields.of_row(row, issues)
-        if who is None or any(each.severity == "error" for each in issues):
+        if who is None or name is None or wrong(issues):
             return Compiled(issues=tuple(issues))
-        payload = {**who.top, "eventName": name, "id": known, **of, **self._new_fields}
-        if created is not None:
-            payload["createdAt"] = created
-        if data:
-            payload["dataFields"] = data
-        event = Record(OUTPUT, self._endpoint, payload, who.identity, pk, moment=created, volatile=sync.volatile)
-        return Compiled((event,), tuple(issues))
+        more = {**of, **self._new_fields}
+        record = event(self._endpoint, pk, who, name, known, created, data, more, sync.volatile)
+        return Compiled((record,), tuple(issues))
+
+
+def event(
+    endpoint: str,
+    pk: str,
+    who: Who,
+    name: str,
+    known: str,
+    created: int | None,
+    data: dict[str, Any],
+    more: dict[str, Any],
+    volatile: tuple[str, ...] = (),
+) -> Record:
+    """An event as trackBulk takes it: sent again under its id it replaces itself (S8)."""
+    payload = {**who.top, "eventName": name, "id": known, **more}
+    if created is not None:
+        payload["createdAt"] = created
+    if data:
+        payload["dataFields"] = data
+    return Record(OUTPUT, endpoint, payload, who.identity, pk, moment=created, volatile=volatile)
 
 
 def given(what: Given | None, row: Row) -> Any:
@@ -66,13 +78,13 @@ def event_name(value: Any, issues: list[Issue]) -> str | None:
     return None
 
 
-def event_id(value: Any, issues: list[Issue]) -> str | None:
-    """A mapped id as text; None if there is none, or, with an Issue, if it is too long (T4)."""
-    if value is None:
-        return None
+def event_id(value: Any, issues: list[Issue], *, required: bool = False) -> str | None:
+    """A mapped id as text; None if there is none, or, with an Issue, if it is too long (T4) or `required` (G7)."""
     known = identifier(value)
-    known = str(value) if known is None else known
-    if not known.strip():
+    known = str(value) if known is None and value is not None else known
+    if known is None or not known.strip():
+        if required:
+            issues.append(Issue("event_id_required", "an update needs the id of the event", "id"))
         return None
     if len(known.encode()) <= _LONGEST_ID:
         return known

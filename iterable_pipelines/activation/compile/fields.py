@@ -1,7 +1,7 @@
 """Which columns become which fields of dataFields: names, nesting, NULLs, phones, geo points, managed fields."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -34,13 +34,22 @@ class Target:
 
 
 class Fields:
-    """From a row, or an object such as a call's traits, to dataFields."""
+    """From a row, or an object such as a call's traits, to dataFields. `profile`: those of a user (K1, K3),
+    where `allowed` are fields of Iterable's own that may be written.
+    """
 
     def __init__(
-        self, targets: Iterable[Target], constants: Mapping[str, Any], values: Values, *, phones: bool = False
+        self,
+        targets: Iterable[Target],
+        constants: Mapping[str, Any],
+        values: Values,
+        *,
+        profile: bool = False,
+        allowed: Collection[str] = (),
     ) -> None:
         self.values = values
-        self._phones = phones
+        self._allowed = allowed
+        self._profile = profile
         # one tuple each: this is read for every row
         self._steps = [
             (each.column, each.to.to, each.path, each.nulls, each.json, _shape(each.to), self._special(each.path[-1]))
@@ -74,28 +83,29 @@ class Fields:
         return data, nested
 
     def of_object(
-        self, given: Mapping[str, Any], without: Iterable[str], issues: list[Issue], *, profile: bool = False
+        self, given: Mapping[str, Any], without: Collection[str], issues: list[Issue], *, path: str = ""
     ) -> dict[str, Any]:
-        """dataFields of an object, `without` some of its members. `profile`: they go to a user (K1, K3)."""
+        """dataFields of an object, `without` some of its members; `path` leads there."""
         data: dict[str, Any] = {}
         for name, member in given.items():
             if name in without or (member is None and not self.values.nulls):
                 continue
-            if profile and managed(name):
+            if self._profile and name not in self._allowed and managed(name):
                 issues.append(Issue("managed_field", "managed by Iterable, not sent", name, "warning"))
                 continue
-            to = "phoneNumber" if profile and name == "phone" and "phoneNumber" not in given else name
-            value = self.values.plain(member, to, issues)
+            to = "phoneNumber" if self._profile and name == "phone" and "phoneNumber" not in given else name
+            there = f"{path}.{to}" if path else to
+            value = self.values.plain(member, there, issues)
             special = self._special(to) if value is not None else None
             if special is not None:
-                value = special(value, to, issues)
+                value = special(value, there, issues)
             # the issue says why
             if value is not None or member is None:
                 data[to] = value
         return data
 
     def _special(self, name: str) -> Callable[[Any, str, list[Issue]], Any] | None:
-        if name == "phoneNumber" and self._phones:
+        if name == "phoneNumber" and self._profile:
             return _phone
         return _geo_point if name.endswith(_GEO) else None
 

@@ -4,9 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from iterable_pipelines.activation.compile.actions import ActionCompiler
+from iterable_pipelines.activation.compile.audience import AudienceCompiler
+from iterable_pipelines.activation.compile.calls import CallsCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
+from iterable_pipelines.activation.compile.devices import DeviceCompiler
 from iterable_pipelines.activation.compile.events import EventCompiler
+from iterable_pipelines.activation.compile.list import ListCompiler
+from iterable_pipelines.activation.compile.purchases import CartCompiler, PurchaseCompiler
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, settle
+from iterable_pipelines.activation.compile.subscriptions import SubscriptionCompiler
 from iterable_pipelines.activation.compile.users import UserCompiler
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.objects import OBJECTS
@@ -16,6 +23,14 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "user": UserCompiler,
     "trait": UserCompiler,
     "event": EventCompiler,
+    "audience": AudienceCompiler,
+    "list": ListCompiler,
+    "purchase": PurchaseCompiler,
+    "cart": CartCompiler,
+    "device": DeviceCompiler,
+    "subscription": SubscriptionCompiler,
+    "user_action": ActionCompiler,
+    "calls": CallsCompiler,
 }
 
 

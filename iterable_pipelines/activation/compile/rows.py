@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
+from iterable_pipelines.activation.compile.loose_names import spelled
 from iterable_pipelines.activation.compile.values import Values
 from iterable_pipelines.activation.declaration import Sync, To, managed
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.objects import CALL_MEMBERS, CallsSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 from iterable_pipelines.settings_values import did_you_mean
@@ -61,11 +63,15 @@ class RowCompiler(Generic[S]):
             settled.project, sync.identify_by, sync.mode != "update", sync.placeholder_email, sync.longest_user_id
         )
         targets = targets_of(sync.targets, settled.columns, nulls=nulls, without=IDENTIFIERS)
-        self.fields = Fields(targets, sync.constants, self.values, phones=self.profile)
+        self.fields = Fields(
+            targets, sync.constants, self.values, profile=self.profile, allowed=sync.allow_managed_fields
+        )
         named = {to.to: column for column, to in sync.targets.items() if to.to in IDENTIFIERS}
         if sync.match:
             named[sync.match.field] = sync.match.column
         self._email, self._user_id = named.get("email", ""), named.get("userId", "")
+        # a sync that was renamed goes on with the ids of its events
+        self.ids = sync.renamed_from or sync.name
         self.columns = frozenset({*sync.roles, *sync.targets})
         self._json = sorted(each for each in self.columns if settled.columns.get(each, "").upper() == "JSON")
 
@@ -88,6 +94,11 @@ class RowCompiler(Generic[S]):
         return None
 
 
+def wrong(issues: list[Issue]) -> bool:
+    """Whether one of them keeps the row from being sent."""
+    return any(each.severity == "error" for each in issues)
+
+
 def settle(
     sync: S,
     project: ProjectType,
@@ -103,6 +114,14 @@ def settle(
             f"{here} names the column {column}, which its source does not have{near}. Nothing was sent.\n"
             f"Next: correct {here}, then iterable-pipelines sync plan {sync.name}"
         )
+    if isinstance(sync, CallsSync):
+        found = {member: there for member in CALL_MEMBERS if (there := spelled(columns, member))} | sync.columns
+        if "type" not in found:
+            raise ActivationRefused(
+                f"{here}: its source has no column `type`, which says what each call is. Nothing was sent.\n"
+                f"Next: name it under `columns`, as in `type: kind`, then iterable-pipelines sync plan {sync.name}"
+            )
+        return Settled(sync.model_copy(update={"columns": found}), project, as_of, columns)
     star = sync.fields.get("*")
     if star is None:
         return Settled(sync, project, as_of, columns)

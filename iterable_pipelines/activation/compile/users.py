@@ -4,7 +4,7 @@ from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who, email_of
-from iterable_pipelines.activation.compile.rows import RowCompiler, Settled
+from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
@@ -33,7 +33,7 @@ class UserCompiler(RowCompiler[ProfileSync]):
         who = self.who(row, issues)
         new = email_of(row.get(self.sync.new_email), issues, "new_email") if self.sync.new_email else None
         data, nested = self.fields.of_row(row, issues)
-        if who is None or any(each.severity == "error" for each in issues):
+        if who is None or wrong(issues):
             return Compiled(issues=tuple(issues))
         change = None
         if self.project == "email":
@@ -45,12 +45,8 @@ class UserCompiler(RowCompiler[ProfileSync]):
         data.update(who.spare)
         if self.sync.keep_identifiers_in_data_fields:
             data.update(who.top)
-        payload = {**who.top, **self.identifying.preference(who)}
-        merge = self.sync.merge_nested_objects
-        if nested or merge is not None:
-            payload["mergeNestedObjects"] = True if merge is None else merge
-        if data:
-            payload["dataFields"] = data
+        merge = True if nested and self.sync.merge_nested_objects is None else self.sync.merge_nested_objects
+        payload = user_payload(who, self.identifying.preference(who), data, merge)
         user = Record(
             OUTPUT,
             self._endpoint,
@@ -90,6 +86,16 @@ class UserCompiler(RowCompiler[ProfileSync]):
             # clearing must not bring back a user who is gone
             payload["preferUserId"] = False
         return Record(OUTPUT, self._endpoint, payload, acknowledged.identity, acknowledged.key, self._flags)
+
+
+def user_payload(who: Who, preference: dict[str, bool], data: dict[str, Any], merge: bool | None) -> dict[str, Any]:
+    """A user as bulkUpdate takes it; without data it is created or touched (1.3). `merge` None: as Iterable does."""
+    payload: dict[str, Any] = {**who.top, **preference}
+    if merge is not None:
+        payload["mergeNestedObjects"] = merge
+    if data:
+        payload["dataFields"] = data
+    return payload
 
 
 def email_change(pk: str, old: dict[str, str], new: str) -> Record:
