@@ -10,17 +10,17 @@ from iterable_pipelines.activation.state import Workspace
 # what is not sent is told of, and counted, like what is
 _FIND_UNSENT = """
     create or replace temp table unsent as
-    select *, (select count(*) from scratch.changes) + row_number() over (order by pk, at) as number from (
+    select *, (select count(*) from scratch.changes) + row_number() over (order by pk, place) as number from (
         select pk as key, pk, '' as output, 'invalid' as kind, arg_min(code, rowid) as code,
             arg_min(message, rowid) as message, arg_min(path, rowid) as path,
-            array_to_string(list(code order by rowid)[2:], ',') as details, min(rowid) as at
+            array_to_string(list(code order by rowid)[2:], ',') as details, min(rowid) as place
         from scratch.issues where severity = 'error'
         -- each of these is a row of its own
         group by pk, if(code in ('null_primary_key', 'duplicate_primary_key'), rowid, -1)
         union all by name
-        select pk as key, pk, '' as output, 'skipped' as kind, reason as code, rowid as at from scratch.skipped
+        select pk as key, pk, '' as output, 'skipped' as kind, reason as code, rowid as place from scratch.skipped
         union all by name
-        select key, pk, output, if(op = 'refused', 'invalid', 'skipped') as kind, reason as code, rowid as at
+        select key, pk, output, if(op = 'refused', 'invalid', 'skipped') as kind, reason as code, rowid as place
         from scratch.compared where op in ('refused', 'skipped')
     )
 """
