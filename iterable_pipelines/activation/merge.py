@@ -5,7 +5,9 @@ Merging a run twice gives the same: a run that died is merged when the next one 
 
 import duckdb
 
+from iterable_pipelines.activation.noting import remember_rows
 from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS, STANDING, TRIED_AGAIN
+from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
 
@@ -32,8 +34,8 @@ def kinds_of(standing: str) -> str:
 _SETTLED = f"kind in ({kinds_of('acknowledged')}, {kinds_of('rejected')}, {kinds_of('skipped')})"
 
 
-def merge(workspace: Workspace, run_id: str, snapshot: bool = False) -> None:
-    """Bring a run's outcomes into `acked`, `issues` and `seen`. `snapshot`: scratch.snapshot holds the run's rows."""
+def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> None:
+    """Bring a run's outcomes into `acked`, `issues` and `seen`. `planned`: its plan, if its scratch file is here."""
     again = ", ".join(map(literal, sorted(TRIED_AGAIN)))
     parameters = {"run": run_id}
     with workspace.transaction() as con:
@@ -69,7 +71,10 @@ def merge(workspace: Workspace, run_id: str, snapshot: bool = False) -> None:
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
         _merge_issues(con, again)
-        _merge_seen(con, again, snapshot)
+        if planned is None:
+            con.execute("delete from state.seen where pk in (select pk from result)")
+        else:
+            remember_rows(workspace, run_id, planned.whole)
         con.execute(
             "update state.outbox set state = 'unknown' where run_id = $run and state in ('sending', 'split') "
             "and body is null",
@@ -81,7 +86,7 @@ def merge(workspace: Workspace, run_id: str, snapshot: bool = False) -> None:
 
 
 def _merge_issues(con: duckdb.DuckDBPyConnection, again: str) -> None:
-    """One row per record that Iterable, or we, would not take; gone once it is taken, or its row is fine again."""
+    """One row per record that Iterable would not take; gone once it is taken."""
     con.execute(
         "create or replace temp table wrong as select key, pk, output, code, message, path, 'error' as severity, "
         f"noted_at, payload_hash, not (code in ({again}) and coalesce(noted_at < first_seen + "
@@ -89,35 +94,11 @@ def _merge_issues(con: duckdb.DuckDBPyConnection, again: str) -> None:
         f"coalesce(attempts, 0) + 1 as attempts from result "
         "left join (select key, output, code, min(first_seen) as first_seen, max(attempts) as attempts "
         "from state.issues group by all) before using (key, output, code) "
-        f"where kind in ({kinds_of('rejected')})"
+        f"where kind in ({kinds_of('rejected')}) and payload is not null"
     )
     con.execute(
-        "delete from state.issues using result where issues.pk = result.pk and result.kind is not null "
-        "and issues.severity = 'error' and (issues.output = result.output or issues.output = '')"
+        "delete from state.issues i using result r where i.key = r.key and i.output = r.output and i.output <> '' "
+        "and r.kind is not null and r.payload is not null"
     )
     con.execute("insert into state.issues by name select * rename (noted_at as last_seen) from wrong")
     con.execute("drop table wrong")
-
-
-def _merge_seen(con: duckdb.DuckDBPyConnection, again: str, snapshot: bool) -> None:
-    """Rows that need no look unless they change: not those with something still to do."""
-    con.execute(
-        "create or replace temp table open_pks as select distinct pk from result where op = 'remove' "
-        f"or kind is null or kind in ({kinds_of('pending')}) or coalesce(code, '') in ({again}) "
-        "or number in (select number from doubtful)"
-    )
-    if snapshot:
-        con.execute(
-            "create or replace temp table looked_at as select pk, any_value(source_hash) as source_hash "
-            "from scratch.snapshot where pk not in (from open_pks) group by pk having count(*) = 1"
-        )
-        con.execute("delete from state.seen where pk in (from open_pks)")
-        con.execute("delete from state.seen s using looked_at l where s.pk = l.pk and s.source_hash <> l.source_hash")
-        con.execute(
-            "insert into state.seen by name select pk, source_hash from looked_at "
-            "anti join state.seen using (pk, source_hash)"
-        )
-        con.execute("drop table looked_at")
-    else:
-        con.execute("delete from state.seen where pk in (select pk from result)")
-    con.execute("drop table open_pks")

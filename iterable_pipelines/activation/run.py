@@ -11,7 +11,7 @@ from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outbox import Outbox, moment
-from iterable_pipelines.activation.plan import make_plan
+from iterable_pipelines.activation.plan import Plan, make_plan
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.publish import publish
 from iterable_pipelines.activation.recover import recover
@@ -61,14 +61,16 @@ def run_sync(
         run_id = uuid4().hex
         write_down(workspace, run_id, sync, plan, options)
         crashpoint("activation_written_down")
-        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, plan.gate)
+        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, getattr(plan, "gate", None))
         send_stages(workspace, run_id, sender, pace, log)
-        return finish(workspace, settings, sync, run_id, sender.tally, log)
+        return finish(workspace, settings, sync, run_id, plan, sender.tally, log)
 
 
-def finish(workspace: Workspace, settings: Settings, sync: Sync, run_id: str, tally: Tally, log: Log) -> RunReport:
+def finish(
+    workspace: Workspace, settings: Settings, sync: Sync, run_id: str, plan: Plan, tally: Tally, log: Log
+) -> RunReport:
     """Merge and publish a run whose sending is over."""
-    merge(workspace, run_id, snapshot=True)
+    merge(workspace, run_id, plan)
     crashpoint("activation_merged")
     report = report_of(workspace, run_id, tally, sync.max_failure_ratio, sync.strict_fields)
     workspace.con.execute(

@@ -1,41 +1,40 @@
 """What a run means to do, written into the state before anything is sent: one transaction."""
 
 from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.noting import note_plan
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outbox import moment
-from iterable_pipelines.activation.plan import Plan, note_plan
+from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.state import Workspace
 
-# rows that give no record: they are told of, and counted, like those that do
+# what is not sent is told of, and counted, like what is
+_FIND_UNSENT = """
+    create or replace temp table unsent as
+    select *, (select count(*) from scratch.changes) + row_number() over (order by pk, place) as number from (
+        select pk as key, pk, '' as output, 'invalid' as kind, arg_min(code, rowid) as code,
+            arg_min(message, rowid) as message, arg_min(path, rowid) as path,
+            array_to_string(list(code order by rowid)[2:], ',') as details, min(rowid) as place
+        from scratch.issues where severity = 'error'
+        -- each of these is a row of its own
+        group by pk, if(code in ('null_primary_key', 'duplicate_primary_key'), rowid, -1)
+        union all by name
+        select pk as key, pk, '' as output, 'skipped' as kind, reason as code, rowid as place from scratch.skipped
+        union all by name
+        select key, pk, output, if(op = 'refused', 'invalid', 'skipped') as kind, reason as code, rowid as place
+        from scratch.compared where op in ('refused', 'skipped')
+    )
+"""
 _UNSENT = """
     insert into state.changes by name
-    select $run as run_id, (select count(*) from scratch.changes) + row_number() over (order by pk, at) as number,
-        'add' as op, pk as key, pk, '' as output, '' as payload_hash, $version as mapping_version, false as member,
-        0 as seq
+    select $run as run_id, number, 'add' as op, key, pk, output, '' as payload_hash, $version as mapping_version,
+        false as member, 0 as seq
     from unsent
 """
 _UNSENT_OUTCOMES = """
     insert into state.outcomes by name
-    select $run as run_id, (select count(*) from scratch.changes) + row_number() over (order by pk, at) as number,
-        kind, code, message, path, details, $now as noted_at
+    select $run as run_id, number, kind, code, coalesce(message, '') as message, coalesce(path, '') as path,
+        coalesce(details, '') as details, $now as noted_at
     from unsent
-"""
-_FIND_UNSENT = """
-    create or replace temp table unsent as
-    select pk, 'invalid' as kind, arg_min(code, rowid) as code, arg_min(message, rowid) as message,
-        arg_min(path, rowid) as path, array_to_string(list(code order by rowid)[2:], ',') as details, min(rowid) as at
-    from scratch.issues where severity = 'error'
-    -- each of these is a row of its own
-    group by pk, if(code in ('null_primary_key', 'duplicate_primary_key'), rowid, -1)
-    union all by name
-    select pk, 'skipped' as kind, reason as code, '' as message, '' as path, '' as details, rowid as at
-    from scratch.skipped
-"""
-_WARNINGS = """
-    insert into state.issues by name
-    select pk as key, pk, '' as output, code, any_value(message) as message, path, 'warning' as severity,
-        $now as first_seen, $now as last_seen, 1 as attempts, '' as payload_hash, false as terminal
-    from scratch.issues where severity = 'warning' group by all
 """
 
 
@@ -55,13 +54,8 @@ def write_down(workspace: Workspace, run_id: str, sync: Sync, plan: Plan, option
                 "dagster": options.dagster_run_id,
             },
         )
-        note_plan(workspace, run_id, plan)
+        note_plan(workspace, run_id, plan, now)
         con.execute(_FIND_UNSENT)
         con.execute(_UNSENT, {"run": run_id, "version": plan.mapping_version})
         con.execute(_UNSENT_OUTCOMES, run)
-        con.execute(
-            "delete from state.issues where severity = 'warning' and pk in "
-            "(select pk from scratch.issues union all select pk from scratch.changes)"
-        )
-        con.execute(_WARNINGS, {"now": now})
         con.execute("drop table unsent")

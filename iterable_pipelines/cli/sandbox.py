@@ -1,7 +1,7 @@
 """`sandbox`: Iterable on your own machine."""
 
 import socket
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,7 +13,11 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 
 def sandbox(
     port: Port = 8800,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
-    users: Annotated[int, typer.Option(min=1, help="How many people live in it.")] = 300,
+    users: Annotated[int, typer.Option(min=0, help="How many people live in it; 0: an empty project.")] = 300,
+    project_type: Annotated[
+        Literal["email", "hybrid", "userid"], typer.Option(help="What identifies its people.")
+    ] = "email",
+    settle_seconds: Annotated[float, typer.Option(min=0, help="How long after its answer a write shows in reads.")] = 0,
     relaxed: Annotated[bool, typer.Option("--relaxed", help="Lift the limit of four exports a minute.")] = False,
     webhooks_to: Annotated[
         str | None, typer.Option(metavar="URL", help="Post events there, on this machine, as they become known.")
@@ -32,7 +36,15 @@ def sandbox(
                 "--webhooks-to must be an address of this machine: the sandbox posts nowhere else. Nothing was "
                 "started.\nNext: take http://127.0.0.1:8700/webhooks, where iterable-pipelines webhooks listens"
             )
-    run_sandbox(port=port, seed=seed, users=users, relaxed=relaxed, webhooks=webhooks)
+    run_sandbox(
+        port=port,
+        seed=seed,
+        users=users,
+        relaxed=relaxed,
+        project_type=project_type,
+        webhooks=webhooks,
+        settle_seconds=settle_seconds,
+    )
 
 
 def refuse_taken(port: int, option: str) -> None:

@@ -143,12 +143,6 @@ class Everybody:
         dice(self.people.seed, "order of users", begin, end).shuffle(people)
         return people
 
-    def written_now(self) -> Iterator[Fields]:
-        """Every profile anything was written to and that still is, whole."""
-        for profile in (*self.written.seats.values(), *self.written.newcomers):
-            if not profile.gone:
-                yield self.read(profile)
-
 
 def identity(profile: Fields) -> dict[str, Any]:
     """The names in a profile, lower-cased and trimmed as Iterable compares them."""

@@ -128,9 +128,20 @@ def events_of(
 ) -> Iterator[bytes]:
     """What one person did in the window; records carry `_type`, as only this export does (api.md 3.4)."""
     for data_type in types:
-        for line in world.records(data_type, window):
-            record = json.loads(line)
-            if (email and (record.get("email") or "").strip().lower() == email.strip().lower()) or (
-                user_id and record.get("userId") == user_id
-            ):
-                yield json.dumps({"_type": data_type} | record, ensure_ascii=False, separators=(",", ":")).encode()
+        yield from of_person(world.records(data_type, window), data_type, email, user_id)
+
+
+def of_person(lines: Iterable[bytes], data_type: str, email: str | None, user_id: str | None) -> Iterator[bytes]:
+    """Those of the lines that are about one person, with their `_type`."""
+    email = (email or "").strip().lower()
+    # most lines are about others: only those that hold the name are read, if it is written in one way only
+    held = (email or user_id or "").lower()
+    needle = held.encode() if held.isascii() and held.isprintable() and not {'"', "\\", "/"} & set(held) else b""
+    for line in lines:
+        if needle not in line.lower():
+            continue
+        record = json.loads(line)
+        if (email and (record.get("email") or "").strip().lower() == email) or (
+            user_id and record.get("userId") == user_id
+        ):
+            yield json.dumps({"_type": data_type} | record, ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ RARE_SHAPES = (
 BIG_INTEGER = 123456789012345678901234567890
 
 
+@lru_cache(maxsize=10_000)
 def stamp(moment: int) -> str:
     """Epoch seconds as Iterable mostly writes them: 2026-11-01 03:04:05 +00:00."""
     return datetime.fromtimestamp(moment, UTC).strftime(COMMON_SHAPE)

@@ -16,6 +16,7 @@ from iterable_pipelines.sandbox.oddities import custom_fields, encode, odd_stamp
 EPOCH = 1_735_689_600  # 2025-01-01 00:00:00 UTC, a fixed point from which seats are counted
 DAY = 86_400
 UPDATES_PER_DAY = 0.6
+FIRST_WRITTEN_LIST = 970_000  # lists that clients make; nobody is seeded onto them
 LIST_IDS = (949810, 949811, 949812, 949813, 949814)
 # each channel has two message types, the first of them OptOut, the second OptIn
 CHANNEL_IDS, MESSAGE_TYPE_IDS = range(39_580, 39_589), range(47_250, 47_268)
@@ -194,6 +195,8 @@ class Population:
         """
         if list_id in LIST_IDS:
             return list_id in self.lists(person) or (list_id == LIST_IDS[-1] and person.seat % 3 == 0)
+        if list_id >= FIRST_WRITTEN_LIST:
+            return False
         period = (moment + draw(self.seed, "period", list_id, person.seat) % (12 * DAY)) // (12 * DAY)
         return share(self.seed, "segment", list_id, person.seat, period) < 0.3
 

@@ -56,6 +56,10 @@ class Profiles:
         # in email-based projects several people may share a user id (api.md 1.8)
         self._by_user_id: dict[str, tuple[Profile, ...]] = {}
 
+    def everyone(self) -> list[Profile]:
+        """Every profile anything was written to, and that still is."""
+        return [each for each in (*self.seats.values(), *self.newcomers) if not each.gone]
+
     def by_email(self, email: str) -> Profile | None:
         """Who was given this address by a write."""
         return self._by_email.get(email)
@@ -66,7 +70,7 @@ class Profiles:
 
     def store(self, profile: Profile, fields: Fields, moment: int) -> None:
         """Make `fields` all that is written of `profile`, and remember its names."""
-        before = profile.fields
+        before = profile.fields if profile.updated else {}
         profile.line, profile.updated = json.dumps(fields, separators=(",", ":")).encode(), moment
         if profile.person is None:
             self.newcomers[profile] = None

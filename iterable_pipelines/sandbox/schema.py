@@ -11,6 +11,7 @@ LONGEST_VALUE = 32_000
 MOST_EVENT_FIELDS = 8_000
 PROJECT = "sandbox"
 DRIFTING = ("score",)  # the seeded world's own fields that never had one type
+GEO, LEFT_OUT = "_geo_location", object()
 MANAGED = {"email", "userId"}  # names of people, never typed
 PLAIN = {bool: "boolean", int: "long", float: "double", str: "string"}
 NUMBERS = {"long", "double"}
@@ -102,16 +103,27 @@ class Examination:
                 if expected == "string" and len(value) > LONGEST_VALUE:
                     looked.spoilt = True
             elif value is not None and name not in MANAGED:
-                if expected is None and not create:
-                    self.filtered.add(name)
-                    looked.fields = {key: each for key, each in looked.fields.items() if key != name}
-                elif self._odd(schema, known, fresh, name, value):
-                    looked.spoilt = True
+                if not create:
+                    looked.fields = looked.fields | {name: self._known_only(known, name, value)}
+                    if looked.fields[name] is LEFT_OUT:
+                        looked.fields.pop(name)
+                        continue
+                looked.spoilt |= self._odd(schema, known, fresh, name, looked.fields[name])
         return looked
+
+    def _known_only(self, known: dict[str, str], path: str, value: Any) -> Any:
+        """The value without what has no field yet, inside objects too (outbound R5); LEFT_OUT if it has none itself."""
+        if path not in known:
+            self.filtered.add(path)
+            return LEFT_OUT
+        if not isinstance(value, dict) or path.endswith(GEO):
+            return value
+        inside = {name: self._known_only(known, f"{path}.{name}", each) for name, each in value.items()}
+        return {name: each for name, each in inside.items() if each is not LEFT_OUT}
 
     def _odd(self, schema: Schema, known: dict[str, str], fresh: dict[str, str], path: str, value: Any) -> bool:
         """Type the value at `path` and what is inside it; True if it can never be stored."""
-        if path.endswith("_geo_location"):
+        if path.endswith(GEO):
             fresh.setdefault(path, "geo_location")
             numbers = isinstance(value, dict) and all(type(each) in (int, float) for each in value.values())
             return not numbers or set(value) != {"lat", "lon"}

@@ -226,6 +226,7 @@ def run_sandbox(
     project_type: str = "email",
     webhooks: Sequence[Hook] | None = None,
     delivery: Delivery = AS_USUAL,
+    **options: Any,
 ) -> None:
     """Serve a living world on 127.0.0.1 until interrupted; says first where, with which keys, and what is relaxed.
 
@@ -234,7 +235,7 @@ def run_sandbox(
     world = World(seed, users, activity, project_type=project_type)
     if webhooks is not None:
         world.hooks = Hooks(webhooks)
-    app = make_app(world, RequestLog(), Faults(), relaxed)
+    app = make_app(world, RequestLog(), Faults(), relaxed, **options)
     with _listen(port) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         say = Console(highlight=False).print

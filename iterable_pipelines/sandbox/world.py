@@ -26,6 +26,7 @@ from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.schema import Schema, field_types
 from iterable_pipelines.sandbox.shifts import Shifts
+from iterable_pipelines.sandbox.snapshot import snapshot_of_writes
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
@@ -214,6 +215,12 @@ class World:
         """What clients wrote of one data type, in the order of first writing; each with its `id`."""
         self.settle()
         return [{"id": name} | record for name, record in self.written.records(data_type).items()]
+
+    def snapshot_of_writes(self) -> dict[str, Any]:
+        """Everything clients wrote, to compare two runs by (sandbox.snapshot says how it looks)."""
+        self.settle()
+        with self.written.lock:
+            return snapshot_of_writes(self.everybody, self.written, self.objects.lists)
 
     def user_fields(self) -> dict[str, str]:
         """Name and type of every field a profile has or had: the seeded ones, and those clients wrote."""

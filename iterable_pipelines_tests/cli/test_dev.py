@@ -47,11 +47,12 @@ def ctrl_c_ignored() -> Iterator[None]:
 
 def test_the_sandbox_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     port = free_port()
-    with Command(tmp_path).start("sandbox", "--port", str(port), "--users", "5") as process:
+    options = ("--users", "0", "--project-type", "hybrid", "--settle-seconds", "60")
+    with Command(tmp_path).start("sandbox", "--port", str(port), *options) as process:
         assert json.loads(answer(f"http://127.0.0.1:{port}/api/channels", process))["channels"]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert "4 exports a minute" in out
+    assert "4 exports a minute" in out and "0 users, hybrid project" in out
     assert "Traceback" not in err
 
 

@@ -51,6 +51,16 @@ def test_a_faster_pace_shortens_every_span():
         pass
 
 
+def test_a_call_that_one_limit_refuses_counts_for_none():
+    limits = Limits(pace=0.001)  # three in a millisecond, a thousand in a minute and a half
+    path = "/api/users/forget"
+    allowed, refused = 0, 0
+    while allowed < 1000:
+        passed = limits.allow("a", "POST", path)
+        allowed, refused = allowed + passed, refused + (not passed)
+    assert refused > 1000 and not limits.allow("a", "POST", path) and limits.allow("a", "POST", "/api/users/unforget")
+
+
 def test_keys_have_their_own_budget():
     limits = Limits()
     assert [limits.allow("a", "GET", "/api/lists/getUsers") for _ in range(6)] == [True] * 5 + [False]

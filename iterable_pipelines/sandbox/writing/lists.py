@@ -8,13 +8,12 @@ from starlette.responses import JSONResponse, Response
 from iterable_pipelines.sandbox.errors import Refused, bad_params, invalid_list, refusal
 from iterable_pipelines.sandbox.identify import Row
 from iterable_pipelines.sandbox.objects import LIVE
-from iterable_pipelines.sandbox.people import CHANNEL_IDS
+from iterable_pipelines.sandbox.people import CHANNEL_IDS, FIRST_WRITTEN_LIST
 from iterable_pipelines.sandbox.profiles import Fields
 from iterable_pipelines.sandbox.writing.call import Call, success
 from iterable_pipelines.sandbox.writing.events import Events
 from iterable_pipelines.sandbox.writing.users import Change, Users
 
-FIRST_WRITTEN_LIST = 970_000
 Ids = list[int]
 
 

@@ -32,6 +32,7 @@ EVENTS = EventSync(
     primary_key="id",
     match={"column": "user_id", "field": "userId"},
     event_name="event",
+    created_at="at",
     first_run="backfill",
 )
 

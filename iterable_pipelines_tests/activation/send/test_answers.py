@@ -145,7 +145,7 @@ def test_r3_a_failure_that_nobody_is_named_for_is_found_by_halves(sending: Make)
     project.send()
     assert [len(each["users"]) for each in project.sent()] == [4, 2, 1, 2]
     assert project.outcomes()["2"] == ("rejected", "not_named")
-    assert [each for each in project.outcomes().values()].count(ACKED) == 3
+    assert list(project.outcomes().values()).count(ACKED) == 3
 
 
 def test_r3_a_name_that_several_events_share_is_told_apart_by_halves(sending: Make) -> None:
