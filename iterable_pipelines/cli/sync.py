@@ -8,10 +8,11 @@ from rich.markup import escape
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.sync_arguments import no_sync_yet
-from iterable_pipelines.cli.sync_plan import plan, preview
+from iterable_pipelines.cli.sync_plan import plan
 from iterable_pipelines.cli.sync_rows import errors
 from iterable_pipelines.cli.sync_run import run, send
 from iterable_pipelines.cli.sync_state import reset, resolve
+from iterable_pipelines.cli.sync_values import preview
 from iterable_pipelines.cli.sync_verify import verify
 from iterable_pipelines.settings import load_settings
 
@@ -67,7 +68,9 @@ def exposures(
     if path.exists() and path.read_text(encoding="utf-8") == text:
         say(f"{path} is up to date: {len(syncs)} syncs")
     elif check:
-        raise CannotGoOn(f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures")
+        raise CannotGoOn(
+            f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures"
+        )
     else:
         path.write_text(text, encoding="utf-8")
         say(f"{path}: {len(syncs)} syncs")
