@@ -22,7 +22,6 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("429", {"retry_after": 0}),
     ("status", {"status": 500}),
     ("status", {"status": 403}),
-    ("status", {"status": 400}),
     ("not_json", {}),
 )
 
