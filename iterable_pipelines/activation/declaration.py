@@ -165,6 +165,13 @@ class Sync(Declared):
     longest_user_id: int = Field(52, ge=1)
     watermark: str | None = None
     key_retention_days: int = Field(400, ge=1)
+    # what to do about values that somebody else has changed at Iterable since they were acknowledged (6.6)
+    drift: Literal["report", "correct"] = "report"
+    # before this many seconds nothing is read back; None: what the kind of record needs
+    verify_after_seconds: int | None = Field(None, ge=0)
+    min_verified: float = Field(0.99, ge=0, le=1)
+    # how far the number of rows of a run may lie from that of the runs before (D5)
+    max_count_deviation: float = Field(0.5, gt=0)
 
     @field_validator("fields")
     @classmethod

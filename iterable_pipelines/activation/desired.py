@@ -1,7 +1,7 @@
 """What Iterable should have: the rows that need a look go through the compiler, into tables of the scratch file."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -136,23 +136,10 @@ def record_row(pk: str, record: Record, seq: int = 0) -> tuple[Any, ...]:
         identity.kind if identity else None,
         identity.value if identity else None,
         wire(record.payload),
-        fingerprint(pk, record),
+        payload_hash(record),
         seq,
-        _is_membership(pk, record),
+        record.key not in ("", pk),
     )
-
-
-def fingerprint(pk: str, record: Record) -> str:
-    """What a record is compared by with what was acknowledged (S4)."""
-    if _is_membership(pk, record):
-        # an audience's events carry the moment of the run and count the entries: no reason to send them again
-        payload = {name: each for name, each in record.payload.items() if name not in ("createdAt", "id")}
-        return payload_hash(replace(record, payload=payload))
-    return payload_hash(record)
-
-
-def _is_membership(pk: str, record: Record) -> bool:
-    return record.key not in ("", pk)
 
 
 def create_table(con: duckdb.DuckDBPyConnection, name: str, columns: list[tuple[str, pa.DataType]]) -> None:

@@ -27,6 +27,9 @@ from iterable_pipelines.activation.source import moment_literal
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
 
+# what is sent
+SENT = ("add", "change", "remove", "retry")
+
 # the newest refusal of each record, by Iterable
 _REFUSED_BEFORE = (
     "select key, output, arg_max(payload_hash, last_seen) as payload_hash, bool_or(terminal) as terminal, "

@@ -1,8 +1,7 @@
 """Whether users exist, for the modes insert and update, which the API does not have (G2–G4)."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import local
 
@@ -12,9 +11,7 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.outcomes import Outcome
-from iterable_pipelines.activation.project import Project
-from iterable_pipelines.activation.records import Identity
-from iterable_pipelines.activation.source import moment_literal
+from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable, IterableError
 from iterable_pipelines.api.user_reads import Person, read_user
@@ -37,45 +34,35 @@ class Gate:
         """`numbers` are the changes whose users have to be looked up; `clients` makes one for a thread."""
         self._is_insert, self._numbers = is_insert, numbers
         self._clients, self._of_thread = clients, local()
+        # its threads end with it
         self._pool = ThreadPoolExecutor(_THREADS, "lookup")
 
-    def check(self, rows: Collection[tuple[int, Identity]]) -> dict[int, Outcome]:
-        """The outcome of each row (its number, and its user) that must not be sent. May be called by several threads."""
-        asked = [(number, who) for number, who in rows if number in self._numbers]
-        answers = self._pool.map(self._outcome, [who for _, who in asked])
-        return {number: outcome for (number, _), outcome in zip(asked, answers, strict=True) if outcome}
+    def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome]:
+        """The outcome of each change, by its number, that must not be sent. Several threads may call it at once."""
+        asked = [each for each in changes if each.number in self._numbers]
+        answers = self._pool.map(self._outcome, asked)
+        return {each.number: outcome for each, outcome in zip(asked, answers, strict=True) if outcome}
 
-    def close(self) -> None:
-        """End its threads."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _outcome(self, who: Identity) -> Outcome | None:
+    def _outcome(self, change: Change) -> Outcome | None:
         try:
             if not hasattr(self._of_thread, "client"):
                 self._of_thread.client = self._clients()
-            person = Person(email=who.value) if who.kind == "email" else Person(user_id=who.value)
+            by_email = change.identity_kind == "email"
+            person = Person(email=change.identity) if by_email else Person(user_id=change.identity)
             exists = read_user(self._of_thread.client, person) is not None
         except IterableError as error:
             # neither taken for there nor for missing
-            return Outcome("deferred", "lookup_failed", f"whether this user exists could not be asked ({error.status})")
+            said = f"whether this user exists could not be asked ({error.status or type(error).__name__})"
+            return Outcome("deferred", "lookup_failed", said)
         if exists == self._is_insert:
             return Outcome("skipped", INSERTED if exists else MISSING)
         return None
 
 
-@contextmanager
-def gate(workspace: Workspace, project: Project, sync: Sync, log: Callable[[str], None]) -> Iterator[Gate | None]:
-    """The gate of a run, for the changes in `scratch.changes`; None where the sync's mode needs none."""
+def gate_of(workspace: Workspace, sync: Sync, clients: Callable[[], Iterable]) -> Gate | None:
+    """The gate of a run, for what is in `scratch.changes`; None where the sync's mode needs none."""
     found = workspace.con.execute(f"select number from scratch.changes c where {_undecided(sync)}").fetchall()
-    numbers = frozenset(number for (number,) in found)
-    if not numbers:
-        yield None
-        return
-    opened = Gate(sync.mode == "insert", numbers, lambda: project.client(log))
-    try:
-        yield opened
-    finally:
-        opened.close()
+    return Gate(sync.mode == "insert", frozenset(number for (number,) in found), clients) if found else None
 
 
 def count_lookups(workspace: Workspace, sync: Sync) -> int:
@@ -83,7 +70,7 @@ def count_lookups(workspace: Workspace, sync: Sync) -> int:
     return _count(workspace, sync)
 
 
-def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, moment: datetime) -> str:
+def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, moment: datetime) -> list[str]:
     """Skip what the imported users decide already; returns what to say of it.
 
     Raises ActivationRefused where the sync wants nothing else, and they are too old.
@@ -91,9 +78,9 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
     con = workspace.con
     undecided = _count(workspace, sync)
     if not isinstance(sync, ProfileSync) or not undecided or sync.existence == "lookup":
-        return ""
+        return []
     if sync.existence == "auto" and undecided <= _MOST_LOOKUPS:
-        return ""
+        return []
     newest = _copy_users(workspace, settings)
     if newest is None or newest < moment.replace(tzinfo=None) - timedelta(hours=sync.existence_max_age_hours):
         said = f"the imported users are older than {sync.existence_max_age_hours} hours"
@@ -102,7 +89,7 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
                 f"{sync.name}: {said}, and `existence: snapshot` asks nothing else. Nothing was sent.\n"
                 "Next: import the users (iterable-pipelines backfill), or set `existence: lookup`"
             )
-        return f"{undecided:,} users are looked up one by one, because {said}"
+        return [f"{undecided:,} users are looked up one by one, because {said}"]
     is_insert = sync.mode == "insert"
     reason = INSERTED if is_insert else MISSING
     con.execute(
@@ -112,7 +99,7 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
         "or (c.identity_kind = 'userId' and u.user_id = c.identity))"
     )
     left = _count(workspace, sync)
-    return f"the imported users decide {undecided - left:,} of {undecided:,} users; {left:,} are looked up"
+    return [f"the imported users decide {undecided - left:,} of {undecided:,} users; {left:,} are looked up"]
 
 
 def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> None:

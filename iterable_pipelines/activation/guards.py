@@ -14,6 +14,9 @@ from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
 
+_ROW_LOG = "from information_schema.tables where table_schema = 'activation' and table_name = 'sync_rows'"
+_ACKNOWLEDGED = "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')"
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -79,6 +82,8 @@ class Guards:
 
     def _new_fields(self) -> str:
         new, most = self.fields.new, self.sync.guards.max_new_fields
+        if self.sync.create_new_fields is False:
+            return ""
         if len(new) + self.fields.known > MOST_FIELDS and new:
             room = f"{self.fields.known:,} of {MOST_FIELDS:,} fields are there already"
         elif len(new) > most:
@@ -93,19 +98,15 @@ class Guards:
         if self.sync.object != "trait" or not self.fields.conflicts:
             return ""
         name, there, sent = self.fields.conflicts[0]
-        return f"the field {name} is of type {there} in Iterable for ever, and {sent} would be sent: choose another `key`"
+        return (
+            f"the field {name} is of type {there} in Iterable for ever, and {sent} would be sent: choose another `key`"
+        )
 
     def _lost_state(self) -> str:
         if not self.mappings.is_first or self._one("select count(*) from state.acked"):
             return ""
         with reading(self.settings) as con:
-            there = con.execute(
-                "select 1 from information_schema.tables where table_schema = 'activation' and table_name = 'sync_rows'"
-            ).fetchone()
-            found = there and con.execute(
-                "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')",
-                [self.sync.name],
-            ).fetchone()
+            found = con.execute(_ROW_LOG).fetchone() and con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone()
         known = found[0] if found else 0
         if not known:
             return ""
@@ -132,7 +133,9 @@ def refuse_unapproved(sync: str, guards: Sequence[Guard]) -> None:
     if any(each.name is None for each in stopping):
         then = f"correct syncs/{sync}.yml, then iterable-pipelines sync plan {sync}"
     else:
-        then = f"iterable-pipelines sync plan {sync} shows it; if it is meant, iterable-pipelines sync run {sync} {flags}"
+        then = (
+            f"iterable-pipelines sync plan {sync} shows it; if it is meant, iterable-pipelines sync run {sync} {flags}"
+        )
     raise ActivationRefused(
         f"{sync}: stopped before anything was sent; what was acknowledged is safe.\n{told}\nNext: {then}"
     )

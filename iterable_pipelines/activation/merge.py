@@ -12,7 +12,7 @@ from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
 
 _RECORD = (
-    "key, pk, output, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
+    "key, pk, output, endpoint, flags, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
     "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id"
 )
 # changes with the newest that became of them

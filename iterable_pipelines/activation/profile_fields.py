@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.api import Iterable
 
 MOST_FIELDS = 1_000
@@ -31,6 +32,16 @@ class ProfileFields:
     new: tuple[str, ...] = ()
     conflicts: tuple[tuple[str, str, str], ...] = ()
     known: int = 0
+
+    def warnings(self, sync: Sync) -> list[str]:
+        """What Iterable will not take."""
+        said = [
+            f"the field {name} is of type {there} in Iterable, and {sent} is sent"
+            for name, there, sent in self.conflicts
+        ]
+        if self.new and sync.create_new_fields is False:
+            said.append(f"Iterable drops {', '.join(self.new)}: it has no such field, and `create_new_fields` is false")
+        return said
 
 
 def fields_of_changes(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

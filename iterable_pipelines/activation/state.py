@@ -23,7 +23,8 @@ SCHEMA_VERSION = "1"
 
 # a record goes by `key` and `output`: key is the row's pk, or the identity where membership is what counts (P5)
 _RECORD = (
-    "key text not null, pk text not null, output text not null, identity_kind text, identity text, payload json, "
+    "key text not null, pk text not null, output text not null, endpoint text, flags json, identity_kind text, "
+    "identity text, payload json, "
     "payload_hash text not null, mapping_version bigint not null, member boolean not null, seq bigint not null"
 )
 # all of them lack primary keys on purpose: keys are proved by the plan, and an index would grow with the rows
@@ -37,7 +38,7 @@ SCHEMA = (
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
     "note text, dagster_run_id text, published boolean not null default false, merged boolean not null default false)",
     # what a run means to do, written down before anything is sent: op is add, change, remove or retry
-    f"create table if not exists state.changes (run_id text, number bigint, op text, endpoint text, flags json, "
+    f"create table if not exists state.changes (run_id text, number bigint, op text, "
     f"stage bigint, needs text, moment bigint, {_RECORD})",
     # what became of it, appended only: a change without an outcome is pending
     "create table if not exists state.outcomes (run_id text, number bigint, kind text, code text, message text, "
@@ -54,6 +55,10 @@ SCHEMA = (
     "state text, attempts bigint, bytes bigint, body blob, body_hash text, http_status bigint, response text, "
     "planned_at timestamp, sent_at timestamp, done_at timestamp)",
     "create table if not exists state.outbox_rows (request_id text, place bigint, number bigint)",
+    # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
+    "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
+    "found json, noted_at timestamp)",
+    "create table if not exists state.verifications (verified_at timestamp, figures json, published boolean)",
 )
 
 
@@ -83,10 +88,16 @@ def state_path(settings: Settings, name: str) -> Path:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, name: str, *, write: bool = False, log: Callable[[str], None] = print
+    settings: Settings,
+    name: str,
+    *,
+    write: bool = False,
+    renamed_from: str | None = None,
+    log: Callable[[str], None] = print,
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
+    A sync that has no state yet takes that of the name it is `renamed_from`.
     Raises AlreadyRunning while another run of the sync has it.
     """
     path = state_path(settings, name)
@@ -103,6 +114,12 @@ def open_workspace(
             f"Next: wait for it, then iterable-pipelines sync run {name}"
         ) from None
     try:
+        former = state_path(settings, renamed_from) if renamed_from else path
+        if former.exists() and not path.exists():
+            if write:
+                os.replace(former, path)
+            else:
+                path = former
         with (
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,

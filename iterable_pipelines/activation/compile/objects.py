@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.actions import ActionCompiler
+from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.calls import CallsCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.devices import DeviceCompiler

@@ -58,8 +58,13 @@ def _of_d(**data: Any) -> tuple[Request, ...]:
 
 _BO = {"userId": "c-77", "traits": {"email": "bo@ex.com", "tier": "gold"}}
 _MUG = {
-    **{"product_id": 5501, "name": "Mug", "price": "12.75", "quantity": "2", "category": "Kitchen"},
-    **{"image_url": "https://x/m.jpg", "colour": "blue"},
+    "product_id": 5501,
+    "name": "Mug",
+    "price": "12.75",
+    "quantity": "2",
+    "category": "Kitchen",
+    "image_url": "https://x/m.jpg",
+    "colour": "blue",
 }
 _TEA = {"productId": "T-9", "name": "Tea", "price": 16, "quantity": 1, "categories": ["Food", "Tea"]}
 _PLAIN_TEA = {"id": "T-9", "name": "Tea", "price": 16, "quantity": 1}
@@ -111,8 +116,11 @@ EXAMPLES = (
     _row(
         "X08 timestamps and dates",
         {
-            **{"email": "d@ex.com", "last_seen": "2026-03-02T09:15:30.412Z", "dob": "1990-05-01"},
-            **{"code": "1234-12-00", "when_local": "2026-03-02T09:15:30+02:00"},
+            "email": "d@ex.com",
+            "last_seen": "2026-03-02T09:15:30.412Z",
+            "dob": "1990-05-01",
+            "code": "1234-12-00",
+            "when_local": "2026-03-02T09:15:30+02:00",
         },
         *_of_d(
             last_seen="2026-03-02 09:15:30 +00:00",
@@ -152,7 +160,9 @@ EXAMPLES = (
     _call(
         "X17 plain event",
         {
-            **{"type": "track", "event": "Trial Started", "messageId": "m-1"},
+            "type": "track",
+            "event": "Trial Started",
+            "messageId": "m-1",
             "properties": {"plan": "pro", "campaignId": "42", "templateId": "0"},
         },
         *_event(
@@ -178,7 +188,10 @@ EXAMPLES = (
     _call(
         "X21 the address in properties wins over the context",
         {
-            **{"type": "track", "event": "Ping", "messageId": "m-2", "properties": {"email": "A@ex.com", "n": 1}},
+            "type": "track",
+            "event": "Ping",
+            "messageId": "m-2",
+            "properties": {"email": "A@ex.com", "n": 1},
             "context": {"traits": {"email": "old@ex.com"}},
         },
         *_event(email="a@ex.com", userId="u1", eventName="Ping", id="m-2", createdAt=1772366400, dataFields={"n": 1}),
@@ -188,8 +201,11 @@ EXAMPLES = (
         {"pk": "991", "user_id": "u1", "at": NOON},
         _event(userId="u1", eventName="Click", id="wh:clicks:991", createdAt=1772366400),
         sync={
-            **{"name": "clicks", "object": "event", "match": {"column": "user_id", "field": "userId"}},
-            **{"event_name": {"constant": "Click"}, "created_at": "at"},
+            "name": "clicks",
+            "object": "event",
+            "match": {"column": "user_id", "field": "userId"},
+            "event_name": {"constant": "Click"},
+            "created_at": "at",
         },
     ),
     _call(
@@ -241,17 +257,27 @@ EXAMPLES = (
     _call(
         "X32 order",
         {
-            **{"type": "track", "event": "Order Completed", "timestamp": "2026-03-01T08:05:00Z"},
+            "type": "track",
+            "event": "Order Completed",
+            "timestamp": "2026-03-01T08:05:00Z",
             "properties": {"order_id": 90017, "total": "41.50", "currency": "EUR", "products": [_MUG, _TEA]},
         },
         (
             PURCHASE,
             {
-                **{"id": "90017", "user": {"userId": "u1"}, "total": 41.5, "createdAt": 1772352300},
+                "id": "90017",
+                "user": {"userId": "u1"},
+                "total": 41.5,
+                "createdAt": 1772352300,
                 "items": [
                     {
-                        **{"id": "5501", "name": "Mug", "price": 12.75, "quantity": 2, "categories": ["Kitchen"]},
-                        **{"imageUrl": "https://x/m.jpg", "dataFields": {"colour": "blue"}},
+                        "id": "5501",
+                        "name": "Mug",
+                        "price": 12.75,
+                        "quantity": 2,
+                        "categories": ["Kitchen"],
+                        "imageUrl": "https://x/m.jpg",
+                        "dataFields": {"colour": "blue"},
                     },
                     {"id": "T-9", "name": "Tea", "price": 16, "quantity": 1, "categories": ["Food", "Tea"]},
                 ],
@@ -282,7 +308,7 @@ EXAMPLES = (
     ),
     _call(
         "X38 Product Added without products",
-        {**{"type": "track", "event": "Product Added"}, "properties": {"product_id": "1", "price": 3}},
+        {"type": "track", "event": "Product Added", "properties": {"product_id": "1", "price": 3}},
         *_event(
             userId="u1",
             eventName="Product Added",
