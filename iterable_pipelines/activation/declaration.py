@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from iterable_pipelines.declared import Declared, Section, Variable
 
 FOLDER = "syncs"
+# as fields they say who is meant: within dataFields they would change the identity (I7)
+IDENTIFIERS = ("email", "userId")
 
 Mode = Literal["insert", "update", "upsert", "mirror", "remove"]
 OnLeave = Literal["keep", "null_fields", "unsubscribe", "delete", "clear", "disable", "exit"]
@@ -197,14 +199,14 @@ class Sync(Declared):
             raise ValueError("this object has no fields of your own")
         for name in constants:
             cls._may_be_written(name, info)
-            if name in ("email", "userId"):
+            if name in IDENTIFIERS:
                 raise ValueError(f"{name} names the user: it cannot be the same for all rows")
         _refuse_overlap([*(to.to for to in info.data.get("fields", {}).values()), *constants])
         return constants
 
     @classmethod
     def _may_be_written(cls, name: str, info: ValidationInfo) -> None:
-        if not cls.takes_fields and name not in ("email", "userId"):
+        if not cls.takes_fields and name not in IDENTIFIERS:
             raise ValueError(f"this object has no fields of your own: only email and userId can be named, not {name}")
         if not cls.of_profile:
             return
@@ -225,7 +227,7 @@ class Sync(Declared):
                 "from_now only those that come from now on"
             )
         targets = {to.to for to in self.targets.values()}
-        if self.needs_user and self.match is None and not targets & {"email", "userId", "*"}:
+        if self.needs_user and self.match is None and not targets & {*IDENTIFIERS, "*"}:
             raise ValueError("nobody is named: write `match: {column: …, field: email}`, or field: userId")
         if "*" not in targets and (unknown := set(self.volatile) - targets - set(self.constants)):
             raise ValueError(f"`volatile` names {sorted(unknown)[0]}, which is no field of this sync")
@@ -235,6 +237,12 @@ class Sync(Declared):
     def targets(self) -> dict[str, To]:
         """Columns and the fields they go to."""
         return self.fields
+
+    @property
+    def profile_fields(self) -> frozenset[str]:
+        """The fields of the profile that it writes by name: no other sync may (R14)."""
+        named = {*(to.to for to in self.targets.values()), *self.constants}
+        return frozenset(named - {"*", *IDENTIFIERS}) if self.of_profile else frozenset()
 
     @property
     def roles(self) -> frozenset[str]:
@@ -318,6 +326,7 @@ def _either(allowed: tuple[str, ...]) -> str:
 
 __all__ = [
     "FOLDER",
+    "IDENTIFIERS",
     "Columns",
     "Connection",
     "FieldName",

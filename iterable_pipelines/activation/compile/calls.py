@@ -9,7 +9,7 @@ from iterable_pipelines.activation.compile.commerce import Items, total_of
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.devices import browser, device, platform_of, token_of
 from iterable_pipelines.activation.compile.events import attribution, event, event_id, event_name, generated_id
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields
+from iterable_pipelines.activation.compile.fields import Fields
 from iterable_pipelines.activation.compile.identity import Who, email_of, user_id_of
 from iterable_pipelines.activation.compile.loose_names import pick, spellings
 from iterable_pipelines.activation.compile.moments import Moments
@@ -17,6 +17,7 @@ from iterable_pipelines.activation.compile.purchases import cart, commerce_user,
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
 from iterable_pipelines.activation.compile.users import OUTPUT as USER
 from iterable_pipelines.activation.compile.users import email_change, user_payload
+from iterable_pipelines.activation.declaration import IDENTIFIERS
 from iterable_pipelines.activation.objects import CallsSync
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 

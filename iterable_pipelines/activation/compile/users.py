@@ -3,9 +3,9 @@
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS
 from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who, email_of
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
+from iterable_pipelines.activation.declaration import IDENTIFIERS
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
