@@ -232,7 +232,7 @@ def _sync_schedule(declared: Sync, settings: Settings) -> dg.ScheduleDefinition:
             if ago < _SYNC_MINUTES * 60 - _LATE_SECONDS:
                 return dg.SkipReason(f"run {run.run_id[:8]} began less than {_SYNC_MINUTES} minutes ago")
         return dg.RunRequest(
-            tags={**sync.tags, **tag},
+            tags={"dagster/max_runtime": str(_SYNC_SECONDS), **tag},
             run_config={"ops": {f"activation__{declared.name}": {"config": {"as_of": hour_key(hour_of(tick))}}}},
         )
 

@@ -76,9 +76,7 @@ def _rebaseline(workspace: Workspace, project: Project, sync: Sync, log: Log) ->
         "note = 'rebaseline: taken for acknowledged, nothing was sent' where run_id = $run",
         {"run": run_id, "now": now},
     )
-    (taken,) = workspace.con.execute(
-        "select count(*) from state.changes where run_id = $run", {"run": run_id}
-    ).fetchone()
+    ((taken,),) = workspace.con.execute("select count(*) from state.changes where run_id = ?", [run_id]).fetchall()
     return int(taken)
 
 

@@ -8,10 +8,11 @@ from rich.markup import escape
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.sync_arguments import no_sync_yet
-from iterable_pipelines.cli.sync_plan import plan, preview
+from iterable_pipelines.cli.sync_plan import plan
 from iterable_pipelines.cli.sync_rows import errors
 from iterable_pipelines.cli.sync_run import run, send
 from iterable_pipelines.cli.sync_state import reset, resolve
+from iterable_pipelines.cli.sync_values import preview
 from iterable_pipelines.cli.sync_verify import verify
 from iterable_pipelines.settings import load_settings
 

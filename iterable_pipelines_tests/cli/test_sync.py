@@ -1,4 +1,4 @@
-"""`sync`: what would be sent, what was, what is said of rows that cannot be, and of a sync that is wrong or not there."""
+"""`sync`: what would be sent, what was, and what is said of rows and syncs that are wrong or not there."""
 
 import json
 from collections.abc import Callable

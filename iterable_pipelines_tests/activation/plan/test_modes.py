@@ -5,6 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync
+from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines_tests.activation.conftest import Activation
 from iterable_pipelines_tests.activation.plan.conftest import Planning
 from iterable_pipelines_tests.activation.plan.test_diff import MEMBERS, rows
@@ -116,8 +121,8 @@ def test_c9_a_cart_older_than_the_order_that_emptied_it_is_not_sent(planning: Ca
         properties = f"{{'products': '{item}'::json, 'total': 2, 'order_id': {pk}}}"
         moment = f"timestamp '2026-11-01 12:{minute:02}:00'"
         return (
-            f"select {pk} as id, 'track' as type, 'u1' as user_id, '{event}' as event, to_json({properties}) as properties, "
-            f"{moment} as timestamp, 'm{pk}' as message_id"
+            f"select {pk} as id, 'track' as type, 'u1' as user_id, '{event}' as event, "
+            f"to_json({properties}) as properties, {moment} as timestamp, 'm{pk}' as message_id"
         )
 
     here.table("m.t", call(1, "Order Completed", 30))
@@ -164,7 +169,7 @@ def test_g4_a_lookup_that_fails_defers_its_row(activation_project: Callable[...,
     here = activation_project()
     here.table("m.t", rows((1, "a@ex.com", 1)))
     here.sync("people", USER + "mode: insert\n")
-    here.sandbox.faults.add("/api/users/getByEmail", status=403)
+    here.sandbox.faults.add(Fault("status", "/api/users/getByEmail", options={"status": 403}))
     assert here.run("people").codes == {"lookup_failed": 1}
     assert here.requests("/api/users/bulkUpdate") == []
 
@@ -190,7 +195,7 @@ def test_g4_imported_users_that_are_too_old_decide_nothing(planning: Callable[..
     here.table("streams.iterable_users", stale)
     here.table("m.t", rows((1, "old@ex.com", 2)))
     sync = here.sync("people", USER + "mode: insert\nexistence: snapshot\n")
-    with pytest.raises(Exception, match="older than 24 hours.*Nothing was sent"):
+    with pytest.raises(ActivationRefused, match=r"older than 24 hours.*Nothing was sent"):
         here.plan(sync)
 
 
@@ -204,10 +209,6 @@ def test_g2_an_email_project_needs_no_lookup_for_user_ids(planning: Callable[...
 
 
 def test_requests_of_a_plan_are_the_ones_that_are_sent(activation_project: Callable[..., Activation]) -> None:
-    from iterable_pipelines.activation.objects import load_syncs
-    from iterable_pipelines.activation.options import Options
-    from iterable_pipelines.activation.plan import plan_sync
-
     here = activation_project()
     here.table("m.t", rows((1, "a@ex.com", 1), (2, "b@ex.com", 1), (3, "A@ex.com", 2)))
     here.sync("people", USER)

@@ -75,5 +75,5 @@ def test_columns_speak_and_the_exposures_are_what_dbt_takes(project: Settings) -
 
 def test_a_meta_that_is_not_understood_is_refused_by_model_and_column(project: Settings) -> None:
     say(dbt.project_dir(project), {"n": {"ignored": True}})
-    with pytest.raises(SettingsError, match="dbt model customers, column n, meta.iterable.ignored: Extra inputs"):
+    with pytest.raises(SettingsError, match=r"dbt model customers, column n, meta\.iterable\.ignored: Extra inputs"):
         models(project)
