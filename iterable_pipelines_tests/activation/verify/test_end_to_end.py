@@ -39,10 +39,10 @@ MEMBERS = """
 object: list
 source: marts.people
 primary_key: id
-match: {column: email, field: email}
+match: {{column: email, field: email}}
 mode: mirror
 on_leave: unsubscribe
-list: {name: vips, create: true}
+list: {{id: {list_id}}}
 verify_after_seconds: 0
 """
 
@@ -104,7 +104,7 @@ def test_r20_events(project: Activation) -> None:
 
 def test_r20_members_of_a_list(project: Activation) -> None:
     project.sync("people", USERS)
-    project.sync("vips", MEMBERS)
+    project.sync("vips", MEMBERS.format(list_id=project.sandbox.world.objects.lists[0]["id"]))
     project.run("people")
     project.sandbox.fault("lie", "/api/lists/subscribe", times=None, share=0.01)
 
