@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused, AlreadyRunning
 from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
@@ -17,9 +18,17 @@ from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 
 NEVER, LATER, NOW = "never", "later", "now"
 _NO_USE = (
-    Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused | ReplicationRefused | TrackCallsRefused
+    Refused
+    | SettingsError
+    | StaleWriter
+    | FileNotFoundError
+    | PostgresRefused
+    | ReplicationRefused
+    | TrackCallsRefused
+    | ActivationRefused
 )
 _EXPLAINED = (
+    ActivationFailed,
     IterableError,
     LandingFailed,
     SettingsError,
@@ -41,7 +50,7 @@ def when_to_retry(error: Exception) -> str:
         kind = type(error)
     if issubclass(kind, _NO_USE):
         return NEVER
-    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished) else NOW
+    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished | AlreadyRunning) else NOW
 
 
 @contextmanager

@@ -15,6 +15,8 @@ class Errand:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.attempts, self.waited = 0, 0.0
+        # who is not to be sent after all was asked for: what a part of it has done would be taken for somebody else's
+        self.gated = False
         # one of these is wrong if the whole of `request` is right
         self._suspect: list[Change] = []
         self._rest: list[Change] = []

@@ -92,7 +92,9 @@ def _dumps(payload: Any) -> str:
 def _exact(value: Any) -> Any:
     """What orjson does not know: decimals with more digits than a double holds, and read-only mappings."""
     if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(format(value, "f"))
+        # normalize() would round to 28 digits
+        text = format(value, "f")
+        return orjson.Fragment(text.rstrip("0").rstrip(".") if "." in text else text)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
@@ -109,7 +111,8 @@ def _same(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_same(each) for each in value]
     if isinstance(value, Decimal):
-        return _same(number(value))
+        plain = number(value)
+        return plain if isinstance(plain, Decimal) else _same(plain)
     return value
 
 
@@ -118,4 +121,4 @@ def number(value: Decimal) -> int | float | Decimal:
     if value == value.to_integral_value() and abs(value) < 2**63:
         return int(value)
     double = float(value)
-    return double if Decimal(repr(double)) == value else value.normalize()
+    return double if Decimal(repr(double)) == value else value

@@ -136,7 +136,15 @@ class Packer:
         """A request that may go now; with `flush` also one that is not full."""
         if not self._full and flush and self._open:
             self._close(next(iter(self._open)))
-        return self._full.popleft() if self._full else None
+        if not self._full:
+            return None
+        request = self._full.popleft()
+        # it was packed before the limit was lowered
+        fitting = len(request.changes) if self.most_bytes == MOST_BYTES else prefix(request.changes, self.most_bytes)
+        if fitting < len(request.changes):
+            self._full.appendleft(Request(request.changes[fitting:]))
+            request = Request(request.changes[:fitting])
+        return request
 
     def settled(self, changes: Iterable[Change]) -> None:
         """These are answered: what was held back for them may go."""

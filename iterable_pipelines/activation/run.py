@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
+from iterable_pipelines.activation.by_hand import reset_sync, resolve
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta
@@ -53,10 +54,11 @@ def run_sync(
             note = f"What an earlier run has left did not arrive: {recovered.stopped[1]}. Nothing new was planned."
             return RunReport("", "partial" if recovered.gave_up else "failed", requests=recovered.requests, note=note)
         plan = make_plan(workspace, project, sync, options, clients(), log)
+        plan.refuse_unapproved()
         run_id = uuid4().hex
         write_down(workspace, run_id, sync, plan, options)
         crashpoint("activation_written_down")
-        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, getattr(plan, "gate", None))
+        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, plan.gate)
         send_stages(workspace, run_id, sender, pace, log)
         return finish(workspace, settings, sync, run_id, plan, sender.tally, log)
 
@@ -94,19 +96,10 @@ def send_pk(
     pace: Pace | None = None,
 ) -> RunReport:
     """Send one row, whether it changed or not; the report has what Iterable said. Raises what run_sync does."""
-    mark_doubtful(settings, sync, [pk], log)
+    reset_sync(settings, sync, "pk", (pk,), log)
     report = run_sync(settings, sync, Options(only_pks=(pk,)), log, clients, pace)
     outcomes = [f"{op}: {kind}" for op, kinds in report.counts.items() for kind in kinds]
     return replace(report, answer="; ".join([*outcomes, *report.codes]) or "this row gives no record")
 
 
-def mark_doubtful(settings: Settings, sync: Sync, pks: list[str], log: Log) -> int:
-    """Have the next run send these rows, none named means all, as if Iterable might lack them."""
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace, workspace.transaction() as con:
-        which = {"pks": pks}
-        condition = "list_contains($pks, pk) or len($pks) = 0"
-        con.execute(f"update state.acked set in_doubt = true where {condition}", which)
-        con.execute(f"delete from state.seen where {condition}", which)
-        con.execute(f"update state.issues set terminal = false where {condition}", which)
-        (marked,) = con.execute(f"select count(*) from state.acked where {condition}", which).fetchone() or (0,)
-    return int(marked)
+__all__ = ["RunReport", "finish", "reset_sync", "resolve", "run_sync", "send_pk"]

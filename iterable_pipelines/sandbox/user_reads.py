@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window
-from iterable_pipelines.sandbox.dates import read_moment
+from iterable_pipelines.sandbox.dates import BEGINNING, read_moment
 from iterable_pipelines.sandbox.errors import bad_params, refusal
-from iterable_pipelines.sandbox.exports import events_of, of_person
+from iterable_pipelines.sandbox.exports import events_of
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.written import hashed
 
@@ -81,10 +81,8 @@ def user_read_routes(world: World) -> list[Route]:
     def latest(email: str | None, user_id: str | None, limit: int) -> list[dict[str, Any]]:
         types = [name for name in DATA_TYPE if name != "user"]
         window = Window(max(world.start, world.now() - REACH), world.now() + timedelta(seconds=1))
-        lines = list(events_of(world, types, email, user_id, window))
-        for name in types:  # what was written shows however long ago it is said to have happened
-            old = [each.line for each in world.written.events(name) if each.created < window.start.timestamp()]
-            lines += of_person(old, name, email, user_id)
+        # what was written shows however long ago it is said to have happened
+        lines = events_of(world, types, email, user_id, window, BEGINNING)
         found = [json.loads(line) for line in lines]
         return sorted(found, key=lambda each: each["createdAt"], reverse=True)[:limit]
 

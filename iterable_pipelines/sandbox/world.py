@@ -148,6 +148,16 @@ class World:
         Raises KeyError for a name that is not one of the 53 data types.
         """
         self.settle()
+        yield from self.seeded_events(data_type, window, visible_at)
+        visible = (visible_at or self.now()).timestamp()
+        for event in self.written.events(data_type):
+            if window.start.timestamp() <= event.created < window.end.timestamp() and event.visible <= visible:
+                yield event
+
+    def seeded_events(self, data_type: str, window: Window, visible_at: datetime | None = None) -> Iterator[Event]:
+        """As `events`, without what clients wrote."""
+        if not self.users:
+            return
         begin = int(max(window.start, self.start).timestamp())
         end = int(min(window.end, self.end or window.end).timestamp())
         visible = (visible_at or self.now()).timestamp()
@@ -159,9 +169,6 @@ class World:
             ]
             dice(self.seed, "order", data_type, hour, end).shuffle(here)
             yield from filter(None, map(self.written.as_known, here))
-        for event in self.written.events(data_type):
-            if window.start.timestamp() <= event.created < window.end.timestamp() and event.visible <= visible:
-                yield event
 
     def records(self, data_type: str, window: Window, visible_at: datetime | None = None) -> Iterator[bytes]:
         """The lines of an export of this window, without newlines: events by createdAt, users by profileUpdatedAt."""

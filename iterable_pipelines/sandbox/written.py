@@ -13,6 +13,7 @@ FORGOTTEN_EMAILS = tuple(f"forgotten{nth}@example.com" for nth in range(7))
 FORGOTTEN_USER_IDS = tuple(f"u-forgotten{nth}" for nth in range(7))
 NAMES = ("email", "userId")
 Identity = dict[str, Any]
+Places = dict[tuple[str, str], None]  # data type and id, in order
 
 
 def hashed(name: str) -> str:
@@ -39,6 +40,8 @@ class Written:
         # whose seeded events are another's now (merged, renamed), or nobody's (None)
         self.moved: dict[str, Identity | None] = {}
         self._events: dict[str, dict[str, Event]] = {}
+        # where a person's events are; made when somebody asks for the first time
+        self._by_name: dict[str, Places] | None = None
         self._ids = 0
 
     def track(self, data_type: str, record: dict[str, Any], created: int, visible: int, event_id: str | None) -> str:
@@ -47,6 +50,8 @@ class Written:
             events = self._events.setdefault(data_type, {})
             name = event_id or self.new_id()
             events[name] = Event(data_type, created, visible, encode(record, escaped=False))
+            if self._by_name is not None:
+                _note(self._by_name, record, (data_type, name))
             return name
 
     def new_id(self) -> str:
@@ -60,6 +65,17 @@ class Written:
         with self.lock:
             return list(self._events.get(data_type, {}).values())
 
+    def events_of(self, name: str) -> list[Event]:
+        """The events that were written about a person of this name, or were before they had another."""
+        with self.lock:
+            if self._by_name is None:
+                self._by_name = {}
+                for data_type, events in self._events.items():
+                    for event_id, event in events.items():
+                        _note(self._by_name, json.loads(event.line), (data_type, event_id))
+            found = [self._events[data_type].get(each) for data_type, each in self._by_name.get(name, ())]
+            return [event for event in found if event is not None]
+
     def records(self, data_type: str) -> dict[str, dict[str, Any]]:
         """The records written of one data type by id, in the order of their first writing."""
         with self.lock:
@@ -72,6 +88,7 @@ class Written:
             if before is not None and any(each in moved for each in before.values()):
                 self.moved[name] = to
         self.moved |= moved
+        self._by_name = None
         quoted = [encode(name, escaped=False) for name in moved]  # type: ignore[arg-type]
         for events in self._events.values():
             for event_id, event in list(events.items()):
@@ -88,6 +105,11 @@ class Written:
             return event
         line = renamed(event.line, self.moved)
         return None if line is None else event._replace(line=line)
+
+
+def _note(places: dict[str, Places], record: dict[str, Any], place: tuple[str, str]) -> None:
+    for name in filter(None, map(record.get, NAMES)):
+        places.setdefault(name, {})[place] = None
 
 
 def renamed(line: bytes, moved: dict[str, Identity | None]) -> bytes | None:

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,21 @@ from iterable_pipelines.activation.report import RunReport
 from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.send import Pace
 from iterable_pipelines.activation.state import state_path
+from iterable_pipelines.api import Iterable, Ledger
+from iterable_pipelines.api.limits import LIMITS
 from iterable_pipelines.sandbox.server import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 
-# no test waits for anything
+# no test waits for anything, and a second of a limit is over in ten milliseconds, here and in the sandbox
 AT_ONCE = Pace(first_wait=0.0, longest_wait=0.01, longest=5.0, settle=0.0)
+QUICK = 0.01
+_LIMITS = {name: replace(limit, seconds=limit.seconds * QUICK) for name, limit in LIMITS.items()}
+
+
+def quick_client(settings: Settings, log: Callable[[str], None]) -> Iterable:
+    """A client for which limits are over soon."""
+    return Iterable(settings.required_api_key(), settings.url, Ledger(settings.ledger_path, limits=_LIMITS), log=log)
 
 
 @dataclass
@@ -51,7 +61,8 @@ class Activation:
     def run(self, name: str, **options: Any) -> RunReport:
         """Run a sync."""
         (sync,) = [each for each in load_syncs(self.settings) if each.name == name]
-        return run_sync(self.settings, sync, Options(**options), self.said.append, pace=self.pace)
+        clients = partial(quick_client, self.settings, self.said.append)
+        return run_sync(self.settings, sync, Options(**options), self.said.append, clients, self.pace)
 
     def requests(self, path: str = "/api/") -> list[dict[str, Any]]:
         """The bodies of the writes that arrived, in order."""
@@ -76,7 +87,7 @@ def activation_project(tmp_path: Path) -> Iterator[Callable[..., Activation]]:
     with ExitStack() as running:
 
         def make(project_type: str = "hybrid", **options: Any) -> Activation:
-            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, **options))
+            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, pace=QUICK, **options))
             settings = Settings(
                 api_key=sandbox.key,
                 base_url=sandbox.url,

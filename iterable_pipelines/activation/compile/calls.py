@@ -9,7 +9,7 @@ from iterable_pipelines.activation.compile.commerce import Items, total_of
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.devices import browser, device, platform_of, token_of
 from iterable_pipelines.activation.compile.events import attribution, event, event_id, event_name, generated_id
-from iterable_pipelines.activation.compile.fields import Fields
+from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields
 from iterable_pipelines.activation.compile.identity import Who, email_of, user_id_of
 from iterable_pipelines.activation.compile.loose_names import pick, spellings
 from iterable_pipelines.activation.compile.moments import Moments
@@ -23,7 +23,6 @@ from iterable_pipelines.activation.records import Compiled, Issue, Record
 # both generations of the names, in lower case (1.7)
 _ORDERS = {"order completed", "completed order"}
 _CARTS = {"product added", "added product", "product removed", "removed product", "cart updated"}
-_NOT_DATA = ("email", "userId")
 _OF_EVENTS = ("campaign_id", "template_id", "event_id")
 
 
@@ -85,7 +84,7 @@ class CallsCompiler(RowCompiler[CallsSync]):
         return Record(USER, endpoint, payload, who.identity, pk, self._flags, moment=moment, volatile=volatile)
 
     def _profile_of(self, traits: Mapping[str, Any], issues: list[Issue]) -> dict[str, Any]:
-        return self._profile.of_object(traits, (*_NOT_DATA, "id"), issues)
+        return self._profile.of_object(traits, (*IDENTIFIERS, "id"), issues)
 
     def _context(self, call: Call, issues: list[Issue]) -> dict[str, Any]:
         """What the sync takes over of the context (K2)."""
@@ -230,7 +229,7 @@ class CallsCompiler(RowCompiler[CallsSync]):
 
     def _data(self, call: Call, without: tuple[str, ...], issues: list[Issue]) -> dict[str, Any]:
         """The properties that are data (1.4, C6)."""
-        kept = () if self.sync.keep_identifiers_in_data_fields else _NOT_DATA
+        kept = () if self.sync.keep_identifiers_in_data_fields else IDENTIFIERS
         return self.fields.of_object(call.properties, {*kept, *spellings(call.properties, *without)}, issues)
 
 

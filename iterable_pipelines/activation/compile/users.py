@@ -3,6 +3,7 @@
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
+from iterable_pipelines.activation.compile.fields import IDENTIFIERS
 from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who, email_of
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
 from iterable_pipelines.activation.objects import ProfileSync
@@ -76,11 +77,12 @@ class UserCompiler(RowCompiler[ProfileSync]):
         if self.sync.on_leave == "delete":
             name = next(iter(top))
             return Record(OUTPUT, "delete", {name: top[name]}, acknowledged.identity, acknowledged.key)
-        cleared = _cleared(acknowledged.payload.get("dataFields", {}))
+        merged = bool(acknowledged.payload.get("mergeNestedObjects"))
+        cleared = _cleared(acknowledged.payload.get("dataFields", {}), merged)
         if self.sync.on_leave != "null_fields" or not cleared:
             return None
         payload = {**top, "dataFields": cleared}
-        if acknowledged.payload.get("mergeNestedObjects"):
+        if merged:
             payload["mergeNestedObjects"] = True
         if "preferUserId" in acknowledged.payload:
             # clearing must not bring back a user who is gone
@@ -106,6 +108,10 @@ def email_change(pk: str, old: dict[str, str], new: str) -> Record:
     return Record(EMAIL_CHANGE, "email_change", {current: value, "newEmail": new}, identity, pk)
 
 
-def _cleared(data: dict[str, Any]) -> dict[str, Any]:
-    """The same fields without values. What was merged into is merged into again; an identity stays."""
-    return {name: None for name in data if name not in ("email", "userId")}
+def _cleared(data: dict[str, Any], merged: bool) -> dict[str, Any]:
+    """The same fields without values; an identity stays, and so do others' fields of an object that was merged into."""
+    return {
+        name: dict.fromkeys(value) if merged and isinstance(value, dict) else None
+        for name, value in data.items()
+        if name not in IDENTIFIERS
+    }

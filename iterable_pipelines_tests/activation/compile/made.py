@@ -18,6 +18,7 @@ def compiler(
     columns: dict[str, str] | str = "",
     project: ProjectType = "hybrid",
     meta: dict[str, dict[str, Any]] | None = None,
+    /,
     **said: Any,
 ) -> Compiler:
     """The compiler of a sync named s. `columns`: with their types, or names in one text, which are VARCHAR."""

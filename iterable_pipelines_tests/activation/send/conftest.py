@@ -4,22 +4,23 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.objects import EventSync, UserSync
 from iterable_pipelines.activation.outbox import Outbox
-from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.send import Pace, Sender, Tally
 from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace, open_workspace
 from iterable_pipelines.sandbox.server import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.activation.conftest import AT_ONCE
+from iterable_pipelines_tests.activation.conftest import AT_ONCE, QUICK, quick_client
 
 RUN = "run-1"
 USERS = UserSync(
@@ -61,11 +62,12 @@ class Sending:
     def write_down(self, endpoint: str, payloads: Sequence[dict[str, Any]], flags: str = "{}", **more: Any) -> None:
         """Note records that are to be sent, as changes of the run; the pk of each is its number."""
         con = self.workspace.con
-        (before,) = con.execute("select coalesce(max(number), 0) from state.changes").fetchone()
+        ((before,),) = con.execute("select coalesce(max(number), 0) from state.changes").fetchall()
+        rows = []
         for number, payload in enumerate(payloads, before + 1):
             who = payload.get("user") or payload
             kind = next((each for each in ("email", "userId", "currentEmail") if each in who), None)
-            values = {
+            row = {
                 "run_id": RUN,
                 "number": number,
                 "op": "add",
@@ -83,15 +85,15 @@ class Sending:
                 "mapping_version": 1,
                 "member": True,
                 "seq": 0,
-            } | more
-            columns, marks = ", ".join(values), ", ".join(f"${name}" for name in values)
-            con.execute(f"insert into state.changes ({columns}) values ({marks})", values)
+            }
+            rows.append(row | more)
+        con.register("rows", pa.Table.from_pylist(rows))
+        con.execute("insert into state.changes by name select * from rows")
 
     def send(self, gate: Any = None) -> Tally:
         """Send all of it."""
-        project = Project.of(self.settings, self.sync)
-        outbox = Outbox(self.workspace, RUN)
-        sender = Sender(outbox, self.sync, lambda: project.client(self.said.append), self.pace, self.said.append, gate)
+        clients = partial(quick_client, self.settings, self.said.append)
+        sender = Sender(Outbox(self.workspace, RUN), self.sync, clients, self.pace, self.said.append, gate)
         send_stages(self.workspace, RUN, sender, self.pace, self.said.append)
         return sender.tally
 
@@ -125,7 +127,7 @@ def sending(tmp_path: Path) -> Iterator[Callable[..., Sending]]:
     with ExitStack() as running:
 
         def make(sync: Any = USERS, project_type: str = "hybrid", **options: Any) -> Sending:
-            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, **options))
+            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, pace=QUICK, **options))
             settings = Settings(
                 api_key=sandbox.key,
                 base_url=sandbox.url,

@@ -200,7 +200,7 @@ def test_g2_an_update_that_must_not_create_says_that_nobody_was_there(sending: M
     assert project.outcomes() == {"1": ("skipped", "not_in_iterable"), "2": ACKED}
 
 
-@pytest.mark.parametrize("bad", [0, 1, 499, 500, 998, 999])
+@pytest.mark.parametrize("bad", [0, 499, 999])
 def test_r9_a_poison_row_among_a_thousand_costs_eleven_calls_at_most(sending: Make, bad: int) -> None:
     project = sending()
     people = [user(f"p{nth}@ex.com", n=nth) for nth in range(1000)]
@@ -221,8 +221,9 @@ def test_r10_a_request_that_is_too_large_is_halved_and_the_next_are_smaller(send
     project.write_down("users", [user(f"p{nth}@ex.com") for nth in range(2_000)])
     project.answer({"msg": "too large", "code": "BatchTooLarge", "params": None}, 413)
     project.send()
-    assert [len(each["users"]) for each in project.sent()][:3] == [1000, 500, 500]
-    assert max(len(each["users"]) for each in project.sent()[3:]) <= 501
+    sizes = [len(each["users"]) for each in project.sent()]
+    assert sizes[0] == 1000
+    assert max(sizes[1:]) <= 500
     assert set(project.outcomes().values()) == {ACKED}
 
 
@@ -345,8 +346,8 @@ def test_r17_an_answer_that_is_none_is_asked_for_once_more_then_put_off(sending:
 def test_r18_what_iterable_works_on_later_is_accepted(sending: Make) -> None:
     project = sending(EVENTS)
     project.write_down("events", [event("u1", "Ping", 1)])
-    project.answer(bulk(1, 0))
     project.write_down("subscriptions", [{"userId": "u1", "emailListIds": [1]}])
+    project.answer(bulk(1, 0), times=2)
     project.send()
     assert set(project.outcomes().values()) == {ACCEPTED}
 
