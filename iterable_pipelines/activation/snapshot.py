@@ -60,12 +60,6 @@ def source_of(settings: Settings, sync: Sync, as_of: datetime) -> Source:
         check_query(con, query)
         relation = con.sql(f"from (\n{query}\n)")
         kinds = dict(zip(relation.columns, relation.types, strict=True))
-    names = {name.lower(): name for name in kinds}
-    if twice := [name for name in kinds if names[name.lower()] != name]:
-        raise ActivationRefused(
-            f"{sync.name}: its source has two columns {twice[0]}. Nothing was sent.\n"
-            f"Next: give one of them another name with `as` in the query of syncs/{sync.name}.yml"
-        )
     columns = {name: str(kind) for name, kind in kinds.items()}
     return Source(query, as_of, columns, {name: carried(kind) for name, kind in kinds.items()})
 

@@ -67,7 +67,9 @@ def exposures(
     if path.exists() and path.read_text(encoding="utf-8") == text:
         say(f"{path} is up to date: {len(syncs)} syncs")
     elif check:
-        raise CannotGoOn(f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures")
+        raise CannotGoOn(
+            f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures"
+        )
     else:
         path.write_text(text, encoding="utf-8")
         say(f"{path}: {len(syncs)} syncs")

@@ -88,4 +88,7 @@ def show_report(name: str, report: "RunReport") -> None:
         out().print(shown)
     for code, number in sorted(report.codes.items(), key=lambda each: (-each[1], each[0])):
         say(f"{code}: {number:,}")
-    say(f"{name}: {report.status}, {report.requests:,} requests, {report.bytes:,} bytes" + (f"; {report.note}" if report.note else ""))
+    say(
+        f"{name}: {report.status}, {report.requests:,} requests, {report.bytes:,} bytes"
+        + (f"; {report.note}" if report.note else "")
+    )

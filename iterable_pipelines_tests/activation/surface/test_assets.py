@@ -55,9 +55,7 @@ def run(shop: Activation, instance: dg.DagsterInstance, **config: Any) -> dg.Exe
     """The job `sync`, with what is set in the launchpad."""
     assets = activation_assets(shop.settings, load_syncs(shop.settings))
     job = dg.Definitions(assets, jobs=[sync_job], executor=dg.in_process_executor).resolve_job_def("sync")
-    return job.execute_in_process(
-        run_config={"ops": {OP: {"config": config}}}, instance=instance, raise_on_error=False
-    )
+    return job.execute_in_process(run_config={"ops": {OP: {"config": config}}}, instance=instance, raise_on_error=False)
 
 
 def told(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -70,7 +68,17 @@ def test_a_run_tells_what_became_of_every_row_and_nothing_of_a_person(
     shop: Activation, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     first = told(run(shop, instance))
-    figures = ("status", "planned", "acknowledged", "rejected", "pending", "skipped", "add_rows", "requests", "http_429")
+    figures = (
+        "status",
+        "planned",
+        "acknowledged",
+        "rejected",
+        "pending",
+        "skipped",
+        "add_rows",
+        "requests",
+        "http_429",
+    )
     assert [first[each] for each in figures] == ["succeeded", 3, 2, 1, 0, 0, 3, 1, 0]
     assert first["bytes"] > 0 and first["mapping_version"] == 1
     assert "| `invalid_email` | 1 |" in first["rejections"]
