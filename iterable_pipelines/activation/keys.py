@@ -62,6 +62,8 @@ def claim_key(project: Project, sync: Sync) -> None:
 
 def orphans(settings: Settings, declared: Collection[str]) -> list[Orphan]:
     """The keys in use of syncs that are not among the `declared` names any more."""
+    if not _path(settings).exists():
+        return []
     with _keys(settings) as con:
         found = con.execute(f"select key, sync, declaration from keys where status = '{_USED}' order by key").fetchall()
     return [Orphan(key, _read(declaration)) for key, name, declaration in found if name not in declared]
