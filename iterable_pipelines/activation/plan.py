@@ -24,6 +24,7 @@ from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapprove
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
+from iterable_pipelines.activation.models import column_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
@@ -181,7 +182,7 @@ def plan_rows(
 ) -> Plan:
     """A plan of the rows of `source`; with `everything` also of those that were seen as they are."""
     settings, con, moment = project.settings, workspace.con, now()
-    compiler = compiler_of(sync, project.type, source.as_of, source.columns)
+    compiler = compiler_of(sync, project.type, source.as_of, source.columns, column_meta(settings, sync))
     mappings = Mappings(workspace, compiler, lambda mapping: compiler_again(mapping, source.as_of))
     is_baseline = mappings.is_first and (sync.first_run == "from_now" or not getattr(sync, "include_history", True))
     if is_baseline:
