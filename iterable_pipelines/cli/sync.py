@@ -1,4 +1,4 @@
-"""`sync`: what goes from the warehouse to Iterable, as syncs/*.yml say. This file lists them, and names the commands."""
+"""`sync`: what goes from the warehouse to Iterable, as syncs/*.yml say. This file lists them and names the commands."""
 
 from typing import Annotated
 
@@ -61,8 +61,8 @@ def exposures(
 ) -> None:
     """Write dbt's exposures of the syncs, dbt_models/models/exposures.yml; the same syncs give the same bytes."""
     from iterable_pipelines.activation import exposures as written
-    from iterable_pipelines.activation.source import tables_read
     from iterable_pipelines.activation.models import models
+    from iterable_pipelines.activation.source import tables_read
 
     settings = load_settings()
     syncs, known, path = load_syncs(settings), models(settings), written.exposures_path(settings)
