@@ -9,6 +9,7 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.sync_arguments import no_sync_yet
 from iterable_pipelines.cli.sync_plan import plan
+from iterable_pipelines.cli.sync_retire import retire, tell_orphans
 from iterable_pipelines.cli.sync_rows import errors
 from iterable_pipelines.cli.sync_run import run, send
 from iterable_pipelines.cli.sync_state import reset, resolve
@@ -30,6 +31,7 @@ def list_() -> None:
 
     settings = load_settings()
     syncs = load_syncs(settings)
+    tell_orphans(settings, syncs)
     if not syncs:
         no_sync_yet(settings)
         return
@@ -76,5 +78,5 @@ def exposures(
         say(f"{path}: {len(syncs)} syncs")
 
 
-for command in (plan, run, preview, send, verify, errors, reset, resolve):
+for command in (plan, run, preview, send, verify, errors, reset, resolve, retire):
     sync_app.command()(command)
