@@ -101,16 +101,29 @@ def test_rows_that_are_not_there_are_listed_by_code_without_their_values(shop: A
 
 def test_the_state_is_reset_when_asked_twice(shop: Activation, here: CommandHere) -> None:
     shop.run("people")
-    said = here("sync", "reset", "people", "--how", "resend", "--yes")
+    said = here("sync", "reset", "people", "resend", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 2
-    said = here("sync", "reset", "people", "--how", "rebaseline", "--yes")
+    said = here("sync", "reset", "people", "rebaseline", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 0
-    said = here("sync", "reset", "people", "--how", "pk", "--pk", "1")
+    said = here("sync", "reset", "people", "pk", "--pk", "1")
     assert said.code == 0 and here("sync", "plan", "people").code == 2
-    assert here("sync", "reset", "people", "--how", "pk").code == 2
+    assert here("sync", "reset", "people", "pk").code == 2
     assert len(shop.requests()) == 1
+
+
+def test_s10_a_new_key_of_the_same_project_is_taken_when_somebody_says_so(shop: Activation, here: CommandHere) -> None:
+    shop.run("people")
+    said = here(
+        "sync", "reset", "people", "resend", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 1 and "iterable-pipelines sync reset people project" in said.err
+    said = here(
+        "sync", "reset", "people", "project", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 0 and "2 records are taken for acknowledged" in said.out
+    assert here("sync", "reset", "people", "resend", "--yes").code == 1
 
 
 def test_exposures_are_written_once_and_checked(
