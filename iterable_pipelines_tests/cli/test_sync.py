@@ -43,19 +43,18 @@ def settings_of(shop: Activation) -> dict[str, str]:
     return {name: str(getattr(shop.settings, name)) for name in names} | {"api_key": shop.sandbox.key}
 
 
-def test_from_the_plan_to_what_was_read_back(shop: Activation) -> None:
-    command = Command(shop.settings.project_root, **settings_of(shop))
-    said = command("sync", "plan", "people")
+def test_from_the_plan_to_what_was_read_back(shop: Activation, here: CommandHere) -> None:
+    said = here("sync", "plan", "people")
     assert said.code == 2, said.err
     assert shop.requests() == []
-    said = command("sync", "run", "people")
+    said = Command(shop.settings.project_root, **settings_of(shop))("sync", "run", "people")
     assert said.code == 0, said.err
     assert "people" in said.out and "Next: iterable-pipelines sync verify people" in said.out
     assert [each["email"] for each in shop.requests()[0]["users"]] == ["ada@ex.com", "bob@ex.com"]
-    said = command("sync", "verify", "people")
+    said = here("sync", "verify", "people")
     assert said.code == 0, said.err
     assert "Read back" in said.out
-    said = command("sync", "list")
+    said = here("sync", "list")
     assert said.code == 0 and "succeeded" in said.out
 
 
@@ -102,16 +101,29 @@ def test_rows_that_are_not_there_are_listed_by_code_without_their_values(shop: A
 
 def test_the_state_is_reset_when_asked_twice(shop: Activation, here: CommandHere) -> None:
     shop.run("people")
-    said = here("sync", "reset", "people", "--how", "resend", "--yes")
+    said = here("sync", "reset", "people", "resend", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 2
-    said = here("sync", "reset", "people", "--how", "rebaseline", "--yes")
+    said = here("sync", "reset", "people", "rebaseline", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 0
-    said = here("sync", "reset", "people", "--how", "pk", "--pk", "1")
+    said = here("sync", "reset", "people", "pk", "--pk", "1")
     assert said.code == 0 and here("sync", "plan", "people").code == 2
-    assert here("sync", "reset", "people", "--how", "pk").code == 2
+    assert here("sync", "reset", "people", "pk").code == 2
     assert len(shop.requests()) == 1
+
+
+def test_s10_a_new_key_of_the_same_project_is_taken_when_somebody_says_so(shop: Activation, here: CommandHere) -> None:
+    shop.run("people")
+    said = here(
+        "sync", "reset", "people", "resend", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 1 and "iterable-pipelines sync reset people project" in said.err
+    said = here(
+        "sync", "reset", "people", "project", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 0 and "2 records are taken for acknowledged" in said.out
+    assert here("sync", "reset", "people", "resend", "--yes").code == 1
 
 
 def test_exposures_are_written_once_and_checked(
@@ -119,6 +131,8 @@ def test_exposures_are_written_once_and_checked(
 ) -> None:
     path = shop.settings.project_root / "exposures.yml"
     monkeypatch.setattr("iterable_pipelines.activation.exposures.exposures_path", lambda settings: path)
+    # parsing the models takes seconds, and none of them is read
+    monkeypatch.setattr("iterable_pipelines.activation.models.models", lambda settings: {})
     assert here("sync", "exposures", "--check").code == 1
     assert here("sync", "exposures").code == 0
     assert "sync_people" in path.read_text()
