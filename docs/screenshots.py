@@ -28,6 +28,8 @@ from iterable_pipelines.streams.checks import checks_of
 
 DOCS = Path(__file__).resolve().parent
 STREAM = "iterable_activity"
+# one of the example syncs
+SYNC = min((DOCS / "syncs-examples").glob("*.yml")).stem
 _PATIENCE_SECONDS = 240
 _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
@@ -191,6 +193,10 @@ def walk(ui: Ui, folder: Path) -> None:
     ui.picture(shown, "check-green")
     ui.picture("/assets/profiles/user_profiles?view=overview", "profile")
     ui.picture("/assets/streams/completeness?view=overview", "completeness")
+
+    # the demo has sent it already: these are its lineage, and what became of its rows
+    ui.picture("/locations/iterable_pipelines/asset-groups/activation", "syncs")
+    ui.picture(f"/assets/activation/{SYNC}?view=overview", "sync")
 
 
 def main() -> None:

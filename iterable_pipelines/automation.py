@@ -5,6 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.api import Refused
 from iterable_pipelines.declared import Scheduled
 from iterable_pipelines.ghosts import ghost_runs
@@ -28,11 +29,15 @@ _ALIVE = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-WEBHOOKS_TAG, TRACK_CALLS_TAG = "iterable/webhooks", "iterable/track_calls"
+WEBHOOKS_TAG, TRACK_CALLS_TAG, SYNC_TAG = "iterable/webhooks", "iterable/track_calls", "iterable/sync"
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 # one list of millions may take four hours to come
 _LISTS_SECONDS = 8 * 3600
+# a million purchases, which go one by one, take six hours
+_SYNC_SECONDS = 12 * 3600
+# two runs of a sync begin at least so long after one another (G12)
+_SYNC_MINUTES, _LATE_SECONDS = 5, 60
 
 # a step that failed would skip what comes after it in the same run: what tells of it must not be among that
 _completeness = dg.AssetSelection.assets(["streams", "completeness"])
@@ -41,6 +46,7 @@ _campaigns = dg.AssetSelection.checks(
 )
 _list_members = dg.AssetSelection.assets(["objects", "list_members"])
 _webhooks = dg.AssetSelection.assets(["landing", "webhooks"], ["streams", "webhooks"])
+_models = dg.AssetSelection.groups("profiles", "marts", "audiences")
 imported = dg.AssetSelection.groups("landing", "streams") - _completeness - _campaigns - _webhooks
 hourly_import = dg.define_asset_job(
     "hourly_import",
@@ -90,9 +96,9 @@ webhooks = dg.define_asset_job(
 )
 profiles_build = dg.define_asset_job(
     "profiles_build",
-    selection=dg.AssetSelection.groups("profiles", "marts"),
+    selection=_models,
     tags={"dagster/max_runtime": _REFRESH_SECONDS},
-    description="Profiles of everybody who was touched since the last build, and the marts.",
+    description="Profiles of everybody who was touched since the last build, the marts, and the audiences.",
 )
 audit_completeness = dg.define_asset_job(
     "audit_completeness",
@@ -119,6 +125,20 @@ send_track_calls = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Events as track calls to other tools, as track_calls/*.yml say.",
 )
+_syncs = dg.AssetSelection.groups("activation")
+_sync_checks = _syncs & dg.AssetSelection.all_asset_checks()
+sync = dg.define_asset_job(
+    "sync",
+    selection=_syncs,
+    tags={"dagster/max_runtime": _SYNC_SECONDS},
+    description="What changed in the warehouse to Iterable, as syncs/*.yml say.",
+)
+verify_activation = dg.define_asset_job(
+    "verify_activation",
+    selection=_sync_checks,
+    tags={"dagster/max_runtime": _REFRESH_SECONDS},
+    description="What Iterable acknowledged is read back, and the figures of every sync are looked at.",
+)
 JOBS = [
     hourly_import,
     catch_up,
@@ -131,6 +151,8 @@ JOBS = [
     compare_campaigns,
     replicate,
     send_track_calls,
+    sync,
+    verify_activation,
 ]
 
 # some hour is always missing upstream, at least the ones before the start of the import: that must not stop the models
@@ -144,7 +166,7 @@ _updated = dg.AutomationCondition.any_deps_match(
     | dg.AutomationCondition.will_be_requested()
 )
 _in_progress = dg.AutomationCondition.any_deps_in_progress().ignore(_webhooks | dg.AssetSelection.groups("profiles"))
-_in_order = ~dg.AutomationCondition.any_deps_missing().allow(dg.AssetSelection.groups("profiles", "marts"))
+_in_order = ~dg.AutomationCondition.any_deps_missing().allow(_models)
 _arrived = (
     dg.AutomationCondition.in_latest_time_window()
     & (dg.AutomationCondition.newly_missing() | _updated).since_last_handled()
@@ -156,6 +178,8 @@ when_something_arrived = _arrived & ~dg.AutomationCondition.in_progress()
 when_models_may_follow = _arrived
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
+# what came meanwhile is not forgotten: it goes with the next of these ticks (G12)
+when_synced_data_is_published = when_published & dg.AutomationCondition.cron_tick_passed(f"*/{_SYNC_MINUTES} * * * *")
 
 # webhooks load all the time: whoever waited for a pause would wait for ever, and needs none to read what is committed
 when_rows_arrived = (
@@ -182,6 +206,37 @@ def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Sett
         for each in declared
         if each.schedule
     ]
+
+
+def sync_schedules(syncs: Sequence[Sync], settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed one is made good."""
+    return [_sync_schedule(each, settings) for each in syncs if each.schedule and each.enabled]
+
+
+def _sync_schedule(declared: Sync, settings: Settings) -> dg.ScheduleDefinition:
+    asset = dg.AssetSelection.assets(["activation", declared.name])
+
+    @dg.schedule(
+        name=f"sync_{declared.name}",
+        target=asset,
+        cron_schedule=str(declared.schedule),
+        default_status=_schedule_status(settings),
+    )
+    def at_its_time(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """A run whose windows end at the hour of the tick, however late it starts (P11)."""
+        tag, tick = {SYNC_TAG: declared.name}, context.scheduled_execution_time
+        for before in context.instance.get_run_records(dg.RunsFilter(tags=tag), limit=1):
+            run, ago = before.dagster_run, tick.timestamp() - before.create_timestamp.timestamp()
+            if run.status in _ALIVE:
+                return dg.SkipReason(f"run {run.run_id[:8]} is still at work: what came meanwhile goes next time")
+            if ago < _SYNC_MINUTES * 60 - _LATE_SECONDS:
+                return dg.SkipReason(f"run {run.run_id[:8]} began less than {_SYNC_MINUTES} minutes ago")
+        return dg.RunRequest(
+            tags={"dagster/max_runtime": str(_SYNC_SECONDS), **tag},
+            run_config={"ops": {f"activation__{declared.name}": {"config": {"as_of": hour_key(hour_of(tick))}}}},
+        )
+
+    return at_its_time
 
 
 def _schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
@@ -245,6 +300,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """At night: two requests are enough for forty campaigns."""
         return dg.RunRequest()
 
+    @dg.schedule(job=verify_activation, cron_schedule="55 * * * *", default_status=schedule_status)
+    def read_back_what_was_sent() -> dg.RunRequest:
+        """Five to: what was sent at the half hour has settled by then."""
+        return dg.RunRequest()
+
     @dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
     def follow_export_jobs(context: dg.SensorEvaluationContext, iterable: IterableResource) -> dg.SkipReason:
         """Start and look after export jobs, and let the runs go on whose jobs are ready."""
@@ -282,7 +342,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
 
     models = dg.AutomationConditionSensorDefinition(
         "build_profiles_when_something_arrived",
-        target=dg.AssetSelection.groups("profiles", "marts", "replications") | _completeness,
+        target=_models | dg.AssetSelection.groups("replications") | _completeness,
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_REFRESH_SECONDS)},
     )
@@ -292,6 +352,12 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         default_status=sensor_status,
         run_tags={"dagster/max_runtime": str(_CATCH_UP_SECONDS), TRACK_CALLS_TAG: "true"},
     )
+    syncs = dg.AutomationConditionSensorDefinition(
+        "sync_when_published",
+        target=_syncs,
+        default_status=sensor_status,
+        run_tags={"dagster/max_runtime": str(_SYNC_SECONDS)},
+    )
     schedules = [
         import_the_last_hour,
         import_what_is_behind,
@@ -300,8 +366,9 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,
+        read_back_what_was_sent,
     ]
-    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models, track_calls]
+    return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models, track_calls, syncs]
 
 
 def _catch_up_tags(kind: Pass, window: Window, whole: Window) -> dict[str, str]:

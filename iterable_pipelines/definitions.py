@@ -4,7 +4,10 @@ import warnings
 
 import dagster as dg
 
-from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors
+from iterable_pipelines.activation.assets import activation_assets
+from iterable_pipelines.activation.checks import activation_checks
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -32,6 +35,7 @@ def defs() -> dg.Definitions:
         warnings.simplefilter("ignore", category)
     schedules, sensors = schedules_and_sensors(settings)
     replications, destinations = load_replications(settings), enabled_destinations(settings)
+    syncs = load_syncs(settings)
     project = dg.Definitions(
         assets=[
             *landing_assets(settings),
@@ -43,13 +47,20 @@ def defs() -> dg.Definitions:
             *profile_assets(settings),
             *replication_assets(replications),
             *track_call_assets(destinations),
+            *activation_assets(settings, syncs),
         ],
-        asset_checks=[*stream_checks(settings), *campaign_checks(), *list_member_checks()],
+        asset_checks=[
+            *stream_checks(settings),
+            *campaign_checks(),
+            *list_member_checks(),
+            *activation_checks(syncs),
+        ],
         jobs=JOBS,
         schedules=[
             *schedules,
             *declared_schedules("replications", replications, settings),
             *declared_schedules("track_calls", destinations, settings),
+            *sync_schedules(syncs, settings),
         ],
         sensors=sensors,
         resources={

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused, AlreadyRunning
 from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
@@ -17,9 +18,17 @@ from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 
 NEVER, LATER, NOW = "never", "later", "now"
 _NO_USE = (
-    Refused | SettingsError | StaleWriter | FileNotFoundError | PostgresRefused | ReplicationRefused | TrackCallsRefused
+    Refused
+    | SettingsError
+    | StaleWriter
+    | FileNotFoundError
+    | PostgresRefused
+    | ReplicationRefused
+    | TrackCallsRefused
+    | ActivationRefused
 )
 _EXPLAINED = (
+    ActivationFailed,
     IterableError,
     LandingFailed,
     SettingsError,
@@ -41,11 +50,11 @@ def when_to_retry(error: Exception) -> str:
         kind = type(error)
     if issubclass(kind, _NO_USE):
         return NEVER
-    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished) else NOW
+    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished | AlreadyRunning) else NOW
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext) -> Iterator[None]:
+def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
     """Turn our errors into dg.Failure. One that no retry can mend also takes the run's automatic retries away:
     `allow_retries=False` stops only the step's own (Dagster's run retries do not look at it).
     """

@@ -1,8 +1,10 @@
 """The copy for readers, opened so that SQL of anybody's can read its tables, and do nothing else."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -10,6 +12,8 @@ from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import WarehouseFailed
 
+# what may be otherwise the next time
+PASSING = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException, OSError)
 _EXPLAIN = "explain "
 
 
@@ -64,6 +68,29 @@ def only_query(sql: str) -> str:
     return sql
 
 
+def tables_of(query: str) -> list[tuple[str, str]]:
+    """Schema and name of the tables that a query reads, as far as it names the schema."""
+    with duckdb.connect() as con:
+        tree = con.execute("select json_serialize_sql(?::varchar)", [query]).fetchone()
+    return sorted(set(_tables(json.loads(tree[0] if tree else "{}"))))
+
+
+def without_values(error: duckdb.Error) -> str:
+    """What DuckDB says, as far as it quotes no values that the query stumbled over."""
+    named = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException, duckdb.PermissionException)
+    return str(error).splitlines()[0] if isinstance(error, named) else type(error).__name__
+
+
+def passing_cause(error: Exception, settings: Settings) -> tuple[str, str]:
+    """Why a query broke off for one of the reasons in PASSING, and what to do before it is run again."""
+    first = str(error).strip().partition("\n")[0]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"{settings.memory_limit} of memory are not enough ({first})", "raise ITERABLE_MEMORY_LIMIT, and "
+    if isinstance(error, OSError | duckdb.IOException):
+        return f"the disk is full, or cannot be read or written ({first})", "free space, and "
+    return f"DuckDB could not go on ({type(error).__name__})", ""
+
+
 def check_query(con: duckdb.DuckDBPyConnection, query: str) -> None:
     """Raise duckdb.Error, with the place in the query, for names and types that do not fit. Nothing is run."""
     try:
@@ -81,3 +108,13 @@ def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
         return len(con.extract_statements(sql))
     except duckdb.Error:
         return -1
+
+
+def _tables(tree: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(tree, dict):
+        if tree.get("type") == "BASE_TABLE" and tree.get("schema_name"):
+            yield str(tree["schema_name"]), str(tree["table_name"])
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for each in tree:
+            yield from _tables(each)

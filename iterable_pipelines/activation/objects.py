@@ -1,12 +1,17 @@
 """What can be sent: one class per object, each with its modes and its own fields (outbound.md 6.1). Add one here."""
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync
+from iterable_pipelines.activation.conflicts import conflicts
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_values import did_you_mean
 
 
 class Constant(Section):
@@ -18,34 +23,82 @@ class Constant(Section):
 Given = str | Constant
 
 
-class _ProfileSync(Sync):
+def key_of(name: str) -> str:
+    """The key of an audience or trait: lower case, blanks and dots as underscores (P1)."""
+    return re.sub(r"[\s.]", "_", name.strip().lower())
+
+
+def _key(given: str) -> str:
+    if not given or re.search(r"[\s.]", given):
+        raise ValueError("a key has no blanks and no dots (P1)")
+    if why := managed(given):
+        raise ValueError(why)
+    return given
+
+
+Key = Annotated[str, AfterValidator(_key)]
+
+
+class ProfileSync(Sync):
+    """What syncs of profiles have in common."""
+
     modes = ("insert", "update", "upsert", "mirror")
-    leaves = ("keep", "null_fields", "delete")
+    of_profile = True
+    naming_columns: ClassVar[tuple[str, ...]] = ("new_email",)
     new_email: str | None = None
     existence: Literal["auto", "lookup", "snapshot"] = "auto"
     existence_max_age_hours: int = Field(24, ge=1)
     update_only_flag: bool = False
 
 
-class UserSync(_ProfileSync):
+class UserSync(ProfileSync):
     """Profiles: created, enriched, updated."""
 
+    leaves = ("keep", "null_fields", "delete")
+    takes_fields = True
     object: Literal["user"]
+    # GrowthLoop's table of mappings asks for one; profiles have none (outbound.md 0.13)
+    event_name: Given | None = None
+
+    @model_validator(mode="after")
+    def _deletes_in_mirror_only(self) -> "UserSync":
+        if self.on_leave == "delete" and self.mode != "mirror":
+            raise ValueError("`on_leave: delete` needs `mode: mirror`")
+        return self
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The event name has no effect."""
+        return ("`event_name` has no effect: a profile has none",) if self.event_name is not None else ()
 
 
-class TraitSync(_ProfileSync):
+class TraitSync(ProfileSync):
     """A computed trait: one field of the profile, named like the trait (P1, P2)."""
 
+    leaves = ("keep", "null_fields")
+    naming_columns = (*ProfileSync.naming_columns, "value")
     object: Literal["trait"]
     trait_name: str
-    key: str | None = None
+    key: Key | None = None
     value: str = "value"
     allow_reuse: bool = False
+
+    @property
+    def field(self) -> str:
+        """The field of the profile (P1)."""
+        return self.key or key_of(self.trait_name)
+
+    @property
+    def targets(self) -> dict[str, To]:
+        """The trait's column, and who is meant. NULL clears the trait (P2)."""
+        return {**self.fields, self.value: To(to=self.field)}
 
 
 class _HistorySync(Sync):
     modes = ("insert", "update", "upsert")
     is_history = True
+    takes_fields = True
+    naming_columns: ClassVar[tuple[str, ...]] = ("id", "created_at", "campaign_id", "template_id")
     id: str | None = None
     created_at: str | None = None
     campaign_id: Given | None = None
@@ -53,10 +106,22 @@ class _HistorySync(Sync):
     allow_missing_created_at: bool = False
     trust_ids: bool = False
 
+    @model_validator(mode="after")
+    def _has_a_moment_and_an_id(self) -> "_HistorySync":
+        if self.created_at is None and not self.allow_missing_created_at:
+            raise ValueError(
+                "`created_at` names the column with the moment; without it a retry moves the event (T2), which "
+                "`allow_missing_created_at: true` permits"
+            )
+        if self.mode == "update" and self.id is None:
+            raise ValueError("`mode: update` needs `id`, the column with the event's id (G7)")
+        return self
+
 
 class EventSync(_HistorySync):
     """Custom events."""
 
+    naming_columns = (*_HistorySync.naming_columns, "event_name")
     object: Literal["event"]
     event_name: Given
 
@@ -64,13 +129,18 @@ class EventSync(_HistorySync):
 class PurchaseSync(_HistorySync):
     """Purchases: rows with an order each, its items in a list, struct or JSON column."""
 
+    naming_columns = (*_HistorySync.naming_columns, "total", "items")
     object: Literal["purchase"]
     total: str | None = None
     items: str
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
-    purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """With the column that stands in for a total (C3)."""
+        return super().roles | ({"revenue"} if self.total_fallback == "revenue" else set())
 
 
 class CartSync(Sync):
@@ -78,8 +148,11 @@ class CartSync(Sync):
 
     modes = ("upsert",)
     leaves = ("keep", "clear")
+    naming_columns = ("items", "created_at")
     object: Literal["cart"]
     items: str
+    # orders this cart among the user's purchases (C9)
+    created_at: str | None = None
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
 
@@ -93,6 +166,12 @@ class ToList(Section):
     update_existing_users_only: bool | None = None
     channel_unsubscribe: Literal[False] = False
 
+    @model_validator(mode="after")
+    def _is_one_list(self) -> "ToList":
+        if self.id is not None and (self.name is not None or self.create):
+            raise ValueError("write either the `id` of a list, or a `name`, with `create: true` if it is to be made")
+        return self
+
 
 def _outputs(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given or set(given) - {"identify", "track", "list"} or len(set(given)) < len(given):
@@ -105,11 +184,12 @@ class AudienceSync(Sync):
 
     modes = ("mirror",)
     leaves = ("exit",)
+    naming_columns = ("changed_at", "emails_column")
     object: Literal["audience"]
     mode: Literal["mirror"] = "mirror"
     on_leave: Literal["exit"] = "exit"
     audience_name: str
-    key: str | None = None
+    key: Key | None = None
     outputs: Annotated[Columns, AfterValidator(_outputs), Field(alias="as")]
     list: ToList | None = None
     entered_event: str = "Audience Entered"
@@ -123,6 +203,24 @@ class AudienceSync(Sync):
     on_delete: Literal["keep", "exit_members"] = "keep"
     allow_reuse: bool = False
 
+    @property
+    def profile_fields(self) -> frozenset[str]:
+        """Its key; kept for it alone even where members get no field, because events and lists go by it too (P1)."""
+        return frozenset({self.field})
+
+    @property
+    def field(self) -> str:
+        """The key, and the field of the profile that says whether somebody is a member (P1, P3)."""
+        return self.key or key_of(self.audience_name)
+
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> "AudienceSync":
+        if self.list is not None and "list" not in self.outputs:
+            raise ValueError("`list` has no effect unless `as` holds list")
+        if self.emails != "all" and self.emails_column is None:
+            raise ValueError("`emails` has no effect without `emails_column`, the column with all addresses of a user")
+        return self
+
 
 class ListSync(Sync):
     """Members of a static list: `insert` adds, `remove` removes, `mirror` does both."""
@@ -133,12 +231,28 @@ class ListSync(Sync):
     list: ToList
     reject_placeholder: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_mirror_takes_off(cls, given: Any) -> Any:
+        mirrors = isinstance(given, dict) and given.get("mode") == "mirror"
+        return {"on_leave": "unsubscribe", **given} if mirrors else given
+
+    @model_validator(mode="after")
+    def _names_its_list(self) -> "ListSync":
+        if self.list.id is None and not self.list.name:
+            raise ValueError("write `list: {id: …}`, or `list: {name: …}`, with `create: true` if it is to be made")
+        if self.on_leave == "unsubscribe" and self.mode != "mirror":
+            raise ValueError("`on_leave: unsubscribe` needs `mode: mirror`")
+        return self
+
 
 class DeviceSync(Sync):
     """Device tokens, or those of browsers."""
 
     modes = ("upsert",)
     leaves = ("keep", "disable")
+    takes_fields = True
+    naming_columns = ("token", "platform", "application_name", "sandbox")
     object: Literal["device"]
     token: str
     platform: str | None = None
@@ -151,6 +265,10 @@ class SubscriptionSync(Sync):
     """Subscriptions: columns with the whole new array of each; an array that is not mapped stays as it is."""
 
     modes = ("upsert",)
+    naming_columns = (
+        *("email_list_ids", "unsubscribed_channel_ids", "unsubscribed_message_type_ids"),
+        *("subscribed_message_type_ids", "campaign_id", "template_id"),
+    )
     object: Literal["subscription"]
     email_list_ids: str | None = None
     unsubscribed_channel_ids: str | None = None
@@ -178,7 +296,22 @@ class Devices(Section):
 class Group(Section):
     """The field of the profile that takes the traits of a group call (1.6)."""
 
-    field: str
+    field: Key
+
+
+# members of a call, and the columns of the same names
+CALL_MEMBERS = (
+    *("type", "user_id", "anonymous_id", "email", "event", "name", "category", "traits", "properties", "context"),
+    *("timestamp", "message_id", "previous_id", "group_id"),
+)
+ContextField = Literal["ip", "locale", "timezone", "userAgent", "page", "app", "device", "location"]
+
+
+def _members(given: dict[str, str]) -> dict[str, str]:
+    for unknown in [each for each in given if each not in CALL_MEMBERS]:
+        near = did_you_mean(unknown, CALL_MEMBERS) or f"; there are {', '.join(CALL_MEMBERS)}"
+        raise ValueError(f"{unknown} is no member of a call{near}")
+    return given
 
 
 class CallsSync(Sync):
@@ -186,23 +319,29 @@ class CallsSync(Sync):
 
     modes = ("upsert",)
     is_history = True
+    needs_user = False
     object: Literal["calls"]
     mode: Literal["upsert"] = "upsert"
     # name of a call's member → column, where they differ: type, user_id, email, event, name, traits, properties, …
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: Annotated[dict[str, str], AfterValidator(_members)] = Field(default_factory=dict)
     anonymous_id_as_user_id: bool = False
     single_event_name: bool = False
     pages: Literal["all", "named", "categorised", "none"] = "all"
     group: Group | None = None
     devices: Devices | None = None
     cart_without_products: Literal["custom_event", "error"] = "custom_event"
-    context_fields: Columns = ()
+    context_fields: tuple[ContextField, ...] = ()
     total_fallback: Literal["revenue", "sum_of_items"] | None = None
     purchase_updates_profile: bool = False
     item_id_from_sku: bool = False
     split_categories_on: str | None = None
     allow_missing_created_at: bool = False
     segment_classic_compat: bool = False
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The columns of the members."""
+        return frozenset(self.columns.values())
 
 
 OBJECTS: dict[str, type[Sync]] = {
@@ -223,4 +362,8 @@ OBJECTS: dict[str, type[Sync]] = {
 def load_syncs(settings: Settings) -> list[Sync]:
     """Every sync of the project, by name. Raises SettingsError with all that is wrong, by file and line."""
     kinds = Kinds("object", OBJECTS)
-    return load_declared(settings, FOLDER, kinds, "A sync", "iterable-pipelines sync plan --all")
+
+    def together(syncs: Sequence[Sync]) -> list[str]:
+        return conflicts(syncs, settings.project_type)
+
+    return load_declared(settings, FOLDER, kinds, "A sync", "iterable-pipelines sync plan --all", together)

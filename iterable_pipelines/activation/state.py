@@ -23,7 +23,8 @@ SCHEMA_VERSION = "1"
 
 # a record goes by `key` and `output`: key is the row's pk, or the identity where membership is what counts (P5)
 _RECORD = (
-    "key text not null, pk text not null, output text not null, identity_kind text, identity text, payload json, "
+    "key text not null, pk text not null, output text not null, endpoint text, flags json, identity_kind text, "
+    "identity text, payload json, "
     "payload_hash text not null, mapping_version bigint not null, member boolean not null, seq bigint not null"
 )
 # all of them lack primary keys on purpose: keys are proved by the plan, and an index would grow with the rows
@@ -31,14 +32,14 @@ SCHEMA = (
     # schema_version, project (its fingerprint), salt (of hashed identifiers)
     "create table if not exists state.meta (name text, value text)",
     "create table if not exists state.mappings (version bigint, mapping json, noted_at timestamp)",
-    # keys of audiences and traits, used now or ever (P1, P9), and lists that were found or made (P3)
-    "create table if not exists state.keys (key text, definition text, status text, noted_at timestamp)",
+    # the list that the sync writes to (P3); without an id while it is not known whether it was made (S9)
     "create table if not exists state.lists (name text, list_id bigint, noted_at timestamp)",
     "create table if not exists state.runs (run_id text, status text, as_of timestamp, started_at timestamp, "
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
-    "note text, dagster_run_id text, published boolean not null default false, merged boolean not null default false)",
+    "note text, dagster_run_id text, whole boolean default true, published boolean not null default false, "
+    "merged boolean not null default false)",
     # what a run means to do, written down before anything is sent: op is add, change, remove or retry
-    f"create table if not exists state.changes (run_id text, number bigint, op text, endpoint text, flags json, "
+    f"create table if not exists state.changes (run_id text, number bigint, op text, "
     f"stage bigint, needs text, moment bigint, {_RECORD})",
     # what became of it, appended only: a change without an outcome is pending
     "create table if not exists state.outcomes (run_id text, number bigint, kind text, code text, message text, "
@@ -46,8 +47,8 @@ SCHEMA = (
     # one row per key and output: the newest that Iterable acknowledged (S5). in_doubt: something later may have arrived
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
-    # rows of the source that need no look unless they change
-    "create table if not exists state.seen (pk text, source_hash text)",
+    # rows of the source that need no look unless they change, once for each key of their records
+    "create table if not exists state.seen (pk text, source_hash text, key text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
     "severity text, first_seen timestamp, last_seen timestamp, attempts bigint, payload_hash text, terminal boolean)",
     # planned, sending, done, split (into others), unknown. body: kept while it may have to go again byte for byte
@@ -55,6 +56,10 @@ SCHEMA = (
     "state text, attempts bigint, bytes bigint, body blob, body_hash text, http_status bigint, response text, "
     "planned_at timestamp, sent_at timestamp, done_at timestamp)",
     "create table if not exists state.outbox_rows (request_id text, place bigint, number bigint)",
+    # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
+    "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
+    "found json, noted_at timestamp)",
+    "create table if not exists state.verifications (verified_at timestamp, figures json, published boolean)",
 )
 
 
@@ -84,10 +89,16 @@ def state_path(settings: Settings, name: str) -> Path:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, name: str, *, write: bool = False, log: Callable[[str], None] = print
+    settings: Settings,
+    name: str,
+    *,
+    write: bool = False,
+    renamed_from: str | None = None,
+    log: Callable[[str], None] = print,
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
+    A sync that has no state yet takes that of the name it is `renamed_from`.
     Raises AlreadyRunning while another run of the sync has it.
     """
     path = state_path(settings, name)
@@ -104,6 +115,12 @@ def open_workspace(
             f"Next: wait for it, then iterable-pipelines sync run {name}"
         ) from None
     try:
+        former = state_path(settings, renamed_from) if renamed_from else path
+        if former.exists() and not path.exists():
+            if write:
+                os.replace(former, path)
+            else:
+                path = former
         with (
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,

@@ -16,6 +16,8 @@ _SHOWN_CHARACTERS = 200
 # each shape's own members and no others: a custom event may well have a "code" and a "msg" among its fields
 _MEMBERS = {"msg", "message", "error", "code", "params", "data"}
 _NEEDED = ({"msg", "code"}, {"msg", "params"}, {"message", "code"}, {"error", "message"})
+# that there is no such user may come with status 500, and is no trouble of the server's all the same (api.md 1.8)
+_NOBODY = "error.users.noUser"
 _PASSING = {"genericerror", "databaseerror", "queueemailerror", "success", ""}
 _ADVICE = {
     401: "Check ITERABLE_API_KEY: it may be revoked, belong to the other data centre (ITERABLE_REGION), or lack the "
@@ -62,7 +64,7 @@ def error_of_status(
     if status == 429:
         wait = min(_retry_after(headers) or patience.busy_wait, patience.longest_busy_wait)
         return Busy(said, status, code, wait)
-    if status == 408 or status >= 500:
+    if status == 408 or (status >= 500 and not (code or "").startswith(_NOBODY)):
         return Broken(said, status, code)
     advice = _ADVICE.get(status)
     return Refused(f"{said}. {advice}" if advice else said, status, code)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import duckdb
 import typer
 
+from iterable_pipelines.activation.errors import ActivationFailed
 from iterable_pipelines.api import IterableError
 from iterable_pipelines.cli.accept import accept
 from iterable_pipelines.cli.backfill import backfill
@@ -25,6 +26,7 @@ from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
+from iterable_pipelines.cli.sync import sync_app
 from iterable_pipelines.cli.track_calls import track_calls
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
@@ -68,6 +70,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")
+app.add_typer(sync_app, name="sync")
 for at_iterable in (show, register):
     webhooks_app.command()(at_iterable)
 app.add_typer(webhooks_app, name="webhooks")
@@ -83,6 +86,7 @@ _KNOWN = (
     PostgresFailed,
     ReplicationRefused,
     TrackCallsFailed,
+    ActivationFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

@@ -6,6 +6,7 @@ from datetime import timedelta
 import duckdb
 
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
+from iterable_pipelines.cli.demo_syncs import lay_out_examples, send_examples
 from iterable_pipelines.cli.importing import import_hours
 from iterable_pipelines.cli.profile import show_profile
 from iterable_pipelines.cli.sandbox_project import sandbox_project
@@ -15,18 +16,20 @@ from iterable_pipelines.settings import Settings
 
 
 def demo() -> None:
-    """Import the sandbox's last 24 hours of everything, build the profiles, and show them. Needs no account."""
+    """Import the sandbox's last 24 hours of everything, build the profiles, show them, and send syncs back."""
     begun = time.monotonic()
     with sandbox_project() as settings:
         end = hour_of(now())
         window = Window(end - timedelta(hours=24), end)
         streams = [stream.name for stream in STREAMS if settings.enabled_data_types(stream.name)]
         say(f"Importing {hour_key(window.start)} to {hour_key(window.end)} UTC into {settings.data_dir}")
+        lay_out_examples(settings)
         troubles = import_hours(settings, window, streams)
         if troubles:
             lines = "\n".join(f"  {line}" for line in troubles)
             raise CannotGoOn(f"The demo is not complete.\n{lines}\nNext: run it again; it goes on from here")
         _show(settings)
+        send_examples(settings)
     say(f"Done in {time.monotonic() - begun:.0f} s. Everything lies in {settings.data_dir}; remove it to start afresh.")
     say(f"For DuckDB, pandas or a BI tool: {settings.published_path}")
     say("Next: `make dev`, then open http://127.0.0.1:3000, which shows this data and lets it grow")

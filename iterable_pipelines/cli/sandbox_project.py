@@ -1,15 +1,19 @@
 """A project of its own on the sandbox: the demo's, and what the UI shows where no key is set."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from iterable_pipelines.activation.publish import SCHEMA as ROW_LOG
+from iterable_pipelines.activation.state import FOLDER as ACTIVATION
 from iterable_pipelines.cli.console import say
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import hour_key, hour_of, now
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.streams import Warehouse
 
 FOLDER = "demo"
 
@@ -41,8 +45,17 @@ def sandbox_project() -> Iterator[Settings]:
             "ITERABLE_SKIP_ACTIVITY": "false",
             "ITERABLE_START_DATE": hour_key(first_hour(Manifest(folder / "landing"))),
         }
+        forget_what_was_sent(load_settings())
         say(f"Sandbox of Iterable at {sandbox.url}, its export limit relaxed (Iterable allows 4 a minute).")
         yield load_settings()
+
+
+def forget_what_was_sent(settings: Settings) -> None:
+    """A new sandbox has nothing of what an earlier one was sent: nor may the state of the syncs, or the row log."""
+    shutil.rmtree(settings.data_dir / ACTIVATION, ignore_errors=True)
+    if settings.warehouse_path.exists():
+        with Warehouse.of(settings).transaction() as con:
+            con.execute(f"drop schema if exists {ROW_LOG} cascade")
 
 
 def first_hour(manifest: Manifest) -> datetime:

@@ -3,18 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from iterable_pipelines.data_types import DATA_TYPES
+from iterable_pipelines.funnel import funnel
 from iterable_pipelines.heat_map import heat_map
 from iterable_pipelines.marts.steps import STEPS, step_of
 from iterable_pipelines.streams.warehouse import Warehouse
-from iterable_pipelines.svg import svg_of
 
 FUNNEL = ("sent", "delivered", "opened", "clicked", "converted")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _CAMPAIGNS = 10
-_BAR, _HEIGHT, _LEFT, _TOP = 96, 20, 230, 22
 _REACTIONS = ("opened", "clicked")
 
 
@@ -52,22 +50,8 @@ def _events_of(step: str) -> str:
 
 def funnel_picture(funnels: Sequence[Funnel]) -> str:
     """An SVG: a row per campaign, a bar per step as long as its share of the people it was sent to."""
-    shapes = [
-        f'<text x="{_LEFT + number * _BAR}" y="14" fill="#667">{step}</text>' for number, step in enumerate(FUNNEL)
-    ]
-    for row, funnel in enumerate(funnels):
-        y = _TOP + row * _HEIGHT
-        label = escape(f"{funnel.name[:34]} ({funnel.campaign_id})")
-        shapes.append(f'<text x="{_LEFT - 8}" y="{y + 12}" text-anchor="end" fill="#334">{label}</text>')
-        for number, (step, people) in enumerate(zip(FUNNEL, funnel.people, strict=True)):
-            x, share = _LEFT + number * _BAR, people / max(1, funnel.people[0])
-            length = max(1, round((_BAR - 6) * min(1.0, share)))
-            shapes.append(
-                f'<rect x="{x}" y="{y}" width="{length}" height="{_HEIGHT - 4}" fill="#4f43dd" fill-opacity="0.35">'
-                f"<title>{label}, {step}: {people:,} people, {share:.1%} of those it was sent to</title></rect>"
-                f'<text x="{x + 3}" y="{y + 12}" fill="#223">{people:,} · {share:.0%}</text>'
-            )
-    return svg_of(_LEFT + _BAR * len(FUNNEL) + 8, _TOP + _HEIGHT * len(funnels) + 4, shapes)
+    rows = [(f"{each.name[:34]} ({each.campaign_id})", each.people) for each in funnels]
+    return funnel(FUNNEL, rows, of="people", whole="those it was sent to")
 
 
 def reactions_by_hour_of_week(warehouse: Warehouse) -> dict[tuple[str, int], int]:

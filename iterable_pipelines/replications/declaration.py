@@ -1,7 +1,5 @@
 """`replications/*.yml`: one file, one replication, one asset. What is wrong in them is refused at start, by line."""
 
-import json
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from iterable_pipelines.declared import Scheduled, Variable, load_declared
 from iterable_pipelines.postgres import database_of
-from iterable_pipelines.published import only_query
+from iterable_pipelines.published import only_query, tables_of
 from iterable_pipelines.quoting import quoted
 from iterable_pipelines.record_files import ENDINGS
 from iterable_pipelines.settings import Settings
@@ -90,21 +88,9 @@ class Replication(Scheduled):
     @cached_property
     def reads(self) -> list[tuple[str, str]]:
         """Schema and name of the tables that are read, as far as the query names the schema."""
-        with duckdb.connect() as con:
-            tree = con.execute("select json_serialize_sql(?::varchar)", [self.source]).fetchone()
-        return sorted(set(_tables(json.loads(tree[0] if tree else "{}"))))
+        return tables_of(self.source)
 
 
 def load_replications(settings: Settings) -> list[Replication]:
     """Every replication of the project, by name. Raises SettingsError with all that is wrong, by file and line."""
     return load_declared(settings, FOLDER, Replication, "A replication", "iterable-pipelines replicate --all --dry-run")
-
-
-def _tables(tree: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(tree, dict):
-        if tree.get("type") == "BASE_TABLE" and tree.get("schema_name"):
-            yield str(tree["schema_name"]), str(tree["table_name"])
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for each in tree:
-            yield from _tables(each)

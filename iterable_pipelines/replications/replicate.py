@@ -12,7 +12,7 @@ import duckdb
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.postgres import Connection, connect, url_of
-from iterable_pipelines.published import reading
+from iterable_pipelines.published import PASSING, passing_cause, reading, without_values
 from iterable_pipelines.replications import postgres_table
 from iterable_pipelines.replications.changes import Changes, find_changes, source_columns
 from iterable_pipelines.replications.declaration import FOLDER, Replication
@@ -66,11 +66,14 @@ def replicate(
         raise ReplicationRefused(
             f"{replication.name}: {error}. Nothing was changed there.\nNext: {error.then or look}"
         ) from None
-    except (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException, OSError) as error:
-        raise WarehouseFailed(f"{replication.name}: {_passing(error, settings)}") from None
+    except PASSING as error:
+        cause, then = passing_cause(error, settings)
+        raise WarehouseFailed(
+            f"{replication.name}: {cause}. Nothing was changed there.\nNext: {then}run it again"
+        ) from None
     except duckdb.Error as error:
         raise ReplicationRefused(
-            f"{replication.name}: its query cannot be run: {_said(error)}. Nothing was changed there.\n"
+            f"{replication.name}: its query cannot be run: {without_values(error)}. Nothing was changed there.\n"
             f"Next: correct {FOLDER}/{replication.name}.yml; iterable-pipelines query shows what a query brings"
         ) from None
 
@@ -151,22 +154,3 @@ def _too_many(deleted: int, before: int, replication: Replication) -> str | None
     if deleted <= replication.delete_guard * before:
         return None
     return f"{deleted:,} of {before:,} rows would be deleted, and `delete_guard` allows {replication.delete_guard:.0%}"
-
-
-def _passing(error: Exception, settings: Settings) -> str:
-    """What may be otherwise the next time: the cause, and what would help."""
-    first, then = str(error).strip().partition("\n")[0], "run it again"
-    if isinstance(error, duckdb.OutOfMemoryException):
-        cause = f"{settings.memory_limit} of memory are not enough ({first})"
-        then = f"raise ITERABLE_MEMORY_LIMIT, and {then}"
-    elif isinstance(error, OSError | duckdb.IOException):
-        cause, then = f"the disk is full, or cannot be read or written ({first})", f"free space, and {then}"
-    else:
-        cause = f"DuckDB could not go on ({type(error).__name__})"
-    return f"{cause}. Nothing was changed there.\nNext: {then}"
-
-
-def _said(error: duckdb.Error) -> str:
-    # other kinds of errors quote the values that they stumbled over
-    named = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException, duckdb.PermissionException)
-    return str(error).splitlines()[0] if isinstance(error, named) else type(error).__name__

@@ -27,7 +27,8 @@ class Fault:
     kind: a name from KINDS. path: prefix of the request's path. match: query parameters, or members of a JSON body,
     that must be equal. times: how often it strikes, None for ever. after: how many matching requests pass unharmed
     first. options: what the kind needs, e.g. status, shape, retry_after, bytes, share, lines; of every kind,
-    probability (of striking a request that matches, otherwise 1) and seed (of its chance, otherwise 0).
+    probability (of striking a request that matches, otherwise 1), seed (of its chance, otherwise 0) and holds (a text
+    that must stand in the body).
     """
 
     kind: str
@@ -64,7 +65,7 @@ class Faults:
         """The fault that strikes this request, used up by one; None for none."""
         with self._lock:
             for fault in self._waiting:
-                if not path.startswith(fault.path):
+                if not path.startswith(fault.path) or fault.options.get("holds", "").encode() not in body:
                     continue
                 if fault.match and not fault.match.items() <= {
                     (key, str(value)) for key, value in params + _members(body)

@@ -39,7 +39,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     for mart in MARTS:
         assert keys[f"marts/{mart.name}"] == "marts"
-    stages = ("landing", "streams", "objects", "profiles", "marts")
+    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences")
     assert not {key for key in keys if key.partition("/")[0] not in stages}
 
 
@@ -77,6 +77,8 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "compare_campaigns",
         "replicate",
         "send_track_calls",
+        "sync",
+        "verify_activation",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",
@@ -86,6 +88,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "take_turns_at_lists": "20,50 * * * *",
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
+        "read_back_what_was_sent": "55 * * * *",
     }
     assert {each.name for each in repository.sensor_defs} == {
         "follow_export_jobs",
@@ -93,6 +96,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "reap_ghost_runs",
         "build_profiles_when_something_arrived",
         "send_track_calls_when_rows_arrived",
+        "sync_when_published",
     }
     for job in repository.get_all_jobs():
         if not job.name.startswith("__"):

@@ -30,7 +30,7 @@ def test_every_column_of_every_built_table_is_described(
     built: dict[str, dict[str, str]] = {}
     for table, column, kind in warehouse.read(
         "select table_name, column_name, data_type from information_schema.columns "
-        "where table_schema in ('profiles', 'marts')"
+        "where table_schema in ('profiles', 'marts', 'audiences')"
     ):
         built.setdefault(table, {})[column] = kind
     assert described == {table: set(columns) for table, columns in built.items()}

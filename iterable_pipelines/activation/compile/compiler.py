@@ -35,8 +35,17 @@ class Compiler(Protocol):
         """JSON that is equal as long as equal rows give equal records; a compiler can be made of it again (G10)."""
         ...
 
-    def compile(self, pk: str, row: Row, seq: int = 0) -> Compiled:
-        """The records of a row, or what is wrong with it. `seq` counts the entries of its key so far (P3)."""
+    @property
+    def needs_before(self) -> bool:
+        """Whether `compile` looks at what was acknowledged of the row before (I8)."""
+        ...
+
+    def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
+        """The records of a row, or what is wrong with it.
+
+        `seq` counts the entries of its key so far (P3). `before` is what Iterable acknowledged of the row's record of
+        output `user`; it is given only where `needs_before` asks for it.
+        """
         ...
 
     def leave(self, acknowledged: Acknowledged) -> Record | None:

@@ -1,0 +1,108 @@
+"""What may be said of a state by hand: that Iterable lacks rows, has them all, or what became of what is in doubt."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+from uuid import uuid4
+
+from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.merge import merge
+from iterable_pipelines.activation.meta import check_meta, take_project
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.outbox import moment
+from iterable_pipelines.activation.plan import make_plan
+from iterable_pipelines.activation.project import Project
+from iterable_pipelines.activation.state import Workspace, open_workspace
+from iterable_pipelines.activation.written_down import write_down
+from iterable_pipelines.settings import Settings
+
+Log = Callable[[str], None]
+
+_TAKEN = """
+    insert into state.outcomes by name
+    select run_id, number, 'acked' as kind, 'rebaselined' as code, '' as message, '' as path, '' as details,
+        $now as noted_at
+    from state.changes where run_id = $run and payload is not null
+"""
+_ONCE = [each.name for each in ENDPOINTS.values() if each.repeat == "once"]
+_SETTLED = """
+    insert into state.outcomes by name
+    select run_id, number, $kind as kind, $code as code, '' as message, '' as path, '' as details, request_id,
+        $now as noted_at
+    from state.outbox join state.outbox_rows using (request_id)
+    where state = 'unknown' and list_contains($once, endpoint)
+"""
+
+
+def reset_sync(
+    settings: Settings,
+    sync: Sync,
+    how: Literal["resend", "rebaseline", "pk", "project"],
+    pks: Sequence[str] = (),
+    log: Log = print,
+) -> int:
+    """Have the next run send every row, none, or these, as if Iterable lacked them, or had them (S11); or take the
+    key of now for one of the project that the state is about (S10).
+
+    Nothing is sent. Whom Iterable has is not forgotten, so that who is gone is still told of. Returns the number of
+    records. Raises what run_sync does.
+    """
+    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+        project = Project.of(settings, sync)
+        if how == "project":
+            take_project(workspace, project)
+            return _count_acknowledged(workspace)
+        check_meta(workspace, settings, sync, project)
+        if how == "rebaseline":
+            return _rebaseline(workspace, project, sync, log)
+        return _doubt(workspace, () if how == "resend" else pks)
+
+
+def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
+    """Have these go again, whatever they hold; none named means all."""
+    which, condition = {"pks": list(pks)}, "len($pks) = 0 or list_contains($pks, pk)"
+    with workspace.transaction() as con:
+        con.execute(f"update state.acked set in_doubt = true where {condition}", which)
+        con.execute(f"delete from state.seen where {condition}", which)
+        con.execute(f"update state.issues set terminal = false where output <> '' and ({condition})", which)
+    ((marked,),) = workspace.con.execute(f"select count(*) from state.acked where {condition}", which).fetchall()
+    return int(marked)
+
+
+def _count_acknowledged(workspace: Workspace) -> int:
+    ((records,),) = workspace.con.execute("select count(*) from state.acked where member").fetchall()
+    return int(records)
+
+
+def _rebaseline(workspace: Workspace, project: Project, sync: Sync, log: Log) -> int:
+    plan = make_plan(workspace, project, sync, Options(), None, log)
+    run_id, now = uuid4().hex, moment()
+    write_down(workspace, run_id, sync, plan, Options())
+    workspace.con.execute(_TAKEN, {"run": run_id, "now": now})
+    merge(workspace, run_id, plan)
+    workspace.con.execute(
+        "update state.runs set status = 'succeeded', finished_at = $now, requests = 0, bytes = 0, http_429 = 0, "
+        "note = 'rebaseline: taken for acknowledged, nothing was sent' where run_id = $run",
+        {"run": run_id, "now": now},
+    )
+    ((taken,),) = workspace.con.execute("select count(*) from state.changes where run_id = ?", [run_id]).fetchall()
+    return int(taken)
+
+
+def resolve(settings: Settings, sync: Sync, how: Literal["resend", "drop"], log: Log = print) -> int:
+    """Settle what may have happened and must not happen twice (S7): `resend` plans it anew, `drop` takes it for done.
+
+    Returns how many requests that were. Nothing is sent.
+    """
+    outcome = ("deferred", "to_resend") if how == "resend" else ("acked", "dropped")
+    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+        con, once = workspace.con, {"once": _ONCE}
+        which = "state = 'unknown' and list_contains($once, endpoint)"
+        found = con.execute(f"select request_id, run_id from state.outbox where {which}", once).fetchall()
+        with workspace.transaction():
+            con.execute(_SETTLED, {**once, "kind": outcome[0], "code": outcome[1], "now": moment()})
+            con.execute(f"update state.outbox set state = 'done', body = null where {which}", once)
+        for run_id in {run for _, run in found}:
+            merge(workspace, run_id)
+            con.execute("update state.runs set published = false where run_id = ?", [run_id])
+    return len(found)

@@ -1,0 +1,105 @@
+"""A request and what becomes of it: sent as a whole, or in parts until each record is decided (R7 to R10).
+
+Of records one of which must be wrong the first half is sent. Arrives it, the wrong one is in the other half; if not,
+the other half waits. What waited goes as one request at the end: one bad record in a thousand costs eleven requests.
+"""
+
+from iterable_pipelines.activation.answers import Reading
+from iterable_pipelines.activation.outcomes import Outcome
+from iterable_pipelines.activation.requests import Change, Request, prefix
+
+_NOT_ALL_WRONG = 20
+
+
+class Errand:
+    """`request` is the one to send now. `attempts` and `waited` (seconds) count for it alone."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.attempts, self.waited = 0, 0.0
+        # whether an attempt got no whole answer: it may have been applied, whatever the next one is answered
+        self.in_doubt = False
+        # who is not to be sent after all was asked for: what a part of it has done would be taken for somebody else's
+        self.gated = False
+        # one of these is wrong if the whole of `request` is right
+        self._suspect: list[Change] = []
+        self._rest: list[Change] = []
+        self._reason = Outcome("rejected")
+        self._arrived, self._refused = 0, 0
+        self._withheld: dict[int, Outcome] = {}
+        self._taken_out: list[Change] = []
+
+    def withhold(self, outcomes: dict[int, Outcome]) -> None:
+        """Take out of the request what is not to be sent after all."""
+        if outcomes:
+            self._withheld = outcomes
+            self._taken_out = [each for each in self.request.changes if each.number in outcomes]
+            left = [each for each in self.request.changes if each.number not in outcomes]
+            self.request = Request(left, self.request.id)
+
+    def take_withheld(self) -> tuple[list[Change], dict[int, Outcome]]:
+        """What was taken out, and why; once."""
+        taken, outcomes = self._taken_out, self._withheld
+        self._taken_out, self._withheld = [], {}
+        return taken, outcomes
+
+    @property
+    def undecided(self) -> list[Change]:
+        """Every record that has no outcome yet."""
+        return [*self.request.changes, *self._suspect, *self._rest]
+
+    @property
+    def is_hopeless(self) -> bool:
+        """So many refused, one after the other, and nobody taken: it is not the records that are wrong."""
+        return self._refused >= _NOT_ALL_WRONG and not self._arrived
+
+    def go_on(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
+        """Take note of an answer. Returns what it decided; unless `finished`, `request` is the next one to send."""
+        outcomes = self._decide(reading, most_bytes)
+        refused = sum(each.kind == "rejected" for each in outcomes.values())
+        self._refused += refused
+        self._arrived += len(outcomes) - refused
+        return outcomes
+
+    def _decide(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
+        outcomes, bad = dict(reading.outcomes), list[Change]()
+        suspect, self._suspect = self._suspect, []
+        if reading.then == "done" and not any(each.kind == "rejected" for each in outcomes.values()):
+            bad = suspect
+        elif reading.then == "bisect":
+            bad, self._reason = reading.left, reading.rejection
+            self._rest = suspect + self._rest
+        elif reading.then == "smaller" and len(reading.left) == 1:
+            outcomes[reading.left[0].number] = reading.rejection
+            self._rest = suspect + self._rest
+        elif reading.then == "smaller":
+            half = len(reading.left) // 2
+            self._rest = reading.left[half:] + suspect + self._rest
+            self._send(reading.left[:half])
+            return outcomes
+        else:
+            self._rest = reading.left + suspect + self._rest
+        if len(bad) == 1:
+            outcomes[bad[0].number] = self._reason
+        elif bad:
+            half = len(bad) // 2
+            self._suspect = bad[half:]
+            self._send(bad[:half])
+            return outcomes
+        fitting = prefix(self._rest, most_bytes) if self._rest else 0
+        now, self._rest = self._rest[:fitting], self._rest[fitting:]
+        self._send(now)
+        return outcomes
+
+    @property
+    def finished(self) -> bool:
+        """Whether every record is decided."""
+        return not self.request.changes
+
+    def instead(self, change: Change) -> None:
+        """Send this for the one record there was."""
+        self._send([change])
+
+    def _send(self, changes: list[Change]) -> None:
+        self.request = Request(changes)
+        self.attempts, self.waited, self.in_doubt = 0, 0.0, False

@@ -1,0 +1,155 @@
+"""Whether users exist, for the modes insert and update, which the API does not have (G2–G4)."""
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import local
+
+import duckdb
+
+from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.objects import ProfileSync
+from iterable_pipelines.activation.outcomes import Outcome
+from iterable_pipelines.activation.requests import Change
+from iterable_pipelines.activation.state import Workspace
+from iterable_pipelines.api import Iterable, IterableError
+from iterable_pipelines.api.user_reads import Person, read_user
+from iterable_pipelines.data_types import USERS
+from iterable_pipelines.published import reading
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.settings import Settings
+
+# more lookups than this take a quarter of an hour: then the imported users are asked first
+_MOST_LOOKUPS = 20_000
+_THREADS = 8
+
+INSERTED, MISSING = "already_inserted", "not_in_iterable"
+
+
+class Gate:
+    """Asks Iterable for each user of a request right before it is sent, so that little can happen in between."""
+
+    def __init__(self, is_insert: bool, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
+        """`numbers` are the changes whose users have to be looked up; `clients` makes one for a thread."""
+        self._is_insert, self._numbers = is_insert, numbers
+        self._clients, self._of_thread = clients, local()
+        # its threads end with it
+        self._pool = ThreadPoolExecutor(_THREADS, "lookup")
+
+    def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome]:
+        """The outcome of each change, by its number, that must not be sent. Several threads may call it at once."""
+        asked = [each for each in changes if each.number in self._numbers]
+        answers = self._pool.map(self._outcome, asked)
+        return {each.number: outcome for each, outcome in zip(asked, answers, strict=True) if outcome}
+
+    def _outcome(self, change: Change) -> Outcome | None:
+        try:
+            if not hasattr(self._of_thread, "client"):
+                self._of_thread.client = self._clients()
+            by_email = change.identity_kind == "email"
+            person = Person(email=change.identity) if by_email else Person(user_id=change.identity)
+            exists = read_user(self._of_thread.client, person) is not None
+        except IterableError as error:
+            # neither taken for there nor for missing
+            said = f"whether this user exists could not be asked ({error.status or type(error).__name__})"
+            return Outcome("deferred", "lookup_failed", said)
+        if exists == self._is_insert:
+            return Outcome("skipped", INSERTED if exists else MISSING)
+        return None
+
+
+def gate_of(workspace: Workspace, sync: Sync, clients: Callable[[], Iterable]) -> Gate | None:
+    """The gate of a run, for what is in `scratch.changes`; None where the sync's mode needs none."""
+    found = workspace.con.execute(f"select number from scratch.changes c where {_undecided(sync)}").fetchall()
+    return Gate(sync.mode == "insert", frozenset(number for (number,) in found), clients) if found else None
+
+
+def count_lookups(workspace: Workspace, sync: Sync) -> int:
+    """How many users the gate will ask for."""
+    return _count(workspace, sync)
+
+
+def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, moment: datetime) -> list[str]:
+    """Skip what the imported users decide already; returns what to say of it.
+
+    Raises ActivationRefused where the sync wants nothing else, and they are too old.
+    """
+    con = workspace.con
+    undecided = _count(workspace, sync)
+    if not isinstance(sync, ProfileSync) or not undecided or sync.existence == "lookup":
+        return []
+    if sync.existence == "auto" and undecided <= _MOST_LOOKUPS:
+        return []
+    newest = _copy_users(workspace, settings)
+    if newest is None or newest < moment.replace(tzinfo=None) - timedelta(hours=sync.existence_max_age_hours):
+        said = f"the imported users are older than {sync.existence_max_age_hours} hours"
+        if sync.existence == "snapshot":
+            raise ActivationRefused(
+                f"{sync.name}: {said}, and `existence: snapshot` asks nothing else. Nothing was sent.\n"
+                "Next: import the users (iterable-pipelines backfill), or set `existence: lookup`"
+            )
+        return [f"{undecided:,} users are looked up one by one, because {said}"]
+    is_insert = sync.mode == "insert"
+    reason = INSERTED if is_insert else MISSING
+    con.execute(
+        f"update scratch.compared c set op = 'skipped', reason = {literal(reason)} where {_undecided(sync)} and "
+        f"{'' if is_insert else 'not '}exists (from {literal(str(workspace.folder / 'users.parquet'))} u "
+        "where (c.identity_kind = 'email' and u.email = c.identity) "
+        "or (c.identity_kind = 'userId' and u.user_id = c.identity))"
+    )
+    left = _count(workspace, sync)
+    return [f"the imported users decide {undecided - left:,} of {undecided:,} users; {left:,} are looked up"]
+
+
+def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> None:
+    """Fill `scratch.known_events` with the ids of imported events, where a sync may only update those (G7)."""
+    workspace.con.execute("create table scratch.known_events (id text)")
+    if sync.mode != "update" or not sync.is_history:
+        return
+    stream = "iterable_purchase_activity" if sync.object == "purchase" else "iterable_custom_activity"
+    file = literal(str(workspace.folder / "events.parquet"))
+    with reading(settings, workspace.folder) as con:
+        if not _has(con, stream):
+            return
+        # which of the two names an export has for it is not documented
+        con.execute(
+            f"copy (select distinct coalesce(record->>'$.id', record->>'$._id') as id from streams.{stream}) to {file} "
+            "(format parquet)"
+        )
+    workspace.con.execute(f"insert into scratch.known_events from {file} where id is not null")
+
+
+_UNDECIDED = (
+    "c.op in ('add', 'retry') and c.endpoint in ('users', 'user') and c.identity is not null "
+    # Iterable itself says who is not there (G2), and a user in doubt is of our own making
+    "and (c.payload::json->>'$.preferUserId') is distinct from 'false' "
+    "and (c.flags::json->>'$.updateOnly') is distinct from 'true' "
+    "and not exists (from state.acked a where a.key = c.key and a.output = c.output and a.member)"
+)
+
+
+def _undecided(sync: Sync) -> str:
+    return _UNDECIDED if isinstance(sync, ProfileSync) and sync.mode in ("insert", "update") else "false"
+
+
+def _count(workspace: Workspace, sync: Sync) -> int:
+    found = workspace.con.execute(f"select count(*) from scratch.compared c where {_undecided(sync)}").fetchone()
+    return found[0] if found else 0
+
+
+def _copy_users(workspace: Workspace, settings: Settings) -> datetime | None:
+    file = literal(str(workspace.folder / "users.parquet"))
+    with reading(settings, workspace.folder) as con:
+        if not _has(con, USERS):
+            return None
+        newest = con.execute(f"select max(_fetched_at) from streams.{USERS}").fetchone()
+        con.execute(f"copy (select lower(trim(email)) as email, user_id from streams.{USERS}) to {file}")
+    return newest[0] if newest else None
+
+
+def _has(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    found = con.execute(
+        "select 1 from information_schema.tables where table_schema = 'streams' and table_name = ?", [table]
+    ).fetchone()
+    return found is not None

@@ -1,0 +1,38 @@
+"""What a state is of: a version of its tables, and a project of Iterable's (S10)."""
+
+from secrets import token_hex
+
+from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.project import Project
+from iterable_pipelines.activation.state import SCHEMA_VERSION, Workspace, state_path
+from iterable_pipelines.settings import Settings
+
+
+def check_meta(workspace: Workspace, settings: Settings, sync: Sync, project: Project) -> None:
+    """Note whose state this is, the first time; refuse another project's, or another version's, from then on."""
+    found = dict(workspace.con.execute("select name, value from state.meta").fetchall())
+    wanted = {"schema_version": SCHEMA_VERSION, "project": project.fingerprint}
+    if not found:
+        with workspace.transaction() as con:
+            con.executemany("insert into state.meta values (?, ?)", [*wanted.items(), ("salt", token_hex(16))])
+        return
+    file = state_path(settings, sync.name)
+    if found.get("schema_version") != SCHEMA_VERSION:
+        raise ActivationRefused(
+            f"{sync.name}: {file} was written by another version of this program. Nothing was sent or changed.\n"
+            "Next: run that version, or move the file away and see what iterable-pipelines sync plan "
+            f"{sync.name} says"
+        )
+    if found.get("project") != project.fingerprint:
+        raise ActivationRefused(
+            f"{sync.name}: state_project_mismatch: {file} is about another project of Iterable's, or another key, than "
+            f"{project.url} with the key that is set now. Nothing was sent or changed.\n"
+            "Next: set the key back; or, for a new project, move that file away, and this sync begins anew; or, for a "
+            f"new key of the same project, iterable-pipelines sync reset {sync.name} project"
+        )
+
+
+def take_project(workspace: Workspace, project: Project) -> None:
+    """Take the key that is set now for a new one of the project that the state is about."""
+    workspace.con.execute("update state.meta set value = ? where name = 'project'", [project.fingerprint])

@@ -1,0 +1,57 @@
+"""What a run that was killed has left on its way, before anything new is planned (S7)."""
+
+from collections.abc import Callable
+from itertools import groupby
+
+from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.errors import InDoubt
+from iterable_pipelines.activation.merge import merge
+from iterable_pipelines.activation.outbox import Outbox, moment, undelivered
+from iterable_pipelines.activation.send import Pace, Sender, Tally
+from iterable_pipelines.activation.state import Workspace
+from iterable_pipelines.api import Iterable as Client
+
+
+def recover(
+    workspace: Workspace, sync: Sync, clients: Callable[[], Client], pace: Pace, log: Callable[[str], None]
+) -> Tally:
+    """Send events of killed runs again, byte for byte; note what else is in doubt; then merge those runs.
+
+    The result says whether Iterable took them; if `stopped`, the run must not go on. Raises InDoubt for what must not
+    happen twice and may have happened.
+    """
+    con, tally = workspace.con, Tally()
+    requests = undelivered(workspace)
+    if requests:
+        log(f"{sync.name}: {len(requests)} requests may not have arrived; they go again as they were")
+    for run_id, group in groupby(requests, key=lambda each: each[0]):
+        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log)
+        sender.resend(request for _, request in group)
+        con.execute("update state.runs set merged = false, published = false where run_id = ?", [run_id])
+        tally = sender.tally
+        if tally.stopped:
+            break
+    once = [each.name for each in ENDPOINTS.values() if each.repeat == "once"]
+    con.execute(
+        "update state.outbox set state = 'unknown' where state = 'sending' and list_contains($once, endpoint)",
+        {"once": once},
+    )
+    for (run_id,) in con.execute("select run_id from state.runs where not merged order by started_at").fetchall():
+        merge(workspace, run_id)
+    con.execute(
+        "update state.runs set status = 'failed', note = 'it was interrupted, and settled by the next run', "
+        "finished_at = $now where finished_at is null",
+        {"now": moment()},
+    )
+    (doubtful,) = con.execute(
+        "select count(*) from state.outbox where state = 'unknown' and list_contains($once, endpoint)", {"once": once}
+    ).fetchone() or (0,)
+    if doubtful:
+        raise InDoubt(
+            f"{sync.name}: {doubtful} changes of addresses may have happened or not, and must not happen twice. "
+            "Nothing more was sent, and the state is as it was.\n"
+            f"Next: look at these users in Iterable; then iterable-pipelines sync resolve {sync.name} resend, "
+            "or … drop where it has happened"
+        )
+    return tally

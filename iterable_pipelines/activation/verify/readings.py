@@ -1,0 +1,45 @@
+"""How each kind of write is read back: one line per endpoint. Add one here when endpoints.py gets one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from iterable_pipelines.activation.verify import profile
+from iterable_pipelines.activation.verify.profile import Profile
+from iterable_pipelines.activation.verify.promises import Finding, Promise
+
+By = Literal["profile", "list", "events", "forgotten"]
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """`by`: what is read. `settle`: seconds until Iterable shows what it acknowledged (outbound.md 6.6).
+
+    `judge` looks at the profile. `in_export`: an export of users that is newer than the acknowledgement shows it too.
+    """
+
+    by: By
+    settle: int
+    judge: Callable[[Promise, Profile | None], Finding] | None = None
+    in_export: bool = False
+
+
+READ_BACK: dict[str, ReadBack] = {
+    "users": ReadBack("profile", 60, profile.fields_are_there, in_export=True),
+    "user": ReadBack("profile", 60, profile.fields_are_there, in_export=True),
+    "email_change": ReadBack("profile", 60, profile.address_is_theirs),
+    "merge": ReadBack("profile", 60, profile.is_gone),
+    "delete": ReadBack("profile", 60, profile.is_gone),
+    "subscriptions": ReadBack("profile", 60, profile.subscriptions_are_so, in_export=True),
+    "device": ReadBack("profile", 60, profile.device_is_there),
+    "browser": ReadBack("profile", 60, profile.browser_is_there),
+    "device_off": ReadBack("profile", 60, profile.device_is_off),
+    "cart": ReadBack("profile", 60, profile.cart_is_so),
+    "subscribe": ReadBack("list", 60, profile.is_on_list),
+    "unsubscribe": ReadBack("list", 60, profile.is_off_list),
+    "events": ReadBack("events", 600),
+    "event": ReadBack("events", 600),
+    "purchase": ReadBack("events", 600),
+    "forget": ReadBack("forgotten", 60),
+    "unforget": ReadBack("forgotten", 60),
+}
