@@ -95,4 +95,5 @@ def resolve(settings: Settings, sync: Sync, how: Literal["resend", "drop"], log:
             con.execute(f"update state.outbox set state = 'done', body = null where {which}", once)
         for run_id in {run for _, run in found}:
             merge(workspace, run_id)
+            con.execute("update state.runs set published = false where run_id = ?", [run_id])
     return len(found)

@@ -1,6 +1,7 @@
 """Requests: changes packed in order, by count and by the exact bytes of the whole body (B1 to B4, I9)."""
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from iterable_pipelines.activation.endpoints import MOST_BYTES, Endpoint
+from iterable_pipelines.activation.endpoints import ENDPOINTS, MOST_BYTES, Endpoint
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Request:
     """What is sent at once. The bytes are made once, so that whatever is sent again is the same (R11, S7)."""
 
     changes: list[Change]
-    id: str = field(default_factory=lambda: uuid4().hex)
+    # ids of one time lie together, so that the few rows of a request are found without reading all of them
+    id: str = field(default_factory=lambda: f"{time.time_ns():016x}-{uuid4().hex[:12]}")
     stored: bytes | None = None
     _body: bytes | None = None
 
@@ -201,6 +203,14 @@ class Packer:
             if change.lane is not None:
                 self._in_open.pop(change.lane, None)
         self._full.append(Request(closed.changes))
+
+
+def merge_of(change: Change) -> Change:
+    """Instead of a change of address: its profile merged into the one that has the new address."""
+    asked = change.read()
+    source = {"Email": asked.get("currentEmail"), "UserId": asked.get("currentUserId")}
+    payload = {f"source{kind}": name for kind, name in source.items() if name} | {"destinationEmail": asked["newEmail"]}
+    return replace(change, endpoint=ENDPOINTS["merge"], payload=json.dumps(payload, separators=(",", ":")))
 
 
 def prefix(changes: list[Change], most_bytes: int) -> int:
