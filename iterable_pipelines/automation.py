@@ -209,7 +209,7 @@ def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Sett
 
 
 def sync_schedules(syncs: Sequence[Sync], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed, one is made up for."""
+    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed one is made good."""
     return [_sync_schedule(each, settings) for each in syncs if each.schedule and each.enabled]
 
 

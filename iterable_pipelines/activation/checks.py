@@ -16,7 +16,7 @@ from iterable_pipelines.settings import Settings, load_settings
 # told of by what is read back from Iterable
 _READ_BACK = {"verified", "list_size"}
 _DESCRIPTIONS = {
-    "no_invalid_rows": "Every row of the source could be sent: none lacks a user, or has a value that Iterable refuses.",
+    "no_invalid_rows": "Every row of the source could be sent: none lacks a user or has a value that is refused.",
     "reject_ratio": "No more rows are refused than `max_failure_ratio` allows.",
     "freshness": "The last run that its schedule asked for ended well.",
     "count_deviation": "The source has about as many rows as in the runs before (`max_count_deviation`).",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Declared, Section, Variable
 
 FOLDER = "syncs"
@@ -229,7 +230,7 @@ class Sync(Declared):
         targets = {to.to for to in self.targets.values()}
         if self.needs_user and self.match is None and not targets & {*IDENTIFIERS, "*"}:
             raise ValueError("nobody is named: write `match: {column: …, field: email}`, or field: userId")
-        if "*" not in targets and (unknown := set(self.volatile) - targets - set(self.constants)):
+        if self.takes_fields and "*" not in targets and (unknown := set(self.volatile) - targets - set(self.constants)):
             raise ValueError(f"`volatile` names {sorted(unknown)[0]}, which is no field of this sync")
         return self
 
@@ -279,33 +280,6 @@ class Sync(Declared):
         return (self.name,)
 
 
-# what Iterable itself writes into a profile, and the object that changes it (K3)
-_MANAGED = {
-    "emailListIds": "list",
-    "userListIds": "list",
-    "subscribedMessageTypeIds": "subscription",
-    "unsubscribedChannelIds": "subscription",
-    "unsubscribedMessageTypeIds": "subscription",
-    "devices": "device",
-    "browserTokens": "device",
-    "shoppingCartItems": "cart",
-    "itblUserId": None,
-    "profileUpdatedAt": None,
-    "signupDate": None,
-    "signupSource": None,
-    "receivedSMSDisclaimer": None,
-}
-
-
-def managed(field: str) -> str | None:
-    """Why a field of the profile must not be written: the words of the error; None if it may be (K3)."""
-    first = field.split(".")[0]
-    if first not in _MANAGED and not first.startswith(("itblInternal", "itblDS")):
-        return None
-    better = _MANAGED.get(first)
-    return f"{first} is managed by Iterable; " + (f"use object: {better}" if better else "leave it out")
-
-
 def _refuse_overlap(names: Iterable[str]) -> None:
     """A field is written once, and is either a value or an object (V6)."""
     seen: set[str] = set()
@@ -337,5 +311,4 @@ __all__ = [
     "Sql",
     "Sync",
     "To",
-    "managed",
 ]

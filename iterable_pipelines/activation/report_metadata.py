@@ -18,7 +18,7 @@ _CODES = 10
 
 
 def standings(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """How many rows of a run stand where: planned, then acknowledged, rejected, pending, skipped, which are them all."""
+    """How many records of a run were planned, and how many of them are acknowledged, rejected, pending, skipped."""
     found: dict[str, int] = dict.fromkeys(("planned", *STANDING.values()), 0)
     for outcomes in counts.values():
         for kind, rows in outcomes.items():

@@ -215,6 +215,7 @@ class Sender:
         self.tally.created_fields |= reading.created
         self.tally.filtered_fields |= reading.filtered
         self._notes |= reading.notes
+        errand.in_doubt |= reading.then == "again"
         if reading.then in ("wait", "again") and self._may_try_again(errand, reading):
             if withheld:
                 self._finished.append(Finished(Request([], id=""), "done", withheld))
@@ -282,20 +283,21 @@ class Sender:
     def _given_up(self, errand: Errand, reading: Reading) -> tuple[State, dict[int, Outcome]]:
         """What becomes of records that are not sent again now. The next run settles what stays `sending`."""
         path, code = errand.request.endpoint.path, reading.code
+        state: State = "sending" if errand.in_doubt else "done"
         if reading.then == "stop":
             self._stop(code, f"{path}: {reading.message}")
-            return "done", {}
+            return state, {}
         if reading.then == "close":
             outcome = Outcome("deferred", code, reading.message)
             self._closed[errand.request.endpoint.name, errand.request.flags] = outcome
-            return "done", {each.number: outcome for each in errand.undecided}
+            return state, {each.number: outcome for each in errand.undecided}
         if reading.then == "again" and errand.request.endpoint.repeat == "once":
             # whether it happened nobody knows, and it must not happen twice (R12)
             outcome = Outcome("unknown", code, "it may have happened, and must not happen twice")
             return "unknown", {each.number: outcome for each in errand.undecided}
         outcome = Outcome("deferred", code, reading.message or "Iterable was busy for too long")
         self._stop(code, f"{path}: {outcome.message}, {errand.attempts} times", gave_up=True)
-        return "done" if reading.then == "wait" else "sending", {each.number: outcome for each in errand.undecided}
+        return state, {each.number: outcome for each in errand.undecided}
 
     def _note(
         self,

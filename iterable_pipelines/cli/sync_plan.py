@@ -44,7 +44,8 @@ def plan(
     options = options_of(True, approve or [], only_pks or [], limit, as_of, offline=offline)
     chosen = chosen_syncs(settings, name, everything)
     if not chosen:
-        return no_sync_yet(settings)
+        no_sync_yet(settings)
+        return
     log = (lambda text: None) if as_json else say
     found = [plan_sync(settings, each, options, log) for each in chosen]
     if as_json:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Row
-from iterable_pipelines.activation.compile.values import Values, read_json
-from iterable_pipelines.activation.declaration import To, managed
+from iterable_pipelines.activation.compile.values import Values, key_of, read_json
+from iterable_pipelines.activation.declaration import To
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.activation.records import Issue, canonical
 
 _GEO = "_geo_location"
@@ -82,7 +83,8 @@ class Fields:
     ) -> dict[str, Any]:
         """dataFields of an object, `without` some of its members; `path` leads there."""
         data: dict[str, Any] = {}
-        for name, member in given.items():
+        for key, member in given.items():
+            name = key_of(key)
             if name in without or (member is None and not self.values.nulls):
                 continue
             if self._profile and name not in self._allowed and managed(name):

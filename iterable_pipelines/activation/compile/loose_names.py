@@ -11,7 +11,8 @@ _BETWEEN = re.compile(r"[_\-\s]")
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """What equal spellings have in common."""
-    return _BETWEEN.sub("", name).lower()
+    # the keys of a MAP may be of any type
+    return _BETWEEN.sub("", str(name)).lower()
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,9 @@ from iterable_pipelines.activation.compile.fields import Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
 from iterable_pipelines.activation.compile.loose_names import spelled
 from iterable_pipelines.activation.compile.values import Values
-from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To, managed
+from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.activation.objects import CALL_MEMBERS, CallsSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Compiled, Issue, Record
@@ -83,6 +84,10 @@ class RowCompiler(Generic[S]):
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
         """The user of a row."""
         return self.identifying.who(row.get(self._email), row.get(self._user_id), issues)
+
+    def kept(self, who: Who) -> dict[str, Any]:
+        """Identifiers that stay among the data too, where the sync says so (I7)."""
+        return who.top if self.sync.keep_identifiers_in_data_fields else {}
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
         """The records of a row, or what is wrong with it."""

@@ -41,11 +41,9 @@ class UserCompiler(RowCompiler[ProfileSync]):
             change = self._email_change(pk, who, new, before)
             if new and who.email:
                 who = Who(new, who.user_id)
-        elif new:
+        data |= who.spare | self.kept(who)
+        if new and self.project != "email":
             data["email"] = new
-        data.update(who.spare)
-        if self.sync.keep_identifiers_in_data_fields:
-            data.update(who.top)
         merge = True if nested and self.sync.merge_nested_objects is None else self.sync.merge_nested_objects
         payload = user_payload(who, self.identifying.preference(who), data, merge)
         user = Record(

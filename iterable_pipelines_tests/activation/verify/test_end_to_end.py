@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.verify import Verified, people, verify_sync
 from iterable_pipelines.hours import now
-from iterable_pipelines_tests.activation.conftest import Activation
+from iterable_pipelines_tests.activation.conftest import Activation, quick_client
 
 ROWS = 300
 TABLE = (
@@ -39,10 +40,10 @@ MEMBERS = """
 object: list
 source: marts.people
 primary_key: id
-match: {column: email, field: email}
+match: {{column: email, field: email}}
 mode: mirror
 on_leave: unsubscribe
-list: {name: vips, create: true}
+list: {{id: {list_id}}}
 verify_after_seconds: 0
 """
 
@@ -51,7 +52,7 @@ verify_after_seconds: 0
 def project(activation_project: Callable[..., Activation], monkeypatch: pytest.MonkeyPatch) -> Activation:
     """A project with a table of people, and an Iterable that began an hour ago."""
     monkeypatch.setattr(people, "A_SECOND", 1000.0)
-    made = activation_project(start=now() - timedelta(hours=1), activity=0.0, pace=0.1)
+    made = activation_project(start=now() - timedelta(hours=1), activity=0.0)
     moment = f"timestamp '{now() - timedelta(minutes=10):%Y-%m-%d %H:%M:%S}'"
     made.table("marts.people", TABLE.format(moment=moment))
     return made
@@ -59,7 +60,8 @@ def project(activation_project: Callable[..., Activation], monkeypatch: pytest.M
 
 def verify(project: Activation, name: str) -> Verified:
     (sync,) = [each for each in load_syncs(project.settings) if each.name == name]
-    return verify_sync(project.settings, sync, full=True, log=project.said.append)
+    connect = partial(quick_client, project.settings, project.said.append)
+    return verify_sync(project.settings, sync, full=True, log=project.said.append, connect=connect)
 
 
 def wrong(project: Activation, name: str) -> set[str]:
@@ -104,7 +106,7 @@ def test_r20_events(project: Activation) -> None:
 
 def test_r20_members_of_a_list(project: Activation) -> None:
     project.sync("people", USERS)
-    project.sync("vips", MEMBERS)
+    project.sync("vips", MEMBERS.format(list_id=project.sandbox.world.objects.lists[0]["id"]))
     project.run("people")
     project.sandbox.fault("lie", "/api/lists/subscribe", times=None, share=0.01)
 
