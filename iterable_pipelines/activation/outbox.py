@@ -69,7 +69,7 @@ class Outbox:
             for each in finished:
                 con.execute(
                     "update state.outbox set state = $state, attempts = $attempts, http_status = $status, "
-                    "response = $said, done_at = $now, body = if($state = 'sending', body, null) "
+                    "response = $said, done_at = $now, body = if($state in ('sending', 'unknown'), body, null) "
                     "where request_id = $request_id",
                     {
                         "state": each.state,
