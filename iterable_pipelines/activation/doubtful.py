@@ -39,6 +39,7 @@ def take_for(workspace: Workspace, requests: Sequence[str], how: Literal["done",
         con.execute(f"update state.outbox set state = 'done', body = null where {which}", about)
     for (run_id,) in runs:
         merge(workspace, run_id)
+        workspace.con.execute("update state.runs set published = false where run_id = ?", [run_id])
 
 
 def settle_by_reading(workspace: Workspace, client: Iterable, log: Callable[[str], None]) -> int:

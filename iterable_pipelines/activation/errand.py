@@ -8,6 +8,8 @@ from iterable_pipelines.activation.answers import Reading
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change, Request, prefix
 
+_NOT_ALL_WRONG = 20
+
 
 class Errand:
     """`request` is the one to send now. `attempts` and `waited` (seconds) count for it alone."""
@@ -23,6 +25,7 @@ class Errand:
         self._suspect: list[Change] = []
         self._rest: list[Change] = []
         self._reason = Outcome("rejected")
+        self._arrived, self._refused = 0, 0
         self._withheld: dict[int, Outcome] = {}
         self._taken_out: list[Change] = []
 
@@ -45,8 +48,20 @@ class Errand:
         """Every record that has no outcome yet."""
         return [*self.request.changes, *self._suspect, *self._rest]
 
+    @property
+    def is_hopeless(self) -> bool:
+        """So many refused, one after the other, and nobody taken: it is not the records that are wrong."""
+        return self._refused >= _NOT_ALL_WRONG and not self._arrived
+
     def go_on(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
         """Take note of an answer. Returns what it decided; unless `finished`, `request` is the next one to send."""
+        outcomes = self._decide(reading, most_bytes)
+        refused = sum(each.kind == "rejected" for each in outcomes.values())
+        self._refused += refused
+        self._arrived += len(outcomes) - refused
+        return outcomes
+
+    def _decide(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
         outcomes, bad = dict(reading.outcomes), list[Change]()
         suspect, self._suspect = self._suspect, []
         if reading.then == "done" and not any(each.kind == "rejected" for each in outcomes.values()):
@@ -80,6 +95,10 @@ class Errand:
     def finished(self) -> bool:
         """Whether every record is decided."""
         return not self.request.changes
+
+    def instead(self, change: Change) -> None:
+        """Send this for the one record there was."""
+        self._send([change])
 
     def _send(self, changes: list[Change]) -> None:
         self.request = Request(changes)

@@ -70,6 +70,11 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
             "where (key, output) not in (select (key, output) from state.acked) "
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
+        # 0.17: of whom Iterable has forgotten, nothing is kept here either
+        con.execute(
+            "update state.acked a set payload = null, identity = null, member = false, in_doubt = false "
+            "from result r where r.code = 'user_forgotten' and a.key = r.key and a.output = r.output"
+        )
         _merge_issues(con, again)
         if planned is None:
             con.execute("delete from state.seen where pk in (select pk from result)")

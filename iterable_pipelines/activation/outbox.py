@@ -68,8 +68,9 @@ class Outbox:
                 _begin(con, self.run_id, request, now)
             for each in finished:
                 con.execute(
-                    "update state.outbox set state = $state, attempts = $attempts, http_status = $status, "
-                    "response = $said, done_at = $now, body = if($state in ('sending', 'unknown'), body, null) "
+                    "update state.outbox set state = $state, attempts = attempts - 1 + $attempts, "
+                    "http_status = $status, response = $said, done_at = $now, "
+                    "body = if($state in ('sending', 'unknown'), body, null) "
                     "where request_id = $request_id",
                     {
                         "state": each.state,
@@ -100,6 +101,9 @@ class Outbox:
 
 
 def _begin(con: duckdb.DuckDBPyConnection, run_id: str, request: Request, now: datetime) -> None:
+    if request.stored is not None:
+        con.execute("update state.outbox set attempts = attempts + 1 where request_id = ?", [request.id])
+        return
     endpoint, body = request.endpoint, request.body
     # the latest bytes of what is sent as a state are planned anew; those of all else must go again as they were
     kept = None if endpoint.repeat == "state" else body

@@ -22,8 +22,9 @@ from iterable_pipelines.activation.existence import (
 )
 from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapproved
 from iterable_pipelines.activation.keys import with_kept_key
-from iterable_pipelines.activation.lists import find_list, wanted_list
+from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
+from iterable_pipelines.activation.models import column_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
@@ -120,6 +121,7 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
         plan = make_plan(workspace, project, sync, options, client, log)
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
+        show_list(workspace, sync)
         return replace(
             plan,
             warnings=(*plan.warnings, *_mixed(settings, sync)),
@@ -148,6 +150,7 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
             )
         con.execute("update scratch.compared set op = 'change' where op in ('same', 'rebased', 'baseline', 'held')")
         number_changes(workspace, plan.mapping_version)
+        show_list(workspace, sync)
         issues = con.execute(
             "select code, message, path from scratch.issues union all select reason, '', '' from scratch.skipped "
             "union all select reason, '', '' from scratch.compared where op in ('refused', 'skipped')"
@@ -181,7 +184,7 @@ def plan_rows(
 ) -> Plan:
     """A plan of the rows of `source`; with `everything` also of those that were seen as they are."""
     settings, con, moment = project.settings, workspace.con, now()
-    compiler = compiler_of(sync, project.type, source.as_of, source.columns)
+    compiler = compiler_of(sync, project.type, source.as_of, source.columns, column_meta(settings, sync))
     mappings = Mappings(workspace, compiler, lambda mapping: compiler_again(mapping, source.as_of))
     is_baseline = mappings.is_first and (sync.first_run == "from_now" or not getattr(sync, "include_history", True))
     if is_baseline:

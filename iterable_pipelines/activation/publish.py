@@ -19,6 +19,8 @@ from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.streams.warehouse import WarehouseFailed
 
 KEPT_DAYS = 90
+# for whoever has the warehouse; after that the next run publishes
+WAIT_SECONDS = 60.0
 SCHEMA = "activation"
 STANDINGS: tuple[str, ...] = get_args(Standing)
 
@@ -72,16 +74,14 @@ def create_statements() -> list[str]:
     return [f"create schema if not exists {SCHEMA}", *tables]
 
 
-def publish(
-    workspace: Workspace, settings: Settings, sync: Sync, log: Callable[[str], None], wait_seconds: float = 60.0
-) -> bool:
+def publish(workspace: Workspace, settings: Settings, sync: Sync, log: Callable[[str], None]) -> bool:
     """Bring every run that is over and not published into the warehouse. False if that cannot be had now."""
     con = workspace.con
     runs = [run for (run,) in con.execute("select run_id from state.runs where not published and merged").fetchall()]
     if not runs:
         return True
     files = _write_files(workspace, sync)
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
+    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, WAIT_SECONDS, log)
     listed = ", ".join(map(literal, runs))
     try:
         with warehouse.transaction() as there:

@@ -28,7 +28,7 @@ def recover(
     for run_id, group in groupby(requests, key=lambda each: each[0]):
         sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log)
         sender.resend(request for _, request in group)
-        con.execute("update state.runs set merged = false where run_id = ?", [run_id])
+        con.execute("update state.runs set merged = false, published = false where run_id = ?", [run_id])
         tally = sender.tally
         if tally.stopped:
             break

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from iterable_pipelines.activation.endpoints import MOST_BYTES, Endpoint
+from iterable_pipelines.activation.endpoints import ENDPOINTS, MOST_BYTES, Endpoint
 
 
 @dataclass(frozen=True)
@@ -201,6 +201,14 @@ class Packer:
             if change.lane is not None:
                 self._in_open.pop(change.lane, None)
         self._full.append(Request(closed.changes))
+
+
+def merge_of(change: Change) -> Change:
+    """Instead of a change of address: its profile merged into the one that has the new address."""
+    asked = change.read()
+    source = {"Email": asked.get("currentEmail"), "UserId": asked.get("currentUserId")}
+    payload = {f"source{kind}": name for kind, name in source.items() if name} | {"destinationEmail": asked["newEmail"]}
+    return replace(change, endpoint=ENDPOINTS["merge"], payload=json.dumps(payload, separators=(",", ":")))
 
 
 def prefix(changes: list[Change], most_bytes: int) -> int:

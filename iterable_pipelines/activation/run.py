@@ -49,7 +49,7 @@ def run_sync(
     sync = with_kept_key(project, sync)
     clients = clients or (lambda: project.client(log))
     pace = pace or Pace()
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         check_meta(workspace, settings, sync, project)
         recovered = recover(workspace, sync, clients, pace, log)
         if recovered.stopped:

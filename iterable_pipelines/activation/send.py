@@ -17,7 +17,7 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errand import Errand
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
-from iterable_pipelines.activation.requests import Change, Packer, Request
+from iterable_pipelines.activation.requests import Change, Packer, Request, merge_of
 from iterable_pipelines.api import Answer, Broken, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api.limits import limits_of
@@ -217,8 +217,9 @@ class Sender:
         self._notes |= reading.notes
         errand.in_doubt |= reading.then == "again"
         if reading.then in ("wait", "again") and self._may_try_again(errand, reading):
-            self._note(request, "sending", withheld, reading, sent, errand.attempts)
-            self._packer.settled(taken)
+            if withheld:
+                self._finished.append(Finished(Request([], id=""), "done", withheld))
+                self._packer.settled(taken)
             self.tally.retries += 1
             # after a 429 the ledger holds everybody back, this one too
             self._submit(threads, errand, 0.0 if reading.then == "wait" else self._backoff(errand.attempts))
@@ -231,12 +232,24 @@ class Sender:
                 # R10: what was too much once is too much for the rest of the run
                 self._packer.most_bytes = min(self._packer.most_bytes, max(1, len(request.body) // 2))
             outcomes = errand.go_on(reading, self._packer.most_bytes)
+            self._merge_instead(errand, request, outcomes)
             over = errand.finished
             state = "done" if over else "split"
-            if not over:
+            if errand.is_hopeless and not over:
+                self._stop("refused_all", f"{request.endpoint.path}: Iterable takes none of these: {reading.message}")
+            elif not over:
                 self._ready.appendleft(errand)
         self._note(request, state, {**withheld, **outcomes}, reading, sent, attempts)
         self._packer.settled(each for each in before if over or each.number in outcomes or each.number in withheld)
+
+    def _merge_instead(self, errand: Errand, request: Request, outcomes: dict[int, Outcome]) -> None:
+        """I8, on_email_exists: merge. The profile of the old address becomes a part of the one that has the new one."""
+        change = request.changes[0] if request.changes else None
+        if change is None or change.endpoint.name != "email_change" or self._sync.on_email_exists != "merge":
+            return
+        if getattr(outcomes.get(change.number), "code", "") == "email_already_exists":
+            del outcomes[change.number]
+            errand.instead(merge_of(change))
 
     def _count(self, request: Request, sent: _Sent) -> None:
         if sent.sent_at is not None:

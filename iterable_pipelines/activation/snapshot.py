@@ -89,8 +89,7 @@ def take_snapshot(
         "having count(*) > 1"
     )
     workspace.con.execute(f"create view scratch.snapshot as from {file_sql} where {_part(file_sql, options)}")
-    # what a whole column of JSON says is left to the compiler
-    reads = {name: source.carried[name].read for name in carry if source.columns[name] != "JSON"}
+    reads = {name: source.carried[name].read for name in carry}
     whole = not options.only_pks and options.limit is None
     return Snapshot(tuple(carry), {name: read for name, read in reads.items() if read}, rows, nulls, whole)
 

@@ -8,6 +8,9 @@ import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.keys import orphans
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.retire import retire_sync
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation
 
@@ -272,6 +275,20 @@ def test_p1_the_key_stays_when_the_audience_is_called_something_else(project: Ac
     with pytest.raises(ActivationRefused, match="audience_key_reused"):
         run(project, "another", hour=1)
     assert project.requests() == []
+
+
+def test_a_plan_says_which_list_is_to_be_made_and_a_preview_names_the_one_there_is(project: Activation) -> None:
+    members(project, "ana")
+    (sync,) = load_syncs(project.settings)
+    assert plan_sync(project.settings, sync, Options(), project.said.append).lists == ("win_back_90_days",)
+    assert project.requests() == []
+    run(project)
+    made = project.requests(ON)[0]["listId"]
+    assert plan_sync(project.settings, sync, Options(), project.said.append).lists == ()
+    shown = preview_pk(project.settings, sync, "ana", project.said.append).requests
+    assert {each.path: each.body for each in shown if each.path == ON} == {
+        ON: {"listId": made, "subscribers": [{"email": "ana@x.example"}]}
+    }
 
 
 def test_p9_a_deleted_audience_is_left_as_it_is_or_told_to_leave(project: Activation) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync
@@ -120,8 +121,8 @@ def test_c9_a_cart_older_than_the_order_that_emptied_it_is_not_sent(planning: Ca
         properties = f"{{'products': '{item}'::json, 'total': 2, 'order_id': {pk}}}"
         moment = f"timestamp '2026-11-01 12:{minute:02}:00'"
         return (
-            f"select {pk} as id, 'track' as type, 'u1' as user_id, '{event}' as event, to_json({properties}) as properties, "
-            f"{moment} as timestamp, 'm{pk}' as message_id"
+            f"select {pk} as id, 'track' as type, 'u1' as user_id, '{event}' as event, "
+            f"to_json({properties}) as properties, {moment} as timestamp, 'm{pk}' as message_id"
         )
 
     here.table("m.t", call(1, "Order Completed", 30))
@@ -194,7 +195,7 @@ def test_g4_imported_users_that_are_too_old_decide_nothing(planning: Callable[..
     here.table("streams.iterable_users", stale)
     here.table("m.t", rows((1, "old@ex.com", 2)))
     sync = here.sync("people", USER + "mode: insert\nexistence: snapshot\n")
-    with pytest.raises(Exception, match="older than 24 hours.*Nothing was sent"):
+    with pytest.raises(ActivationRefused, match=r"older than 24 hours.*Nothing was sent"):
         here.plan(sync)
 
 

@@ -10,6 +10,7 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.state import state_path
+from iterable_pipelines.published import NothingPublished
 from iterable_pipelines_tests.activation.conftest import Activation
 from iterable_pipelines_tests.activation.plan.conftest import Planning
 from iterable_pipelines_tests.activation.plan.test_diff import rows
@@ -118,7 +119,7 @@ def test_b6_syncs_that_mix_bulk_and_single_requests_are_warned_of(planning: Call
 
 def test_nothing_published_yet_is_said(planning: Callable[..., Planning]) -> None:
     here = planning()
-    with pytest.raises(Exception, match="Nothing is imported yet.*\nNext: "):
+    with pytest.raises(NothingPublished, match=r"Nothing is imported yet.*\nNext: "):
         here.plan(here.sync("people", USER))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from iterable_pipelines_tests.activation.send.conftest import EVENTS, Sending, event, user
+from iterable_pipelines.activation.objects import UserSync
+from iterable_pipelines_tests.activation.send.conftest import EVENTS, USERS, Sending, event, user
 
 Make = Callable[..., Sending]
 ACKED, ACCEPTED = ("acked", ""), ("accepted", "")
@@ -357,8 +358,7 @@ def _mismatch(field: str, expected: str, incoming: str, value: str) -> dict:
     return {"msg": "mismatch", "code": "RequestFieldsTypesMismatched", "params": {"validationErrors": {field: error}}}
 
 
-def _dropping():  # type: ignore[no-untyped-def]
-    from iterable_pipelines_tests.activation.send.conftest import USERS
+def _dropping() -> UserSync:
 
     return USERS.model_copy(update={"on_type_mismatch": "drop_field"})
 
@@ -366,3 +366,25 @@ def _dropping():  # type: ignore[no-untyped-def]
 def refuse(project: Sending, email: str) -> None:
     """Have the sandbox refuse, as a whole, every request that holds this address."""
     project.sandbox.fault("status", "/api/users/bulkUpdate", holds=email, times=None, status=400, body={})
+
+
+def test_a_project_that_takes_nothing_at_all_is_not_asked_two_thousand_times(sending: Make) -> None:
+    project = sending()
+    project.write_down("users", [user(f"p{nth}@ex.com", n=nth) for nth in range(1000)])
+    project.sandbox.fault("status", "/api/users/bulkUpdate", times=None, status=400, body={"code": "SomethingNew"})
+    tally = project.send()
+    assert tally.stopped is not None
+    assert (tally.stopped[0], tally.gave_up) == ("refused_all", False)
+    assert tally.requests <= 20 * 11
+
+
+def test_i8_an_address_somebody_has_is_merged_where_the_sync_says_so(sending: Make) -> None:
+    merging = USERS.model_copy(update={"on_email_exists": "merge"})
+    project = sending(merging, project_type="email")
+    project.write_down("users", [user("old@ex.com", a=1), user("new@ex.com", b=2)])
+    project.send()
+    project.write_down("email_change", [{"currentEmail": "old@ex.com", "newEmail": "new@ex.com"}])
+    project.send()
+    assert [each.path for each in project.sandbox.requests()][1:] == ["/api/users/updateEmail", "/api/users/merge"]
+    assert project.outcomes()["3"] == ACKED
+    assert project.sandbox.world.find_user("old@ex.com") is None
