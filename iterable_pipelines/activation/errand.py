@@ -17,6 +17,8 @@ class Errand:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.attempts, self.waited = 0, 0.0
+        # whether an attempt of `request` may have been applied although nobody said so
+        self.uncertain = False
         # who is not to be sent after all was asked for: what a part of it has done would be taken for somebody else's
         self.gated = False
         # one of these is wrong if the whole of `request` is right
@@ -100,4 +102,4 @@ class Errand:
 
     def _send(self, changes: list[Change]) -> None:
         self.request = Request(changes)
-        self.attempts, self.waited = 0, 0.0
+        self.attempts, self.waited, self.uncertain = 0, 0.0, False
