@@ -29,7 +29,7 @@ from iterable_pipelines.streams.checks import checks_of
 DOCS = Path(__file__).resolve().parent
 STREAM = "iterable_activity"
 # one of the example syncs
-SYNC = min((DOCS / "syncs").glob("*.yml")).stem
+SYNC = min((DOCS / "syncs-examples").glob("*.yml")).stem
 _PATIENCE_SECONDS = 240
 _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""

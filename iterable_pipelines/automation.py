@@ -209,7 +209,7 @@ def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Sett
 
 
 def sync_schedules(syncs: Sequence[Sync], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed, one is made up for."""
+    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed one is made good."""
     return [_sync_schedule(each, settings) for each in syncs if each.schedule and each.enabled]
 
 
@@ -232,7 +232,7 @@ def _sync_schedule(declared: Sync, settings: Settings) -> dg.ScheduleDefinition:
             if ago < _SYNC_MINUTES * 60 - _LATE_SECONDS:
                 return dg.SkipReason(f"run {run.run_id[:8]} began less than {_SYNC_MINUTES} minutes ago")
         return dg.RunRequest(
-            tags={**sync.tags, **tag},
+            tags={"dagster/max_runtime": str(_SYNC_SECONDS), **tag},
             run_config={"ops": {f"activation__{declared.name}": {"config": {"as_of": hour_key(hour_of(tick))}}}},
         )
 

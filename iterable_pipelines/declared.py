@@ -1,11 +1,11 @@
 """Folders of YAML files, each of which declares one thing. What is wrong in them is refused at start, by line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import isclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -80,8 +80,15 @@ class Kinds(Generic[D]):
     models: Mapping[str, type[D]]
 
 
-def load_declared(settings: Settings, folder: str, model: type[D] | Kinds[D], what: str, then: str) -> list[D]:
-    """Every declaration in `folder` of the project, by name.
+def load_declared(
+    settings: Settings,
+    folder: str,
+    model: type[D] | Kinds[D],
+    what: str,
+    then: str,
+    together: Callable[[Sequence[D]], Sequence[str]] = lambda found: (),
+) -> list[D]:
+    """Every declaration in `folder` of the project, by name. `together` says what is wrong between them.
 
     Raises SettingsError with all that is wrong, by file and line; `what` is wrong there, and `then` comes next.
     """
@@ -101,6 +108,7 @@ def load_declared(settings: Settings, folder: str, model: type[D] | Kinds[D], wh
         if other != path.name:
             problems.append(f"{here}: {folder}/{other} writes to the same place already")
         found.append(declared)
+    problems += together(found)
     if problems:
         text = "\n".join(f"  {problem}" for problem in problems)
         raise SettingsError(
@@ -173,8 +181,10 @@ def _told(error: Any, lines: _Lines, model: type[BaseModel]) -> str:
 
 def _fields_beside(model: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
     for part in place[:-1]:
-        inner = model.model_fields[str(part)].annotation
-        model = inner if isclass(inner) and issubclass(inner, BaseModel) else model
+        # the key of a mapping, or the member of a union, is no field
+        field = model.model_fields.get(str(part))
+        given = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        model = next((each for each in given if isclass(each) and issubclass(each, BaseModel)), model)
     # its own first, then those that all have
     return sorted(
         (each for each in model.model_fields if each != "name"), key=lambda each: each in Scheduled.model_fields

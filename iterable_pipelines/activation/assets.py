@@ -4,18 +4,20 @@ import time
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.errors import AlreadyRunning
+from iterable_pipelines.activation.errors import ActivationFailed, AlreadyRunning
 from iterable_pipelines.activation.launchpad import RunOptions
 from iterable_pipelines.activation.plan import plan_sync
-from iterable_pipelines.activation.report_metadata import report_metadata
+from iterable_pipelines.activation.report_metadata import plan_metadata, report_metadata
 from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.activation.standing import standing_of
 from iterable_pipelines.automation import when_synced_data_is_published
 from iterable_pipelines.failures import NEVER, explained
 from iterable_pipelines.profiles.assets import PROFILES
+from iterable_pipelines.published import without_values
 from iterable_pipelines.settings import Settings, load_settings
 
 GROUP = "activation"
@@ -79,6 +81,12 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
                 # the other run does what this one came for, or the next one does (S1)
                 context.log.info(str(busy))
                 return
+            except duckdb.Error as error:
+                # Dagster keeps what an error says, and DuckDB quotes the values that it stumbled over
+                raise ActivationFailed(
+                    f"{sync.name}: DuckDB could not go on: {without_values(error)}. What was acknowledged is safe.\n"
+                    f"Next: iterable-pipelines sync plan {sync.name}"
+                ) from None
             standing = standing_of(project, sync.name)
         context.log.info(f"{sync.name}: {report}")
         if report.status == "skipped":

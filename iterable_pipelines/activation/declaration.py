@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Declared, Section, Variable
 
 FOLDER = "syncs"
+# as fields they say who is meant: within dataFields they would change the identity (I7)
+IDENTIFIERS = ("email", "userId")
 
 Mode = Literal["insert", "update", "upsert", "mirror", "remove"]
 OnLeave = Literal["keep", "null_fields", "unsubscribe", "delete", "clear", "disable", "exit"]
@@ -197,14 +200,14 @@ class Sync(Declared):
             raise ValueError("this object has no fields of your own")
         for name in constants:
             cls._may_be_written(name, info)
-            if name in ("email", "userId"):
+            if name in IDENTIFIERS:
                 raise ValueError(f"{name} names the user: it cannot be the same for all rows")
         _refuse_overlap([*(to.to for to in info.data.get("fields", {}).values()), *constants])
         return constants
 
     @classmethod
     def _may_be_written(cls, name: str, info: ValidationInfo) -> None:
-        if not cls.takes_fields and name not in ("email", "userId"):
+        if not cls.takes_fields and name not in IDENTIFIERS:
             raise ValueError(f"this object has no fields of your own: only email and userId can be named, not {name}")
         if not cls.of_profile:
             return
@@ -225,9 +228,9 @@ class Sync(Declared):
                 "from_now only those that come from now on"
             )
         targets = {to.to for to in self.targets.values()}
-        if self.needs_user and self.match is None and not targets & {"email", "userId", "*"}:
+        if self.needs_user and self.match is None and not targets & {*IDENTIFIERS, "*"}:
             raise ValueError("nobody is named: write `match: {column: …, field: email}`, or field: userId")
-        if "*" not in targets and (unknown := set(self.volatile) - targets - set(self.constants)):
+        if self.takes_fields and "*" not in targets and (unknown := set(self.volatile) - targets - set(self.constants)):
             raise ValueError(f"`volatile` names {sorted(unknown)[0]}, which is no field of this sync")
         return self
 
@@ -235,6 +238,12 @@ class Sync(Declared):
     def targets(self) -> dict[str, To]:
         """Columns and the fields they go to."""
         return self.fields
+
+    @property
+    def profile_fields(self) -> frozenset[str]:
+        """The fields of the profile that it writes by name: no other sync may (R14)."""
+        named = {*(to.to for to in self.targets.values()), *self.constants}
+        return frozenset(named - {"*", *IDENTIFIERS}) if self.of_profile else frozenset()
 
     @property
     def roles(self) -> frozenset[str]:
@@ -271,33 +280,6 @@ class Sync(Declared):
         return (self.name,)
 
 
-# what Iterable itself writes into a profile, and the object that changes it (K3)
-_MANAGED = {
-    "emailListIds": "list",
-    "userListIds": "list",
-    "subscribedMessageTypeIds": "subscription",
-    "unsubscribedChannelIds": "subscription",
-    "unsubscribedMessageTypeIds": "subscription",
-    "devices": "device",
-    "browserTokens": "device",
-    "shoppingCartItems": "cart",
-    "itblUserId": None,
-    "profileUpdatedAt": None,
-    "signupDate": None,
-    "signupSource": None,
-    "receivedSMSDisclaimer": None,
-}
-
-
-def managed(field: str) -> str | None:
-    """Why a field of the profile must not be written: the words of the error; None if it may be (K3)."""
-    first = field.split(".")[0]
-    if first not in _MANAGED and not first.startswith(("itblInternal", "itblDS")):
-        return None
-    better = _MANAGED.get(first)
-    return f"{first} is managed by Iterable; " + (f"use object: {better}" if better else "leave it out")
-
-
 def _refuse_overlap(names: Iterable[str]) -> None:
     """A field is written once, and is either a value or an object (V6)."""
     seen: set[str] = set()
@@ -318,6 +300,7 @@ def _either(allowed: tuple[str, ...]) -> str:
 
 __all__ = [
     "FOLDER",
+    "IDENTIFIERS",
     "Columns",
     "Connection",
     "FieldName",
@@ -328,5 +311,4 @@ __all__ = [
     "Sql",
     "Sync",
     "To",
-    "managed",
 ]

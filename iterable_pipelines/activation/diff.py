@@ -112,7 +112,8 @@ class Diff:
 
     def _skips(self) -> dict[str, str]:
         """Condition and reason of what is not sent, by rule."""
-        skips = {_STALE_CART: "stale_cart"}
+        # only calls bring carts and orders of the same users
+        skips = {_STALE_CART: "stale_cart"} if self.sync.object == "calls" else {}
         if self.sync.mode == "insert":
             skips[_CHANGED] = "already_inserted"
         if self.sync.mode == "update" and self.sync.is_history and not getattr(self.sync, "trust_ids", False):
@@ -155,12 +156,11 @@ class Diff:
         if getattr(self.sync, "on_identity_removed", "exit") == "keep":
             stays.append("a.pk in (select pk from scratch.snapshot)")
         if self.options.only_pks:
-            stays.append("a.pk not in (select unnest($only))")
+            stays.append(f"a.pk not in ({self._only()})")
         with con.cursor() as reader:
             found = reader.execute(
                 f"select {ACKNOWLEDGED.format('a')} from state.acked a where (a.member or a.in_doubt) "
                 f"and a.key not in (from scratch.present) and not ({' or '.join(stays)})",
-                {"only": list(self.options.only_pks)} if self.options.only_pks else None,
             )
             while structs := found.fetchmany(5_000):
                 gone = [acknowledged_of(struct) for (struct,) in structs]
@@ -178,9 +178,15 @@ class Diff:
         keys = "select key from scratch.desired"
         if self.everything:
             return keys
-        unchanged = "semi join scratch.snapshot s on s.pk = e.pk and s.source_hash = e.source_hash"
-        seen = f"from state.seen e {'' if self.options.only_pks else unchanged} where e.key is not null"
-        return f"{keys} union select e.key {seen}"
+        if self.options.only_pks:
+            # rows that were not asked for stay as they are
+            others = f"where e.pk not in ({self._only()})"
+        else:
+            others = "semi join scratch.snapshot s on s.pk = e.pk and s.source_hash = e.source_hash where true"
+        return f"{keys} union select e.key from state.seen e {others} and e.key is not null"
+
+    def _only(self) -> str:
+        return ", ".join(map(literal, self.options.only_pks))
 
 
 def _case(arms: list[tuple[str, str]]) -> str:

@@ -18,7 +18,9 @@ def exposures_path(settings: Settings) -> Path:
     return project_dir(settings) / "models" / "exposures.yml"
 
 
-def exposures(syncs: Sequence[Sync], reads: Mapping[str, Collection[tuple[str, str]]], known: Collection[tuple[str, str]]) -> str:
+def exposures(
+    syncs: Sequence[Sync], reads: Mapping[str, Collection[tuple[str, str]]], known: Collection[tuple[str, str]]
+) -> str:
     """The file's text, the same for the same syncs. `reads`, of each sync, and `known` models: schema and table."""
     listed = [_exposure(sync, sorted(each[1] for each in reads[sync.name] if each in known)) for sync in syncs]
     listed.sort(key=lambda each: each["name"])

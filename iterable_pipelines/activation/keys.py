@@ -40,7 +40,7 @@ def with_kept_key(project: Project, sync: Sync) -> Sync:
 
     Raises ActivationRefused if the file names another one, or if the key is, or was, another sync's.
     """
-    if not isinstance(sync, AudienceSync | TraitSync):
+    if not isinstance(sync, AudienceSync | TraitSync) or not _path(project.settings).exists():
         return sync
     with _keys(project.settings) as con:
         return _kept(con, project, sync)
@@ -62,6 +62,8 @@ def claim_key(project: Project, sync: Sync) -> None:
 
 def orphans(settings: Settings, declared: Collection[str]) -> list[Orphan]:
     """The keys in use of syncs that are not among the `declared` names any more."""
+    if not _path(settings).exists():
+        return []
     with _keys(settings) as con:
         found = con.execute(f"select key, sync, declaration from keys where status = '{_USED}' order by key").fetchall()
     return [Orphan(key, _read(declaration)) for key, name, declaration in found if name not in declared]

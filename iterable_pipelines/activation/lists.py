@@ -47,9 +47,9 @@ def find_list(workspace: Workspace, wanted: Wanted, client: Iterable) -> int | N
     Raises ActivationRefused for one that is not there and not to be made, whose name several have, or that is another
     than the one this sync's members are on. Raises IterableError.
     """
-    pinned = workspace.con.execute("select name, list_id from state.lists where list_id is not null").fetchone()
+    pinned = _pinned(workspace)
     if pinned and wanted.list_id in (None, pinned[1]) and (wanted.list_id or wanted.name == pinned[0]):
-        return int(pinned[1])
+        return pinned[1]
     found = wanted.list_id or _named(wanted, client)
     if pinned and found != pinned[1]:
         raise ActivationRefused(
@@ -74,17 +74,32 @@ def settle_list(workspace: Workspace, sync: Sync, client: Iterable, log: Callabl
     if wanted is None:
         return None
     list_id = find_list(workspace, wanted, client) or _made(workspace, wanted, client, log)
-    if not workspace.con.execute(
-        "select 1 from state.lists where (name, list_id) = (?, ?)", [wanted.name, list_id]
-    ).fetchone():
+    if _pinned(workspace) != (wanted.name, list_id):
         _note(workspace, wanted, list_id)
-    with workspace.transaction() as con:
-        con.execute(
-            "update scratch.changes set flags = json_merge_patch(coalesce(flags, '{}'), ?::json) "
-            "where endpoint in ('subscribe', 'unsubscribe')",
-            [json.dumps({"listId": list_id})],
-        )
+    _write_down(workspace, list_id)
     return list_id
+
+
+def show_list(workspace: Workspace, sync: Sync) -> None:
+    """Write the id of the list into what is planned as far as it is known: Iterable is not asked."""
+    wanted, pinned = wanted_list(sync), _pinned(workspace)
+    known = wanted.list_id or (pinned[1] if pinned else None) if wanted else None
+    if known is not None:
+        _write_down(workspace, known)
+
+
+def _pinned(workspace: Workspace) -> tuple[str, int] | None:
+    """Name and id of the list that the members are on."""
+    found = workspace.con.execute("select name, list_id from state.lists where list_id is not null").fetchone()
+    return (found[0], found[1]) if found else None
+
+
+def _write_down(workspace: Workspace, list_id: int) -> None:
+    workspace.con.execute(
+        "update scratch.changes set flags = json_merge_patch(coalesce(flags, '{}'), ?::json) "
+        "where endpoint in ('subscribe', 'unsubscribe')",
+        [json.dumps({"listId": list_id})],
+    )
 
 
 def _named(wanted: Wanted, client: Iterable) -> int | None:

@@ -1,11 +1,14 @@
 """What can be sent: one class per object, each with its modes and its own fields (outbound.md 6.1). Add one here."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To, managed
+from iterable_pipelines.activation.conflicts import conflicts
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -201,6 +204,11 @@ class AudienceSync(Sync):
     allow_reuse: bool = False
 
     @property
+    def profile_fields(self) -> frozenset[str]:
+        """Its key; kept for it alone even where members get no field, because events and lists go by it too (P1)."""
+        return frozenset({self.field})
+
+    @property
     def field(self) -> str:
         """The key, and the field of the profile that says whether somebody is a member (P1, P3)."""
         return self.key or key_of(self.audience_name)
@@ -354,4 +362,8 @@ OBJECTS: dict[str, type[Sync]] = {
 def load_syncs(settings: Settings) -> list[Sync]:
     """Every sync of the project, by name. Raises SettingsError with all that is wrong, by file and line."""
     kinds = Kinds("object", OBJECTS)
-    return load_declared(settings, FOLDER, kinds, "A sync", "iterable-pipelines sync plan --all")
+
+    def together(syncs: Sequence[Sync]) -> list[str]:
+        return conflicts(syncs, settings.project_type)
+
+    return load_declared(settings, FOLDER, kinds, "A sync", "iterable-pipelines sync plan --all", together)

@@ -14,6 +14,8 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.api import Iterable
 
 MOST_FIELDS = 1_000
+_AT_ONCE = 20_000
+_MIXED = "JSON"
 # what DuckDB finds in JSON → what Iterable takes it for; a text may be a date, and geo points come as objects
 _TAKEN_FOR = {
     "VARCHAR": {"string", "date"},
@@ -46,11 +48,18 @@ class ProfileFields:
 
 def fields_of_changes(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Each field that `scratch.changes` would write into profiles, with dots where it nests, and its JSON type."""
-    found = con.execute(
-        "select json_group_structure(payload::json->'$.dataFields') from scratch.changes "
-        "where endpoint in ('users', 'user') and op <> 'remove'"
-    ).fetchone()
-    return dict(_flat(json.loads(found[0]), "")) if found and found[0] else {}
+    (last,) = con.execute("select max(number) from scratch.changes").fetchone() or (None,)
+    fields: dict[str, str] = {}
+    for first in range(1, (last or 0) + 1, _AT_ONCE):
+        # of a million rows at once it would take more memory than there is
+        found = con.execute(
+            "select json_group_structure(payload::json->'$.dataFields') from scratch.changes "
+            "where number between ? and ? and endpoint in ('users', 'user') and op <> 'remove'",
+            [first, first + _AT_ONCE - 1],
+        ).fetchone()
+        for name, kind in _flat(json.loads(found[0]), "") if found and found[0] else ():
+            fields[name] = kind if fields.get(name, kind) == kind else _MIXED
+    return fields
 
 
 def compare_fields(client: Iterable, fields: dict[str, str]) -> ProfileFields:

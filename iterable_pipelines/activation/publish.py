@@ -44,6 +44,14 @@ _TABLES = {
         "request_id text, run_id text, sync text, endpoint text, bytes bigint, attempts bigint, state text, "
         "http_status bigint, response text, sent_at timestamp, done_at timestamp"
     ),
+    # written by verify/publish.py: what each verification found, and what is not at Iterable as it was acknowledged
+    "sync_verifications": (
+        "sync text, verified_at timestamp, is_full boolean, checked bigint, verified bigint, mismatch bigint, "
+        "missing bigint, drifted bigint, pending bigint, unseen bigint, from_copy bigint, lookups bigint, lists json"
+    ),
+    "sync_mismatches": (
+        "sync text, pk text, output text, verdict text, fields text, found json, noted_at timestamp"
+    ),
 }
 # rows that are of a run, and go when it does
 _OF_RUNS = ("sync_runs", "sync_rows", "sync_requests")

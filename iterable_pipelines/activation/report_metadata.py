@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from iterable_pipelines.activation.outcomes import STANDING
+from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.report import RunReport
 from iterable_pipelines.activation.standing import Standing
 from iterable_pipelines.funnel import funnel
@@ -17,8 +18,8 @@ _CODES = 10
 
 
 def standings(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """How many rows of a run stand where: planned, then acknowledged, rejected, pending, skipped, which are them all."""
-    found = {"planned": 0, **dict.fromkeys(STANDING.values(), 0)}
+    """How many records of a run were planned, and how many of them are acknowledged, rejected, pending, skipped."""
+    found: dict[str, int] = dict.fromkeys(("planned", *STANDING.values()), 0)
     for outcomes in counts.values():
         for kind, rows in outcomes.items():
             found["planned"] += rows
@@ -51,6 +52,22 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
             f"`select * from activation.sync_rows where run_id = '{report.run_id}'`"
         ),
         **({"note": report.note} if report.note else {}),
+    }
+
+
+def plan_metadata(plan: Plan) -> dict[str, Any]:
+    """Metadata of a dry run: figures and names of fields, no rows."""
+    return {
+        "exit_code": plan.exit_code,
+        **{f"{op}_rows": plan.counts.get(op, 0) for op in _OPS},
+        "invalid": dg.MetadataValue.md(code_table(plan.invalid)),
+        "skipped": dg.MetadataValue.md(code_table(plan.skipped)),
+        "requests": plan.costs.requests,
+        "bytes": plan.costs.bytes,
+        "minutes": plan.costs.minutes,
+        "new_fields": ", ".join(plan.fields.new) or "none",
+        "warnings": "; ".join(plan.warnings) or "none",
+        "guards": "; ".join(f"{each.name}: {each.message}" for each in plan.guards) or "none",
     }
 
 

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.by_hand import reset_sync, resolve
 from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.keys import claim_key, with_kept_key
+from iterable_pipelines.activation.lists import settle_list
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta
 from iterable_pipelines.activation.options import Options
@@ -44,9 +46,10 @@ def run_sync(
         # G9: the state stays as it is, and the difference is sent once it is enabled again
         return RunReport("", "skipped", note=f"{sync.name} is disabled (enabled: false).")
     project = Project.of(settings, sync)
+    sync = with_kept_key(project, sync)
     clients = clients or (lambda: project.client(log))
     pace = pace or Pace()
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         check_meta(workspace, settings, sync, project)
         recovered = recover(workspace, sync, clients, pace, log)
         if recovered.stopped:
@@ -55,6 +58,8 @@ def run_sync(
             return RunReport("", "partial" if recovered.gave_up else "failed", requests=recovered.requests, note=note)
         plan = make_plan(workspace, project, sync, options, clients(), log)
         plan.refuse_unapproved()
+        claim_key(project, sync)
+        settle_list(workspace, sync, clients(), log)
         run_id = uuid4().hex
         write_down(workspace, run_id, sync, plan, options)
         crashpoint("activation_written_down")

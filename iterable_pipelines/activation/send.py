@@ -236,6 +236,7 @@ class Sender:
         self.tally.created_fields |= reading.created
         self.tally.filtered_fields |= reading.filtered
         self._notes |= reading.notes
+        errand.in_doubt |= reading.then == "again"
         if reading.then in ("wait", "again") and self._may_try_again(errand, reading):
             if withheld:
                 self._finished.append(Finished(Request([], id=""), "done", withheld))
@@ -295,7 +296,6 @@ class Sender:
         sure = reading.then == "wait"
         if not sure and errand.request.endpoint.repeat == "once":
             return False
-        errand.uncertain = errand.uncertain or not sure
         errand.waited += reading.retry_after or self._backoff(errand.attempts)
         # R17: what is no answer of Iterable's is asked for once more
         most = 2 if reading.code == "unreadable_answer" else self._pace.attempts
@@ -305,7 +305,7 @@ class Sender:
         """What becomes of records that are not sent again now. The next run settles what stays `sending`."""
         path, code = errand.request.endpoint.path, reading.code
         # an earlier attempt of the same may have been applied, whatever the last one was answered
-        state: State = "sending" if errand.uncertain else "done"
+        state: State = "sending" if errand.in_doubt else "done"
         if reading.then == "stop":
             self._stop(code, f"{path}: {reading.message}")
             return state, {}

@@ -60,12 +60,6 @@ def source_of(settings: Settings, sync: Sync, as_of: datetime) -> Source:
         check_query(con, query)
         relation = con.sql(f"from (\n{query}\n)")
         kinds = dict(zip(relation.columns, relation.types, strict=True))
-    names = {name.lower(): name for name in kinds}
-    if twice := [name for name in kinds if names[name.lower()] != name]:
-        raise ActivationRefused(
-            f"{sync.name}: its source has two columns {twice[0]}. Nothing was sent.\n"
-            f"Next: give one of them another name with `as` in the query of syncs/{sync.name}.yml"
-        )
     columns = {name: str(kind) for name, kind in kinds.items()}
     return Source(query, as_of, columns, {name: carried(kind) for name, kind in kinds.items()})
 
@@ -95,8 +89,7 @@ def take_snapshot(
         "having count(*) > 1"
     )
     workspace.con.execute(f"create view scratch.snapshot as from {file_sql} where {_part(file_sql, options)}")
-    # what a whole column of JSON says is left to the compiler
-    reads = {name: source.carried[name].read for name in carry if source.columns[name] != "JSON"}
+    reads = {name: source.carried[name].read for name in carry}
     whole = not options.only_pks and options.limit is None
     return Snapshot(tuple(carry), {name: read for name, read in reads.items() if read}, rows, nulls, whole)
 

@@ -8,8 +8,9 @@ from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.settings import Settings
 
 _STANDING = """
-    select (select count(*) from state.acked where member),
-        (select count(*) from state.acked where member and verdict = 'verified'),
+    -- without a payload nothing was sent: it was there before the first run
+    with acknowledged as (from state.acked where member and payload is not null)
+    select (select count(*) from acknowledged), (select count(*) from acknowledged where verdict = 'verified'),
         (select count(*) from state.issues where severity = 'error'),
         (select arg_max(status, started_at) from state.runs),
         (select max(finished_at) from state.runs)

@@ -36,7 +36,8 @@ SCHEMA = (
     "create table if not exists state.lists (name text, list_id bigint, noted_at timestamp)",
     "create table if not exists state.runs (run_id text, status text, as_of timestamp, started_at timestamp, "
     "finished_at timestamp, mapping_version bigint, rows bigint, requests bigint, bytes bigint, http_429 bigint, "
-    "note text, dagster_run_id text, published boolean not null default false, merged boolean not null default false)",
+    "note text, dagster_run_id text, whole boolean default true, published boolean not null default false, "
+    "merged boolean not null default false)",
     # what a run means to do, written down before anything is sent: op is add, change, remove or retry
     f"create table if not exists state.changes (run_id text, number bigint, op text, "
     f"stage bigint, needs text, moment bigint, {_RECORD})",

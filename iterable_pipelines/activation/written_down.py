@@ -45,12 +45,14 @@ def write_down(workspace: Workspace, run_id: str, sync: Sync, plan: Plan, option
     with workspace.transaction() as con:
         con.execute(
             "insert into state.runs by name select $run as run_id, 'running' as status, $as_of as as_of, "
-            "$now as started_at, $version as mapping_version, $rows as rows, $dagster as dagster_run_id",
+            "$now as started_at, $version as mapping_version, $rows as rows, $dagster as dagster_run_id, "
+            "$whole as whole",
             {
                 **run,
                 "as_of": plan.as_of.replace(tzinfo=None),
                 "version": plan.mapping_version,
                 "rows": plan.rows,
+                "whole": plan.whole,
                 "dagster": options.dagster_run_id,
             },
         )

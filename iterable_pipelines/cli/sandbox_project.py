@@ -51,7 +51,7 @@ def sandbox_project() -> Iterator[Settings]:
 
 
 def forget_what_was_sent(settings: Settings) -> None:
-    """A new sandbox has nothing of what an earlier one was sent: neither may the state of the syncs, nor the row log."""
+    """A new sandbox has nothing of what an earlier one was sent: nor may the state of the syncs, or the row log."""
     shutil.rmtree(settings.data_dir / ACTIVATION, ignore_errors=True)
     if settings.warehouse_path.exists():
         with Warehouse.of(settings).transaction() as con:

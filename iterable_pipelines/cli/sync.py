@@ -1,4 +1,4 @@
-"""`sync`: what goes from the warehouse to Iterable, as syncs/*.yml say. This file lists them, and names the commands."""
+"""`sync`: what goes from the warehouse to Iterable, as syncs/*.yml say. This file lists them and names the commands."""
 
 from typing import Annotated
 
@@ -8,10 +8,12 @@ from rich.markup import escape
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.sync_arguments import no_sync_yet
-from iterable_pipelines.cli.sync_plan import plan, preview
+from iterable_pipelines.cli.sync_plan import plan
+from iterable_pipelines.cli.sync_retire import retire, tell_orphans
 from iterable_pipelines.cli.sync_rows import errors
 from iterable_pipelines.cli.sync_run import run, send
 from iterable_pipelines.cli.sync_state import reset, resolve
+from iterable_pipelines.cli.sync_values import preview
 from iterable_pipelines.cli.sync_verify import verify
 from iterable_pipelines.settings import load_settings
 
@@ -29,6 +31,7 @@ def list_() -> None:
 
     settings = load_settings()
     syncs = load_syncs(settings)
+    tell_orphans(settings, syncs)
     if not syncs:
         no_sync_yet(settings)
         return
@@ -58,8 +61,8 @@ def exposures(
 ) -> None:
     """Write dbt's exposures of the syncs, dbt_models/models/exposures.yml; the same syncs give the same bytes."""
     from iterable_pipelines.activation import exposures as written
-    from iterable_pipelines.activation.source import tables_read
     from iterable_pipelines.activation.models import models
+    from iterable_pipelines.activation.source import tables_read
 
     settings = load_settings()
     syncs, known, path = load_syncs(settings), models(settings), written.exposures_path(settings)
@@ -67,11 +70,13 @@ def exposures(
     if path.exists() and path.read_text(encoding="utf-8") == text:
         say(f"{path} is up to date: {len(syncs)} syncs")
     elif check:
-        raise CannotGoOn(f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures")
+        raise CannotGoOn(
+            f"{path} is not what syncs/*.yml say. Nothing was changed.\nNext: iterable-pipelines sync exposures"
+        )
     else:
         path.write_text(text, encoding="utf-8")
         say(f"{path}: {len(syncs)} syncs")
 
 
-for command in (plan, run, preview, send, verify, errors, reset, resolve):
+for command in (plan, run, preview, send, verify, errors, reset, resolve, retire):
     sync_app.command()(command)

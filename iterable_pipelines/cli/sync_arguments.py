@@ -13,9 +13,13 @@ from iterable_pipelines.settings import Settings
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="The file's name, without .yml.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The file's name, without .yml.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every sync there is.")]
-Approve = Annotated[list[str] | None, typer.Option(help="A guard that may let this pass, such as mass_exit; repeatable.")]
+Approve = Annotated[
+    list[str] | None, typer.Option(help="A guard that may let this pass, such as mass_exit; repeatable.")
+]
 Pks = Annotated[list[str] | None, typer.Option("--pk", help="Primary key: this row only; repeatable.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="The first so many rows by primary key; others stay as they are.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="The first so many rows by primary key; others stay as they are.")
+]
 AsOf = Annotated[str | None, typer.Option(help="The hour that windows end at, UTC: 2026-11-01T03. Default: this one.")]
 
 

@@ -31,7 +31,9 @@ def _show(name: str, found: OpenIssues) -> None:
     for code, severity, rows in found.counts:
         counted.add_row(code, severity, f"{rows:,}")
     out().print(counted)
-    shown = table("", "primary key", "output", "code", "where", "what", "attempts", "since (UTC)", numbers=("attempts",))
+    shown = table(
+        "", "primary key", "output", "code", "where", "what", "attempts", "since (UTC)", numbers=("attempts",)
+    )
     for row in found.rows:
         shown.add_row(
             escape(row.pk), row.output, row.code, escape(row.path), plain(row.message), str(row.attempts),

@@ -37,11 +37,13 @@ def run(
 ) -> None:
     """Send what changed since Iterable last acknowledged it; the row log says what became of every row."""
     if dry_run:
-        return plan(name, everything, approve, only_pks, limit, as_of)
+        plan(name, everything, approve, only_pks, limit, as_of)
+        return
     settings = load_settings()
     chosen = chosen_syncs(settings, name, everything)
     if not chosen:
-        return no_sync_yet(settings)
+        no_sync_yet(settings)
+        return
     # what is wrong with them is said before anything is started
     options_of(False, approve or [], only_pks or [], limit, as_of)
     from iterable_pipelines.automation import sync as job
@@ -88,4 +90,7 @@ def show_report(name: str, report: "RunReport") -> None:
         out().print(shown)
     for code, number in sorted(report.codes.items(), key=lambda each: (-each[1], each[0])):
         say(f"{code}: {number:,}")
-    say(f"{name}: {report.status}, {report.requests:,} requests, {report.bytes:,} bytes" + (f"; {report.note}" if report.note else ""))
+    say(
+        f"{name}: {report.status}, {report.requests:,} requests, {report.bytes:,} bytes"
+        + (f"; {report.note}" if report.note else "")
+    )

@@ -13,7 +13,9 @@ def reset(
     name: Name,
     how: Annotated[
         Literal["resend", "rebaseline", "pk"],
-        typer.Option(help="resend: all rows go again. rebaseline: take them for acknowledged. pk: those of --pk go again."),
+        typer.Option(
+            help="resend: all rows go again. rebaseline: take them for acknowledged. pk: those of --pk go again."
+        ),
     ],
     pks: Pks = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -26,7 +26,8 @@ def verify(
     settings = load_settings()
     chosen = chosen_syncs(settings, name, everything)
     if not chosen:
-        return no_sync_yet(settings)
+        no_sync_yet(settings)
+        return
     found = [verify_sync(settings, each, full, say) for each in chosen]
     shown = table("Read back", "sync", *_FIGURES, numbers=_FIGURES)
     for each in found:
@@ -37,7 +38,7 @@ def verify(
     if wrong := [each.sync for each in found if each.wrong]:
         raise CannotGoOn(
             f"{', '.join(wrong)}: not everything is at Iterable as it was sent; what is stored here is safe.\n"
-            f"Next: iterable-pipelines sync send {wrong[0]} --pk … sends a row again; `drift: correct` does so by itself"
+            f"Next: iterable-pipelines sync send {wrong[0]} --pk … sends a row again, `drift: correct` each of them"
         )
 
 

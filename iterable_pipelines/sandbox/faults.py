@@ -179,6 +179,8 @@ def _headers_rows(body: bytes, options: dict[str, Any]) -> bytes:
 def _fail_count(body: bytes, options: dict[str, Any]) -> bytes:
     """A count of failures that is not the number of those named (outbound R3)."""
     answer = json.loads(body)
+    if "failCount" not in answer:  # a request that was refused as a whole
+        return body
     return json.dumps(answer | {"failCount": answer["failCount"] + options.get("by", 1)}).encode()
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines_tests.sandbox.project import NOW, failures, project
 
 ANN = {"email": "ann@example.com"}
@@ -33,6 +34,25 @@ def test_each_pipeline_keeps_its_order_and_has_its_own_delay():
             after(running, seconds)
             seen.append(running.user("ann@example.com")["n"])
         assert seen == [3, 2]  # the single call overtook the bulk calls
+
+
+def test_what_is_due_together_happens_in_the_order_it_fell_due():
+    with project(settle_seconds=60) as running:
+        running.bulk(ANN | {"dataFields": {"n": 1}})
+        after(running, 1)
+        running.post("users/update", **ANN, dataFields={"n": 2})
+        after(running, 100)
+        assert running.user("ann@example.com")["n"] == 2
+
+
+def test_what_changes_nothing_now_may_undo_what_is_still_to_come():
+    with project() as running:
+        running.bulk(ANN | {"dataFields": {"n": 1}})
+        running.world.play_by(Rules(settle_seconds=60))
+        running.bulk(ANN | {"dataFields": {"n": 2}})
+        assert running.bulk(ANN | {"dataFields": {"n": 1}})["noOpEmails"] == ["ann@example.com"]
+        running.world.settle(everything=True)
+        assert running.user("ann@example.com")["n"] == 1
 
 
 def test_an_event_of_somebody_who_has_not_settled_is_not_found():

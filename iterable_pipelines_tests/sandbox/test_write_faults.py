@@ -47,6 +47,16 @@ def test_lies_are_seeded_noted_and_answered_as_if_applied(empty):
         assert [each.name for each in again.sandbox.dropped] == dropped
 
 
+def test_nothing_is_a_lie_about_rows_that_fail_or_change_nothing(empty):
+    empty.bulk(*people(2))
+    empty.sandbox.fault("lie", BULK, share=1)
+    answer = empty.bulk({"email": "nonsense"}, people(2)[0], people(2)[1] | {"dataFields": {"n": 7}})
+    assert failures(answer) == {"invalidEmails": ["nonsense"]} and answer["noOpEmails"] == ["p0@example.com"]
+    assert [each.name for each in empty.sandbox.dropped] == ["p1@example.com"] and empty.user("p1@example.com")[
+        "n"
+    ] == 1
+
+
 def test_lies_about_events_name_their_ids(empty):
     empty.bulk({"email": "a@example.com"})
     empty.sandbox.fault("lie", "/api/events/trackBulk", share=0.5)
@@ -76,6 +86,8 @@ def test_a_count_of_failures_that_is_not_the_number_named(empty):
         empty.sandbox.fault("fail_count", BULK, by=by)
         answer = empty.bulk(*rows)
         assert answer["failCount"] == 1 + by and failures(answer) == {"invalidEmails": ["nonsense"]}
+    empty.sandbox.fault("fail_count", BULK)
+    assert empty.post("users/bulkUpdate", users=7).json()["code"] == "BadJsonBody"
     empty.sandbox.fault("unnamed_failures", BULK)
     answer = empty.bulk(*rows)
     assert answer["failCount"] == 1 and not failures(answer) and answer["invalidEmails"] == []

@@ -9,7 +9,7 @@ from iterable_pipelines.activation.compile.commerce import Items, total_of
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.devices import browser, device, platform_of, token_of
 from iterable_pipelines.activation.compile.events import attribution, event, event_id, event_name, generated_id
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields
+from iterable_pipelines.activation.compile.fields import Fields
 from iterable_pipelines.activation.compile.identity import Who, email_of, user_id_of
 from iterable_pipelines.activation.compile.loose_names import pick, spellings
 from iterable_pipelines.activation.compile.moments import Moments
@@ -17,6 +17,7 @@ from iterable_pipelines.activation.compile.purchases import cart, commerce_user,
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
 from iterable_pipelines.activation.compile.users import OUTPUT as USER
 from iterable_pipelines.activation.compile.users import email_change, user_payload
+from iterable_pipelines.activation.declaration import IDENTIFIERS
 from iterable_pipelines.activation.objects import CallsSync
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 
@@ -72,9 +73,7 @@ class CallsCompiler(RowCompiler[CallsSync]):
         tokens = self._tokens(pk, who, call, issues) if who else ()
         if who is None or wrong(issues):
             return Compiled(issues=tuple(issues))
-        data.update(who.spare)
-        if self.sync.keep_identifiers_in_data_fields:
-            data.update(who.top)
+        data |= who.spare | self.kept(who)
         return Compiled((self._user(pk, who, data, self.sync.merge_nested_objects, moment), *tokens), tuple(issues))
 
     def _user(self, pk: str, who: Who, data: dict[str, Any], merge: bool | None, moment: int | None) -> Record:
@@ -143,7 +142,8 @@ class CallsCompiler(RowCompiler[CallsSync]):
         if who is None or name is None or wrong(issues):
             return Compiled(issues=tuple(issues))
         endpoint = "event" if self.sync.delivery == "single" else "events"
-        record = event(endpoint, pk, who, name, known, created, data, {**of, **self._flags})
+        data |= self.kept(who)
+        record = event(endpoint, pk, who, name, known, created, data, {**of, **self._flags}, self.sync.volatile)
         return Compiled((record,), tuple(issues))
 
     def _order(self, pk: str, call: Call, issues: list[Issue]) -> Compiled:
@@ -159,8 +159,9 @@ class CallsCompiler(RowCompiler[CallsSync]):
         user = self._commerce_user(who, call, issues) if who else {}
         if who is None or wrong(issues):
             return Compiled(issues=tuple(issues))
-        more = {**of, **({"dataFields": data} if data else {})}
-        return Compiled((purchase(pk, who, user, known, total, items, created, more),), tuple(issues))
+        data |= self.kept(who)
+        order = purchase(pk, who, user, known, total, items, created, data, of, self.sync.volatile)
+        return Compiled((order,), tuple(issues))
 
     def _cart(self, pk: str, call: Call, issues: list[Issue]) -> Compiled:
         who = self._who(call, issues)
@@ -229,8 +230,8 @@ class CallsCompiler(RowCompiler[CallsSync]):
 
     def _data(self, call: Call, without: tuple[str, ...], issues: list[Issue]) -> dict[str, Any]:
         """The properties that are data (1.4, C6)."""
-        kept = () if self.sync.keep_identifiers_in_data_fields else IDENTIFIERS
-        return self.fields.of_object(call.properties, {*kept, *spellings(call.properties, *without)}, issues)
+        without_these = {*IDENTIFIERS, *spellings(call.properties, *without)}
+        return self.fields.of_object(call.properties, without_these, issues)
 
 
 def _inner(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:

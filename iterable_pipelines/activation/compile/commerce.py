@@ -115,7 +115,7 @@ def amount(given: Any) -> Any:
     exact = Decimal(str(given)) if isinstance(given, float) else Decimal(given)
     if not exact.is_finite():
         return None
-    return given if isinstance(given, int | float) else number(exact)
+    return given if isinstance(given, float) else number(exact)
 
 
 def _count(given: Any) -> int | None:

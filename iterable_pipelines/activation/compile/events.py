@@ -37,6 +37,7 @@ class EventCompiler(RowCompiler[EventSync]):
         data, _ = self.fields.of_row(row, issues)
         if who is None or name is None or wrong(issues):
             return Compiled(issues=tuple(issues))
+        data |= self.kept(who)
         more = {**of, **self._new_fields}
         record = event(self._endpoint, pk, who, name, known, created, data, more, sync.volatile)
         return Compiled((record,), tuple(issues))

@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Row
-from iterable_pipelines.activation.compile.values import Values, read_json
-from iterable_pipelines.activation.declaration import To, managed
+from iterable_pipelines.activation.compile.values import Values, key_of, read_json
+from iterable_pipelines.activation.declaration import To
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.activation.records import Issue, canonical
 
-# an identity in dataFields is a change of identity for Iterable (I7)
-IDENTIFIERS = ("email", "userId")
 _GEO = "_geo_location"
 _PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 _FORMATTING = re.compile(r"[\s().\-/]")
@@ -20,12 +19,11 @@ _FORMATTING = re.compile(r"[\s().\-/]")
 
 @dataclass(frozen=True)
 class Target:
-    """A column and where it goes. `nulls`: whether NULL is sent. `json`: whether its text is JSON (V4)."""
+    """A column and where it goes. `nulls`: whether NULL is sent."""
 
     column: str
     to: To
     nulls: bool
-    json: bool
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -52,7 +50,7 @@ class Fields:
         self._profile = profile
         # one tuple each: this is read for every row
         self._steps = [
-            (each.column, each.to.to, each.path, each.nulls, each.json, _shape(each.to), self._special(each.path[-1]))
+            (each.column, each.to.to, each.path, each.nulls, _shape(each.to), self._special(each.path[-1]))
             for each in targets
         ]
         self._constants = [(tuple(name.split(".")), value) for name, value in constants.items()]
@@ -63,10 +61,8 @@ class Fields:
         nested = False
         for path, constant in self._constants:
             nested = _put(data, path, self.values.plain(constant, ".".join(path), issues)) or nested
-        for column, name, path, nulls, is_json, shape, special in self._steps:
+        for column, name, path, nulls, shape, special in self._steps:
             given = row.get(column)
-            if is_json and given is not None:
-                given = json_or_text(given)
             if given is None:
                 if nulls:
                     nested = _put(data, path, None) or nested
@@ -87,7 +83,8 @@ class Fields:
     ) -> dict[str, Any]:
         """dataFields of an object, `without` some of its members; `path` leads there."""
         data: dict[str, Any] = {}
-        for name, member in given.items():
+        for key, member in given.items():
+            name = key_of(key)
             if name in without or (member is None and not self.values.nulls):
                 continue
             if self._profile and name not in self._allowed and managed(name):
@@ -110,19 +107,17 @@ class Fields:
         return _geo_point if name.endswith(_GEO) else None
 
 
-def targets_of(
-    fields: Mapping[str, To], columns: Mapping[str, str], *, nulls: bool, without: Iterable[str] = ()
-) -> list[Target]:
-    """The targets of a mapping without "*"; `columns`: the types of the source. `nulls` holds where To says nothing."""
+def targets_of(fields: Mapping[str, To], *, nulls: bool, without: Iterable[str] = ()) -> list[Target]:
+    """The targets of a mapping without "*". `nulls` holds where To says nothing."""
     return [
-        Target(column, to, nulls if to.null is None else to.null == "send", columns.get(column, "").upper() == "JSON")
+        Target(column, to, nulls if to.null is None else to.null == "send")
         for column, to in fields.items()
         if to.to not in without
     ]
 
 
 def json_or_text(given: Any) -> Any:
-    """The value of a JSON column; a text that is no JSON stays a text (V4)."""
+    """The value of JSON text, where a structure is expected; a text that is no JSON stays a text (V4)."""
     if not isinstance(given, str):
         return given
     try:

@@ -1,7 +1,7 @@
 """Members of a call by name, however it is spelled: product_id, productId, Product ID (K4)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,8 @@ _BETWEEN = re.compile(r"[_\-\s]")
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """What equal spellings have in common."""
-    return _BETWEEN.sub("", name).lower()
+    # the keys of a MAP may be of any type
+    return _BETWEEN.sub("", str(name)).lower()
 
 
 @lru_cache(maxsize=4096)
@@ -20,7 +21,7 @@ def _camel(name: str) -> str:
     return first + "".join(part.title() for part in rest)
 
 
-def spelled(given: Mapping[str, Any], name: str) -> str | None:
+def spelled(given: Collection[str], name: str) -> str | None:
     """The key of `given` that means `name` (in snake case): that spelling first, then camel case, then any."""
     if name in given:
         return name

@@ -1,6 +1,6 @@
 """Which compiler serves which object: one line each. Add one here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,12 +38,12 @@ def compiler_of(
     sync: Sync,
     project_type: ProjectType,
     as_of: datetime,
-    columns: Mapping[str, str],
+    columns: Collection[str],
     column_meta: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Compiler:
     """The compiler of one run.
 
-    columns: name and DuckDB type of each column of the source, in order. column_meta: what the dbt model says of a
+    columns: those of the source, in order. column_meta: what the dbt model says of a
     column under `meta.iterable`: field, ignore, type, unordered; it holds for "*". Raises ActivationRefused where the
     sync names a column that is not there.
     """
@@ -56,5 +56,4 @@ def compiler_again(mapping: Mapping[str, Any], as_of: datetime) -> Compiler:
     sync = OBJECTS[said["object"]].model_validate(
         {"source": "", **({"first_run": "backfill"} if OBJECTS[said["object"]].is_history else {}), **said}
     )
-    columns = dict.fromkeys(mapping["json_columns"], "JSON")
-    return _COMPILERS[sync.object](Settled(sync, mapping["project_type"], as_of, columns))
+    return _COMPILERS[sync.object](Settled(sync, mapping["project_type"], as_of))

@@ -39,7 +39,8 @@ class PurchaseCompiler(RowCompiler[PurchaseSync]):
         if who is None or wrong(issues):
             return Compiled(issues=tuple(issues))
         user = commerce_user(who, self.identifying.preference(who), sync.create_new_fields)
-        order = purchase(pk, who, user, known, total, items, created, {**of, **({"dataFields": data} if data else {})})
+        data |= self.kept(who)
+        order = purchase(pk, who, user, known, total, items, created, data, of, sync.volatile)
         return Compiled((order,), tuple(issues))
 
 
@@ -84,13 +85,17 @@ def purchase(
     total: Any,
     items: list[dict[str, Any]],
     created: int | None,
-    more: dict[str, Any],
+    data: dict[str, Any],
+    of: dict[str, int],
+    volatile: tuple[str, ...] = (),
 ) -> Record:
     """POST commerce/trackPurchase: sent again under its id it replaces itself (S8)."""
-    payload = {"id": known, "user": user, "total": total, "items": items, **more}
+    payload = {"id": known, "user": user, "total": total, "items": items, **of}
     if created is not None:
         payload["createdAt"] = created
-    return Record(PURCHASE, "purchase", payload, who.identity, pk, moment=created)
+    if data:
+        payload["dataFields"] = data
+    return Record(PURCHASE, "purchase", payload, who.identity, pk, moment=created, volatile=volatile)
 
 
 def cart(pk: str, who: Who, user: dict[str, Any], items: list[dict[str, Any]], moment: int | None) -> Record:

@@ -1,18 +1,19 @@
 """What the compilers of all objects have in common: the mapping of a sync, settled for the columns of its source."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS, Fields, targets_of
+from iterable_pipelines.activation.compile.fields import Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
 from iterable_pipelines.activation.compile.loose_names import spelled
 from iterable_pipelines.activation.compile.values import Values
-from iterable_pipelines.activation.declaration import Sync, To, managed
+from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.activation.objects import CALL_MEMBERS, CallsSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Compiled, Issue, Record
@@ -20,7 +21,7 @@ from iterable_pipelines.settings_values import did_you_mean
 
 S = TypeVar("S", bound=Sync)
 # of a sync's file, what changes no record (G11)
-_NO_MAPPING = {
+NO_MAPPING = {
     *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
     *(
@@ -32,17 +33,17 @@ _NO_MAPPING = {
         "on_leave",
     ),
     *("existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
+    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation"),
 }
 
 
 @dataclass(frozen=True)
 class Settled(Generic[S]):
-    """A sync without "*". `columns`: those of its source and their types, as DuckDB names them."""
+    """A sync without "*", and whom its records are for."""
 
     sync: S
     project: ProjectType
     as_of: datetime
-    columns: Mapping[str, str]
 
 
 class RowCompiler(Generic[S]):
@@ -62,7 +63,7 @@ class RowCompiler(Generic[S]):
         self.identifying = Identifying(
             settled.project, sync.identify_by, sync.mode != "update", sync.placeholder_email, sync.longest_user_id
         )
-        targets = targets_of(sync.targets, settled.columns, nulls=nulls, without=IDENTIFIERS)
+        targets = targets_of(sync.targets, nulls=nulls, without=IDENTIFIERS)
         self.fields = Fields(
             targets, sync.constants, self.values, profile=self.profile, allowed=sync.allow_managed_fields
         )
@@ -73,17 +74,20 @@ class RowCompiler(Generic[S]):
         # a sync that was renamed goes on with the ids of its events
         self.ids = sync.renamed_from or sync.name
         self.columns = frozenset({*sync.roles, *sync.targets})
-        self._json = sorted(each for each in self.columns if settled.columns.get(each, "").upper() == "JSON")
 
     @property
     def mapping(self) -> dict[str, Any]:
         """What is kept of a version of the mapping (G10); `compiler_again` makes a compiler of it."""
-        said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NO_MAPPING)
-        return {"sync": said, "project_type": self.project, "json_columns": self._json}
+        said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=NO_MAPPING)
+        return {"sync": said, "project_type": self.project}
 
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
         """The user of a row."""
         return self.identifying.who(row.get(self._email), row.get(self._user_id), issues)
+
+    def kept(self, who: Who) -> dict[str, Any]:
+        """Identifiers that stay among the data too, where the sync says so (I7)."""
+        return who.top if self.sync.keep_identifiers_in_data_fields else {}
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
         """The records of a row, or what is wrong with it."""
@@ -103,7 +107,7 @@ def settle(
     sync: S,
     project: ProjectType,
     as_of: datetime,
-    columns: Mapping[str, str],
+    columns: Collection[str],
     column_meta: Mapping[str, Mapping[str, Any]],
 ) -> Settled[S]:
     """The sync with "*" written out. Raises ActivationRefused for columns that are not there, or must not be sent."""
@@ -121,10 +125,10 @@ def settle(
                 f"{here}: its source has no column `type`, which says what each call is. Nothing was sent.\n"
                 f"Next: name it under `columns`, as in `type: kind`, then iterable-pipelines sync plan {sync.name}"
             )
-        return Settled(sync.model_copy(update={"columns": found}), project, as_of, columns)
+        return Settled(sync.model_copy(update={"columns": found}), project, as_of)
     star = sync.fields.get("*")
     if star is None:
-        return Settled(sync, project, as_of, columns)
+        return Settled(sync, project, as_of)
     fields = {column: to for column, to in sync.fields.items() if column != "*"}
     for column in columns:
         known = column_meta.get(column, {})
@@ -145,7 +149,7 @@ def settle(
             {"to": name, "null": star.null, "type": known.get("type"), "unordered": bool(known.get("unordered"))}
         )
     _refuse_doubles(here, sync.name, fields)
-    return Settled(sync.model_copy(update={"fields": fields}), project, as_of, columns)
+    return Settled(sync.model_copy(update={"fields": fields}), project, as_of)
 
 
 def _refuse_doubles(here: str, name: str, fields: Mapping[str, To]) -> None:

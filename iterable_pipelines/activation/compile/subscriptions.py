@@ -50,4 +50,8 @@ def _ids(value: Any, path: str, issues: list[Issue]) -> list[int] | None:
     if not all(each is not None and each.strip().isascii() and each.strip().isdigit() for each in texts):
         issues.append(Issue("unserializable_value", "not a list of ids", path))
         return None
-    return sorted({int(each or "") for each in texts})
+    ids = sorted({int(each or "") for each in texts})
+    if ids and ids[-1] >= 2**63:
+        issues.append(Issue("unserializable_value", "an id beyond 64 bits", path))
+        return None
+    return ids

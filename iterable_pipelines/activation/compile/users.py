@@ -3,9 +3,9 @@
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import IDENTIFIERS
 from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who, email_of
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
+from iterable_pipelines.activation.declaration import IDENTIFIERS
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
@@ -41,11 +41,9 @@ class UserCompiler(RowCompiler[ProfileSync]):
             change = self._email_change(pk, who, new, before)
             if new and who.email:
                 who = Who(new, who.user_id)
-        elif new:
+        data |= who.spare | self.kept(who)
+        if new and self.project != "email":
             data["email"] = new
-        data.update(who.spare)
-        if self.sync.keep_identifiers_in_data_fields:
-            data.update(who.top)
         merge = True if nested and self.sync.merge_nested_objects is None else self.sync.merge_nested_objects
         payload = user_payload(who, self.identifying.preference(who), data, merge)
         user = Record(

@@ -20,6 +20,8 @@ _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,][0-9]+)?"
     r"\s?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
+# of objects within objects: the JSON library stops at 254
+_DEEPEST = 100
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -34,7 +36,7 @@ class Values:
     nulls: bool = True
     truncate: bool = False
 
-    def plain(self, value: Any, path: str, issues: list[Issue]) -> Any:
+    def plain(self, value: Any, path: str, issues: list[Issue], depth: int = 0) -> Any:
         """`value` as JSON has it. What cannot be sent becomes an Issue with its `path`, and None."""
         kind = type(value)
         if kind is str:
@@ -51,13 +53,15 @@ class Values:
             return value.isoformat()
         if isinstance(value, Decimal):
             return self._decimal(value, path, issues)
+        if depth == _DEEPEST:
+            return _unserializable("nested too deeply", path, issues)
         if isinstance(value, Mapping):
-            return self._object(value.items(), path, issues)
+            return self._object(value.items(), path, issues, depth + 1)
         if isinstance(value, list | tuple):
             # Arrow gives a MAP as pairs
             if value and all(type(each) is tuple and len(each) == 2 for each in value):
-                return self._object(value, path, issues)
-            return [self.plain(each, f"{path}[{at}]", issues) for at, each in enumerate(value)]
+                return self._object(value, path, issues, depth + 1)
+            return [self.plain(each, f"{path}[{at}]", issues, depth + 1) for at, each in enumerate(value)]
         if isinstance(value, UUID):
             return str(value)
         return _unserializable(_named(value), path, issues)
@@ -100,12 +104,12 @@ class Values:
         whole = int(value)
         return whole if whole in _INT64 else _unserializable("an integer beyond 64 bits", path, issues)
 
-    def _object(self, items: Any, path: str, issues: list[Issue]) -> dict[str, Any]:
+    def _object(self, items: Any, path: str, issues: list[Issue], depth: int) -> dict[str, Any]:
         given = {}
         for name, value in items:
             if value is not None or self.nulls:
-                name = _key(name)
-                given[name] = self.plain(value, f"{path}.{name}" if path else name, issues)
+                name = key_of(name)
+                given[name] = self.plain(value, f"{path}.{name}" if path else name, issues, depth)
         return given
 
 
@@ -136,7 +140,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _key(name: Any) -> str:
+def key_of(name: Any) -> str:
+    """The key of an object, which may be of any type in a MAP, as JSON has it."""
     return name if isinstance(name, str) else str(name).lower() if isinstance(name, bool) else str(name)
 
 

@@ -34,7 +34,8 @@ def find_events(
     """What became of each of one user's events, in the order of `promises`; each record counts for one of them.
 
     `everything`: the records are all there are. Otherwise what is not among them may lie beyond them: they are the
-    newest 200 at most, and none older than some weeks.
+    newest 200 at most, and none older than some weeks. Two events that differ in nothing but an id that is not shown
+    cannot be told apart.
     """
     left = [Shown(each) for each in records]
     reach = now - _REACH
@@ -61,8 +62,8 @@ def _is_it(promise: Promise, shown: Shown) -> bool:
     sent = promise.payload
     if shown.is_purchase != (promise.endpoint == "purchase"):
         return False
-    if str(sent.get("id")) in shown.ids:
-        return True
+    if shown.ids and sent.get("id"):
+        return str(sent["id"]) in shown.ids
     if promise.endpoint != "purchase" and sent.get("eventName") != shown.record.get("eventName"):
         return False
     # many events may have one name in one second; without a time there is only the name

@@ -24,7 +24,6 @@ from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.activation.verify.promises import WRONG, Finding, Promise, Verdict
 from iterable_pipelines.activation.verify.readings import READ_BACK
-from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.hours import now
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
@@ -189,7 +188,6 @@ class Notebook:
         except AlreadyRunning:
             self.log(f"{self.sync.name}: a run of this sync has its state; what was found is noted when it is over")
             return False
-        crashpoint("verify: noted")
         self.con.execute("update findings set noted = true")
         return True
 

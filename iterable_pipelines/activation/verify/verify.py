@@ -13,6 +13,7 @@ from iterable_pipelines.activation.verify.forgotten import find_forgotten
 from iterable_pipelines.activation.verify.lists import ListCount, count_lists, read_members
 from iterable_pipelines.activation.verify.notebook import Notebook
 from iterable_pipelines.activation.verify.people import People
+from iterable_pipelines.activation.verify.publish import publish_findings
 from iterable_pipelines.activation.verify.published_copy import find_in_copy
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api import Priority
@@ -83,8 +84,9 @@ def verify_sync(
     """Read back what was acknowledged: 50 records of each output, or all of them with `full`.
 
     First by what the import has brought since, which takes no request, then user by user. What was found before an
-    IterableError is noted all the same. With `drift: correct` what is wrong is sent again by the next run. Raises
-    AlreadyRunning while a run has the state, ActivationRefused if the state is another project's.
+    IterableError is noted all the same; readers find it in the schema `activation`. With `drift: correct` what is wrong
+    is sent again by the next run. Raises AlreadyRunning while a run has the state, ActivationRefused if the state is
+    another project's.
     """
     project = Project.of(settings, sync)
     begun = now()
@@ -97,9 +99,11 @@ def verify_sync(
         notebook = Notebook(settings, sync, folder, log)
         try:
             notebook.load(project, full)
-            return _verify(notebook, full, begun, ask)
+            verified = _verify(notebook, full, begun, ask)
         finally:
             notebook.close()
+    publish_findings(settings, sync, log)
+    return verified
 
 
 def _verify(notebook: Notebook, full: bool, begun: datetime, connect: Connect) -> Verified:

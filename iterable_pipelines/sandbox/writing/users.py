@@ -72,15 +72,14 @@ class Users:
                 kind = ("Emails", email) if email else ("UserIds", row.get("userId", ""))
                 outcome.failed.append(Failure("invalidData", *kind))
                 continue
-            is_dropped = call.is_dropped(world, row)
-            changed = self._lay(row, each.fields, change, apply=not delay and not is_dropped)
+            changed = self._lay(row, each.fields, change, apply=not delay and call.fault is None)
             if isinstance(changed, Failure):
                 outcome.failed.append(changed)
                 continue
             outcome.done += 1
             if not changed:
                 outcome.no_op.append(("Emails", email) if email else ("UserIds", row["userId"]))
-            elif delay and not is_dropped:
+            if (delay or call.fault) and not (changed and call.is_dropped(world, row)):
                 accepted.append((row, each.fields))
         if accepted:
 
@@ -89,7 +88,7 @@ class Users:
                 for row, fields in accepted:
                     self._lay(row, fields, change, apply=True)
 
-            world.pipelines.submit(pipeline, world.now().timestamp() + delay, happen)
+            world.submit(pipeline, happen)
         return outcome
 
     def _lay(self, row: Row, fields: Fields, change: Change, apply: bool) -> bool | Failure:
@@ -112,7 +111,7 @@ class Users:
         for name, value in (fields | change.fields(row, before)).items():
             old = before.get(name)
             new = old | value if merge and isinstance(value, dict) and isinstance(old, dict) else value
-            if name not in MANAGED and (old != new or (new is None) != (name not in before)):
+            if name not in MANAGED and old != new:
                 laid[name] = new
         if laid and apply:
             if "email" in laid and "email" in known:

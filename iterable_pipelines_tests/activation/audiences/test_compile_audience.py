@@ -20,7 +20,7 @@ def compiler(
     **changes: Any,
 ) -> AudienceCompiler:
     sync = cast(AudienceSync, sync_of(WIN_BACK, **{"as": outputs, **changes}))
-    return AudienceCompiler(Settled(sync, project, as_of, {}))
+    return AudienceCompiler(Settled(sync, project, as_of))
 
 
 def entries(row: dict[str, Any], seq: int = 0, **changes: Any) -> dict[str, Record]:

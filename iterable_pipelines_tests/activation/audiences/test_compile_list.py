@@ -13,7 +13,7 @@ from iterable_pipelines_tests.activation.audiences.syncs import AS_OF, VIPS, WIN
 
 
 def compiler(**changes: Any) -> ListCompiler:
-    return ListCompiler(Settled(cast(ListSync, sync_of(VIPS, "vips", **changes)), "hybrid", AS_OF, {}))
+    return ListCompiler(Settled(cast(ListSync, sync_of(VIPS, "vips", **changes)), "hybrid", AS_OF))
 
 
 def test_a_row_is_put_on_the_list_and_taken_off_when_it_is_gone() -> None:

@@ -4,10 +4,14 @@ Windows end with the newest hour of activity (P11), which lies in the past here:
 """
 
 import random
+import shutil
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync
 from iterable_pipelines.data_types import DATA_TYPES, STREAMS
 from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing import Manifest
@@ -127,6 +131,18 @@ def test_every_ready_made_model_equals_a_count_by_brute_force(
     }
     fatigue = {person: found for person, found in fatigue.items() if any(found)}
     assert stored(warehouse, "fatigue", *(f"{channel}_fatigue" for channel in CHANNELS)) == fatigue
+    # here, because building the models takes its time
+    assert_examples_read_them(project, warehouse)
+
+
+def assert_examples_read_them(project: Settings, warehouse: Warehouse) -> None:
+    """Every example can be planned: its columns are there, and its rows are fine."""
+    warehouse.publish()
+    shutil.copytree(project.checkout / "docs/syncs-examples", project.data_dir / "syncs")
+    root = project.model_copy(update={"project_root": project.data_dir})
+    plans = {each.name: plan_sync(root, each, Options(offline=True), lambda text: None) for each in load_syncs(root)}
+    assert {name: plan.invalid for name, plan in plans.items() if plan.invalid} == {}
+    assert {name for name, plan in plans.items() if not plan.sends} == {"buyers_30_days", "large_orders"}
 
 
 def test_data_types_that_the_models_name_exist() -> None:

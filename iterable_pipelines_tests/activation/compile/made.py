@@ -15,19 +15,18 @@ BY_USER_ID: dict[str, Any] = {"match": {"column": "user_id", "field": "userId"}}
 
 def compiler(
     kind: str,
-    columns: dict[str, str] | str = "",
+    columns: str = "",
     project: ProjectType = "hybrid",
     meta: dict[str, dict[str, Any]] | None = None,
     /,
     **said: Any,
 ) -> Compiler:
-    """The compiler of a sync named s. `columns`: with their types, or names in one text, which are VARCHAR."""
-    there = dict.fromkeys(columns.split(), "VARCHAR") if isinstance(columns, str) else columns
+    """The compiler of a sync named s; `columns` has a column for each word, beside `pk`."""
     usual: dict[str, Any] = {"name": "s", "object": kind, "source": "made.rows", "primary_key": "pk"}
     if OBJECTS[kind].is_history:
         usual["first_run"] = "backfill"
     sync = OBJECTS[kind].model_validate(usual | said)
-    return compiler_of(sync, project, AS_OF, {"pk": "VARCHAR", **there}, meta)
+    return compiler_of(sync, project, AS_OF, ["pk", *columns.split()], meta)
 
 
 def payload(made: Compiler, row: dict[str, Any], pk: str = "1") -> dict[str, Any]:

@@ -43,8 +43,7 @@ def test_calls_without_a_type_or_of_another() -> None:
 
 
 def test_objects_may_be_structs_maps_or_json() -> None:
-    columns = {"type": "VARCHAR", "userId": "VARCHAR", "traits": "JSON"}
-    made = compiler("calls", columns)
+    made = compiler("calls", "type userId traits")
     for traits in ('{"plan": "pro"}', {"plan": "pro"}, [("plan", "pro")]):
         row = {"type": "identify", "userId": "u1", "traits": traits}
         assert payload(made, row) == {"userId": "u1", "dataFields": {"plan": "pro"}}

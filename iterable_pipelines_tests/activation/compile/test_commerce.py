@@ -100,6 +100,7 @@ def test_c3_totals(given: Any, sent: float) -> None:
 def test_c3_a_total_is_exact() -> None:
     total = order({"total": Decimal("12345678901234567.89")})["total"]
     assert wire(total) == "12345678901234567.89"
+    assert wire(order({"total": 2**70})["total"]) == str(2**70)
 
 
 @pytest.mark.parametrize("given", ["1,000", "€5", "5 EUR", float("nan"), "NaN", "1e3", True, {"a": 1}, "Infinity"])

@@ -87,6 +87,13 @@ def test_new_fields_are_a_member_of_each_event_and_single_events_go_elsewhere() 
     assert (record.endpoint, record.moment, record.key) == ("event", AT, "1")
 
 
+def test_i7_identifiers_stay_among_the_data_where_the_sync_says_so() -> None:
+    assert event({}, keep_identifiers_in_data_fields=True)["dataFields"] == {"userId": "u1"}
+    calls = compiler("calls", "type event timestamp properties", keep_identifiers_in_data_fields=True)
+    row = {"type": "track", "event": "Ping", "timestamp": AT, "properties": {"email": " A@ex.com", "n": 1}}
+    assert payload(calls, row)["dataFields"] == {"n": 1, "email": "a@ex.com"}
+
+
 def test_i7_events_keep_an_id_of_their_own_as_data() -> None:
     made = compiler("event", "user_id name at id", **USUAL, fields="*")
     assert payload(made, {**ROW, "id": 7})["dataFields"] == {"id": 7}

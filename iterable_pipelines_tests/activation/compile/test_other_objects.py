@@ -80,7 +80,7 @@ def test_subscriptions_are_whole_arrays_and_null_leaves_one_as_it_is(lists: Any,
 def test_subscriptions_without_any_array_or_with_a_wrong_one() -> None:
     made = compiler("subscription", "email lists channels", **ARRAYS)
     assert made.compile("1", {"email": "a@ex.com"}).skipped == "nothing_to_send"
-    for wrong in ("x", 7, [None], ["a"], [1.5], {"a": 1}):
+    for wrong in ("x", 7, [None], ["a"], [1.5], [2**63], {"a": 1}):
         assert codes(made, {"email": "a@ex.com", "lists": wrong}) == ["unserializable_value"]
 
 

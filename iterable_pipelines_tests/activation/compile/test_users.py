@@ -69,6 +69,14 @@ def test_a_new_address_that_is_none() -> None:
     assert codes(made, {"user_id": "u9", "new": "call me"}) == ["invalid_email"]
 
 
+def test_a_new_address_wins_over_the_old_one_among_the_data() -> None:
+    said: dict[str, Any] = {**BY_USER_ID, "fields": {"email": "email"}, "new_email": "new"}
+    row = {"user_id": "u9", "email": "old@ex.com", "new": "new@ex.com"}
+    for more in ({"identify_by": "userId"}, {"identify_by": "userId", "keep_identifiers_in_data_fields": True}):
+        made = compiler("user", "user_id email new", "hybrid", **said, **more)
+        assert payload(made, row)["dataFields"]["email"] == "new@ex.com"
+
+
 def test_g2_the_gated_flag_of_updates() -> None:
     made = compiler("user", "email", **BY_EMAIL, mode="update", update_only_flag=True, create_new_fields=True)
     (record,) = made.compile("1", {"email": "a@ex.com"}).records

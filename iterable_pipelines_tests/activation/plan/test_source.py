@@ -54,7 +54,7 @@ def test_sql_that_is_more_than_a_query_is_refused(planning: Callable[..., Planni
 
 def test_a_source_without_a_schema_is_refused(planning: Callable[..., Planning]) -> None:
     sync = planning().sync("people", USER + "source: people\n")
-    with pytest.raises(ActivationRefused, match="schema.table"):
+    with pytest.raises(ActivationRefused, match=r"schema\.table"):
         source_query(planning().settings, sync, AS_OF)
 
 

@@ -1,11 +1,10 @@
 """Syncs in Dagster: an asset each after what it reads, what its run tells, and runs that send nothing."""
 
-from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.objects import load_syncs
@@ -14,50 +13,18 @@ from iterable_pipelines.automation import sync as sync_job
 from iterable_pipelines.failures import NEVER
 from iterable_pipelines.profiles.assets import PROFILES
 from iterable_pipelines_tests.activation.conftest import Activation
+from iterable_pipelines_tests.activation.surface.conftest import SYNC
 from iterable_pipelines_tests.automation_ticks import Ticks
 
 KEY = dg.AssetKey(["activation", "people"])
 OP = "activation__people"
-SYNC = """
-object: user
-source: shop.people
-primary_key: id
-match: {column: email, field: email}
-fields: {first_name: firstName}
-"""
-
-
-@pytest.fixture
-def shop(activation_project: Callable[..., Activation], monkeypatch: pytest.MonkeyPatch) -> Activation:
-    """A project with three people, one of whom nobody can write to."""
-    project = activation_project()
-    for name in ("project_root", "data_dir", "base_url", "project_type"):
-        monkeypatch.setenv(f"ITERABLE_{name.upper()}", str(getattr(project.settings, name)))
-    monkeypatch.setenv("ITERABLE_API_KEY", project.sandbox.key)
-    project.table(
-        "shop.people",
-        "select * from (values (1, 'ada@ex.com', 'Ada'), (2, 'bob@ex.com', 'Bob'), (3, 'nobody', 'X')) t(id, email, first_name)",
-    )
-    project.sync("people", SYNC + "max_failure_ratio: 0.5\n")
-    return project
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """A Dagster of its own, in files that can be searched."""
-    home = tmp_path / "dagster"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as made:
-        yield made
 
 
 def run(shop: Activation, instance: dg.DagsterInstance, **config: Any) -> dg.ExecuteInProcessResult:
     """The job `sync`, with what is set in the launchpad."""
     assets = activation_assets(shop.settings, load_syncs(shop.settings))
     job = dg.Definitions(assets, jobs=[sync_job], executor=dg.in_process_executor).resolve_job_def("sync")
-    return job.execute_in_process(
-        run_config={"ops": {OP: {"config": config}}}, instance=instance, raise_on_error=False
-    )
+    return job.execute_in_process(run_config={"ops": {OP: {"config": config}}}, instance=instance, raise_on_error=False)
 
 
 def told(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -70,7 +37,17 @@ def test_a_run_tells_what_became_of_every_row_and_nothing_of_a_person(
     shop: Activation, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     first = told(run(shop, instance))
-    figures = ("status", "planned", "acknowledged", "rejected", "pending", "skipped", "add_rows", "requests", "http_429")
+    figures = (
+        "status",
+        "planned",
+        "acknowledged",
+        "rejected",
+        "pending",
+        "skipped",
+        "add_rows",
+        "requests",
+        "http_429",
+    )
     assert [first[each] for each in figures] == ["succeeded", 3, 2, 1, 0, 0, 3, 1, 0]
     assert first["bytes"] > 0 and first["mapping_version"] == 1
     assert "| `invalid_email` | 1 |" in first["rejections"]
@@ -157,8 +134,6 @@ def test_it_stands_after_what_it_reads(shop: Activation) -> None:
 
 
 def test_a_new_copy_for_readers_starts_it_at_the_next_five_minutes(shop: Activation) -> None:
-    from datetime import UTC, datetime
-
     @dg.asset(key=PROFILES)
     def profiles() -> None: ...
 

@@ -1,4 +1,4 @@
-"""When syncs run: at times of their own, with windows that end at the hour of the tick; never two at once (G12, P11)."""
+"""When syncs run: at times of their own, windows that end at the hour of the tick, never two at once (G12, P11)."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -13,13 +13,13 @@ import pytest
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.objects import load_syncs
-from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.activation.verify import Verified, people, verify_sync
 from iterable_pipelines.api import Iterable
 from iterable_pipelines.hours import now
 from iterable_pipelines.sandbox import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
+from iterable_pipelines_tests.activation.conftest import QUICK, quick_client
 
 Record = dict[str, Any]
 
@@ -99,10 +99,10 @@ class Proof:
         self.acknowledge(endpoint, records, flags, output)
 
     def client(self) -> Iterable:
-        return Project.of(self.settings, self.sync).client(lambda text: None)
+        return quick_client(self.settings, lambda text: None)
 
     def verify(self, full: bool = True, connect: Callable[[], Iterable] | None = None) -> Verified:
-        return verify_sync(self.settings, self.sync, full, log=lambda text: None, connect=connect)
+        return verify_sync(self.settings, self.sync, full, log=lambda text: None, connect=connect or self.client)
 
     def wrong(self) -> dict[str, tuple[str, str | None]]:
         """What the state says is wrong: primary key → verdict, names of fields."""
@@ -128,8 +128,7 @@ def prove(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prove]:
         def make(project_type: str = "hybrid", text: str = "", **options: Any) -> Proof:
             # a world that began an hour ago has few hours to look through
             start = now() - timedelta(hours=1)
-            # its limits are ten times as wide as the documented ones, which the client keeps all the same
-            usual = {"users": 0, "activity": 0.0, "start": start, "pace": 0.1}
+            usual = {"users": 0, "activity": 0.0, "start": start, "pace": QUICK}
             sandbox = stack.enter_context(running_sandbox(project_type=project_type, **(usual | options)))
             settings = Settings(
                 api_key=sandbox.key,

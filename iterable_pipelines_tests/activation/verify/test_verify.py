@@ -30,8 +30,11 @@ def test_r20_a_full_verification_names_exactly_the_users_that_were_accepted_and_
     assert {each.pk for each in verified.wrong} == {f"{nth:04d}" for nth in lost}
 
 
-def test_r20_a_full_verification_names_exactly_the_events_that_were_accepted_and_lost(prove: Prove) -> None:
-    proof = prove()
+@pytest.mark.parametrize("ids_are_shown", [True, False])
+def test_r20_a_full_verification_names_exactly_the_events_that_were_accepted_and_lost(
+    prove: Prove, ids_are_shown: bool
+) -> None:
+    proof = prove(event_ids=ids_are_shown)
     proof.write("users", users(20))
     # the same name in the same second, ten times for every user: only the id and the content tell them apart
     events = [
