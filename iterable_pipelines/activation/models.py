@@ -1,5 +1,6 @@
 """The dbt models that syncs read, as dbt's manifest has them: where they are built, and what their columns say."""
 
+import glob
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.declared import Section
-from iterable_pipelines.profiles.dbt import manifest_path
+from iterable_pipelines.profiles.dbt import manifest_path, project_dir
 from iterable_pipelines.settings import Settings, SettingsError
 
 
@@ -47,7 +48,10 @@ def column_meta(settings: Settings, sync: Sync) -> Mapping[str, Mapping[str, Any
     if "*" not in sync.fields:
         return {}
     read = tables_read(settings, sync)
-    model = models(settings).get(read[0]) if len(read) == 1 else None
+    # to look for a file is cheap, and dbt's manifest may have to be made
+    if len(read) != 1 or not any((project_dir(settings) / "models").rglob(f"{glob.escape(read[0][1])}.sql")):
+        return {}
+    model = models(settings).get(read[0])
     return model.columns if model else {}
 
 

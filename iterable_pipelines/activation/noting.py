@@ -7,8 +7,8 @@ from iterable_pipelines.activation.source import moment_literal
 from iterable_pipelines.activation.state import Workspace
 
 _ACKED = (
-    "key, pk, output, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, first_acked_at, "
-    "last_acked_at, run_id"
+    "key, pk, output, endpoint, flags, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
+    "first_acked_at, last_acked_at, run_id"
 )
 
 
@@ -31,7 +31,8 @@ def note_plan(workspace: Workspace, run_id: str, plan: Plan, moment: datetime) -
         [plan.mapping_version],
     )
     con.execute(
-        f"insert into state.acked ({_ACKED}) select key, pk, output, identity_kind, identity, null, payload_hash, ?, "
+        f"insert into state.acked ({_ACKED}) select key, pk, output, endpoint, flags, identity_kind, identity, "
+        "null, payload_hash, ?, "
         f"true, seq, {at}, {at}, ? from scratch.compared where op = 'baseline'",
         [plan.mapping_version, run_id],
     )
@@ -60,6 +61,11 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
         f"n.severity, coalesce(f.first_seen, {at}) as first_seen, {at} as last_seen, "
         "coalesce(f.attempts, 0) + 1 as attempts, "
         "'' as payload_hash, true as terminal from found n left join former_issues f using (pk, code, path)"
+    )
+    # it has been tried for as long as is worth it
+    con.execute(
+        "update state.issues i set terminal = true from scratch.compared c where c.op = 'held' and c.key = i.key "
+        "and c.output = i.output"
     )
     # what was refused is not wanted any more
     con.execute(

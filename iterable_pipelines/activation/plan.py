@@ -141,14 +141,14 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
     as_of = hour_of(now())
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
         source, options = source_of(settings, sync, as_of), Options(only_pks=(pk,), offline=True)
-        plan = plan_rows(workspace, project, sync, source, options, None, log, everything=True)
+        plan = plan_rows(workspace, project, sync, source, options, None, log, is_preview=True)
         con = workspace.con
         if not con.execute("from scratch.snapshot").fetchone():
             raise ActivationRefused(
                 f"{sync.name}: its source has no row whose {'|'.join(sync.primary_key)} is {pk}. Nothing was sent.\n"
                 f"Next: iterable-pipelines sync plan {sync.name} shows some of its rows"
             )
-        con.execute("update scratch.compared set op = 'change' where op in ('same', 'rebased', 'baseline', 'held')")
+        con.execute("update scratch.compared set op = 'change' where op in ('same', 'rebased', 'held')")
         number_changes(workspace, plan.mapping_version)
         show_list(workspace, sync)
         issues = con.execute(
@@ -180,18 +180,19 @@ def plan_rows(
     options: Options,
     client: Iterable | None,
     log: Log,
-    everything: bool = False,
+    is_preview: bool = False,
 ) -> Plan:
-    """A plan of the rows of `source`; with `everything` also of those that were seen as they are."""
+    """A plan of the rows of `source`; as a preview also of those that were seen as they are."""
     settings, con, moment = project.settings, workspace.con, now()
     compiler = compiler_of(sync, project.type, source.as_of, source.columns, column_meta(settings, sync))
     mappings = Mappings(workspace, compiler, lambda mapping: compiler_again(mapping, source.as_of))
-    is_baseline = mappings.is_first and (sync.first_run == "from_now" or not getattr(sync, "include_history", True))
+    from_now = sync.first_run == "from_now" or not getattr(sync, "include_history", True)
+    is_baseline = mappings.is_first and from_now and not is_preview
     if is_baseline:
         # what the first look leaves out would be taken for new by the next one
         options = Options(approve=options.approve)
     snapshot = take_snapshot(workspace, settings, sync, source, compiler.columns or (), options, mappings.columns)
-    everything = everything or mappings.is_new
+    everything = is_preview or mappings.is_new
     compile_rows(workspace, snapshot, compiler, everything)
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)

@@ -8,7 +8,7 @@ import pytest
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
-from iterable_pipelines.activation.plan import plan_sync
+from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines_tests.activation.conftest import Activation
 from iterable_pipelines_tests.activation.plan.conftest import Planning
@@ -217,3 +217,28 @@ def test_requests_of_a_plan_are_the_ones_that_are_sent(activation_project: Calla
     assert here.requests() == []
     here.run("people")
     assert [json.loads(json.dumps(each.body)) for each in plan.requests] == here.requests()
+
+
+def test_x15_an_address_that_replaces_a_placeholder_comes_first(planning: Callable[..., Planning]) -> None:
+    here = planning("email")
+    sync = here.sync(
+        "people",
+        "object: user\nsource: m.t\nprimary_key: id\nplaceholder_email: true\nfields: {email: email, uid: userId}\n",
+    )
+    here.table("m.t", "select 1 as id, null::text as email, 'u9' as uid")
+    assert [json.loads(each["payload"]) for each in here.run(sync).changes] == [
+        {"email": "u9@placeholder.email", "userId": "u9"}
+    ]
+    here.table("m.t", "select 1 as id, 'kim@ex.com' as email, 'u9' as uid")
+    assert [(each["needs"], json.loads(each["payload"])) for each in here.run(sync).changes] == [
+        ("", {"currentEmail": "u9@placeholder.email", "newEmail": "kim@ex.com"}),
+        ("email_change", {"email": "kim@ex.com", "userId": "u9"}),
+    ]
+    assert here.run(sync).changes == []
+
+
+def test_a_preview_of_a_first_run_from_now_shows_one_row(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    here.table("m.t", rows((1, "a@ex.com", 1, "e1", NOON), (2, "a@ex.com", 1, "e2", NOON), columns=COLUMNS))
+    shown = preview_pk(here.settings, here.sync("pings", EVENT + "first_run: from_now\n"), "2")
+    assert [each.body["events"][0]["id"] for each in shown.requests] == ["e2"]
