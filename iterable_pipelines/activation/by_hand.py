@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import uuid4
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.doubtful import doubtful, take_for
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta, take_project
 from iterable_pipelines.activation.options import Options
@@ -23,14 +23,6 @@ _TAKEN = """
     select run_id, number, 'acked' as kind, 'rebaselined' as code, '' as message, '' as path, '' as details,
         $now as noted_at
     from state.changes where run_id = $run and payload is not null
-"""
-_ONCE = [each.name for each in ENDPOINTS.values() if each.repeat == "once"]
-_SETTLED = """
-    insert into state.outcomes by name
-    select run_id, number, $kind as kind, $code as code, '' as message, '' as path, '' as details, request_id,
-        $now as noted_at
-    from state.outbox join state.outbox_rows using (request_id)
-    where state = 'unknown' and list_contains($once, endpoint)
 """
 
 
@@ -94,15 +86,10 @@ def resolve(settings: Settings, sync: Sync, how: Literal["resend", "drop"], log:
 
     Returns how many requests that were. Nothing is sent.
     """
-    outcome = ("deferred", "to_resend") if how == "resend" else ("acked", "dropped")
+    became: tuple[Literal["done", "not_done"], str] = (
+        ("not_done", "to_resend") if how == "resend" else ("done", "dropped")
+    )
     with open_workspace(settings, sync.name, write=True, log=log) as workspace:
-        con, once = workspace.con, {"once": _ONCE}
-        which = "state = 'unknown' and list_contains($once, endpoint)"
-        found = con.execute(f"select request_id, run_id from state.outbox where {which}", once).fetchall()
-        with workspace.transaction():
-            con.execute(_SETTLED, {**once, "kind": outcome[0], "code": outcome[1], "now": moment()})
-            con.execute(f"update state.outbox set state = 'done', body = null where {which}", once)
-        for run_id in {run for _, run in found}:
-            merge(workspace, run_id)
-            con.execute("update state.runs set published = false where run_id = ?", [run_id])
+        found = doubtful(workspace)
+        take_for(workspace, found, *became)
     return len(found)

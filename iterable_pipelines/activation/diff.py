@@ -112,7 +112,8 @@ class Diff:
 
     def _skips(self) -> dict[str, str]:
         """Condition and reason of what is not sent, by rule."""
-        skips = {_STALE_CART: "stale_cart"}
+        # only calls bring carts and orders of the same users
+        skips = {_STALE_CART: "stale_cart"} if self.sync.object == "calls" else {}
         if self.sync.mode == "insert":
             skips[_CHANGED] = "already_inserted"
         if self.sync.mode == "update" and self.sync.is_history and not getattr(self.sync, "trust_ids", False):

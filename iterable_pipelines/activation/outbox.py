@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -30,6 +30,15 @@ _OUTCOMES = pa.schema(
         ("http_status", pa.int64()),
         ("sent_at", _MOMENT),
         ("noted_at", _MOMENT),
+    ]
+)
+_OUTBOX = pa.schema(
+    [
+        *((name, pa.string()) for name in ("request_id", "run_id", "endpoint", "method", "path", "state")),
+        *((name, pa.int64()) for name in ("attempts", "bytes", "http_status")),
+        ("body", pa.binary()),
+        *((name, pa.string()) for name in ("body_hash", "response")),
+        *((name, _MOMENT) for name in ("planned_at", "sent_at", "done_at")),
     ]
 )
 
@@ -64,23 +73,8 @@ class Outbox:
             return
         now = moment()
         with self._workspace.transaction() as con:
-            for request in starting:
-                _begin(con, self.run_id, request, now)
-            for each in finished:
-                con.execute(
-                    "update state.outbox set state = $state, attempts = attempts - 1 + $attempts, "
-                    "http_status = $status, response = $said, done_at = $now, "
-                    "body = if($state in ('sending', 'unknown'), body, null) "
-                    "where request_id = $request_id",
-                    {
-                        "state": each.state,
-                        "attempts": each.attempts,
-                        "status": each.status,
-                        "said": each.said,
-                        "now": now,
-                        "request_id": each.request.id,
-                    },
-                )
+            _begin(con, self.run_id, starting, now)
+            _end(con, [each for each in finished if each.request.id], now)
             note(con, self.run_id, finished, now)
 
     def note(self, outcomes: dict[int, Outcome]) -> None:
@@ -100,40 +94,75 @@ class Outbox:
         return [_change(row) for row in found.fetchall()]
 
 
-def _begin(con: duckdb.DuckDBPyConnection, run_id: str, request: Request, now: datetime) -> None:
-    if request.stored is not None:
-        con.execute("update state.outbox set attempts = attempts + 1 where request_id = ?", [request.id])
-        return
-    endpoint, body = request.endpoint, request.body
-    # the latest bytes of what is sent as a state are planned anew; those of all else must go again as they were
-    kept = None if endpoint.repeat == "state" else body
-    con.execute(
-        "insert into state.outbox by name select $id as request_id, $run as run_id, $endpoint as endpoint, "
-        "$method as method, $path as path, 'sending' as state, 1 as attempts, $bytes as bytes, $body::blob as body, "
-        "$hash as body_hash, $now as planned_at, $now as sent_at",
+def _begin(con: duckdb.DuckDBPyConnection, run_id: str, starting: Sequence[Request], now: datetime) -> None:
+    for request in starting:
+        if request.stored is not None:
+            con.execute("update state.outbox set attempts = attempts + 1 where request_id = ?", [request.id])
+    new = [each for each in starting if each.stored is None]
+    rows = [
         {
-            "id": request.id,
-            "run": run_id,
-            "endpoint": endpoint.name,
-            "method": endpoint.method,
-            # a path may name a person
-            "path": endpoint.path,
-            "bytes": len(body),
-            "body": kept,
-            "hash": sha256(body).hexdigest(),
-            "now": now,
-        },
-    )
-    rows = pa.table(
+            "request_id": each.id,
+            "run_id": run_id,
+            "endpoint": each.endpoint.name,
+            "method": each.endpoint.method,
+            # not the request's own: that may name a person
+            "path": each.endpoint.path,
+            "state": "sending",
+            "attempts": 1,
+            "bytes": len(each.body),
+            # what is sent as a state is planned anew; all else must go again as it was
+            "body": None if each.endpoint.repeat == "state" else each.body,
+            "body_hash": sha256(each.body).hexdigest(),
+            "planned_at": now,
+            "sent_at": now,
+        }
+        for each in new
+    ]
+    _append(con, "outbox", rows, _OUTBOX)
+    numbers = [[change.number for change in each.changes] for each in new]
+    table = pa.table(
         {
-            "request_id": pa.array([request.id] * len(request.changes)),
-            "place": pa.array(range(len(request.changes)), pa.int64()),
-            "number": pa.array([each.number for each in request.changes], pa.int64()),
+            "request_id": pa.array([each.id for each in new for _ in each.changes], pa.string()),
+            "place": pa.array([place for each in numbers for place in range(len(each))], pa.int64()),
+            "number": pa.array([number for each in numbers for number in each], pa.int64()),
         }
     )
-    con.register("outbox_rows_now", rows)
-    con.execute("insert into state.outbox_rows by name select * from outbox_rows_now")
-    con.unregister("outbox_rows_now")
+    _insert(con, "outbox_rows", table)
+
+
+def _end(con: duckdb.DuckDBPyConnection, finished: Sequence[Finished], now: datetime) -> None:
+    rows = [
+        {
+            "request_id": each.request.id,
+            "state": each.state,
+            "attempts": each.attempts,
+            "http_status": each.status,
+            "response": each.said,
+        }
+        for each in finished
+    ]
+    if rows:
+        con.register("ended", pa.Table.from_pylist(rows, pa.schema([_OUTBOX.field(name) for name in rows[0]])))
+        con.execute(
+            "update state.outbox o set state = e.state, attempts = o.attempts - 1 + e.attempts, "
+            "http_status = e.http_status, response = e.response, done_at = $now, "
+            "body = if(e.state in ('sending', 'unknown'), body, null) from ended e where o.request_id = e.request_id",
+            {"now": now},
+        )
+        con.unregister("ended")
+
+
+def _append(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """Add rows to a table of the state."""
+    if rows:
+        _insert(con, name, pa.Table.from_pylist(rows, schema))
+
+
+def _insert(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    if table.num_rows:
+        con.register("rows_now", table)
+        con.execute(f"insert into state.{name} by name select * from rows_now")
+        con.unregister("rows_now")
 
 
 def note(con: duckdb.DuckDBPyConnection, run_id: str, finished: Iterable[Finished], now: datetime) -> None:
@@ -155,10 +184,7 @@ def note(con: duckdb.DuckDBPyConnection, run_id: str, finished: Iterable[Finishe
         for each in finished
         for number, outcome in each.outcomes.items()
     ]
-    if rows:
-        con.register("outcomes_now", pa.Table.from_pylist(rows, _OUTCOMES))
-        con.execute("insert into state.outcomes by name select * from outcomes_now")
-        con.unregister("outcomes_now")
+    _append(con, "outcomes", rows, _OUTCOMES)
 
 
 def undelivered(workspace: Workspace) -> list[tuple[str, Request]]:

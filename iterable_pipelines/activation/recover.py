@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.doubtful import ONCE, settle_by_reading
 from iterable_pipelines.activation.errors import InDoubt
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.outbox import Outbox, moment, undelivered
@@ -32,10 +32,9 @@ def recover(
         tally = sender.tally
         if tally.stopped:
             break
-    once = [each.name for each in ENDPOINTS.values() if each.repeat == "once"]
     con.execute(
         "update state.outbox set state = 'unknown' where state = 'sending' and list_contains($once, endpoint)",
-        {"once": once},
+        {"once": ONCE},
     )
     for (run_id,) in con.execute("select run_id from state.runs where not merged order by started_at").fetchall():
         merge(workspace, run_id)
@@ -44,12 +43,10 @@ def recover(
         "finished_at = $now where finished_at is null",
         {"now": moment()},
     )
-    (doubtful,) = con.execute(
-        "select count(*) from state.outbox where state = 'unknown' and list_contains($once, endpoint)", {"once": once}
-    ).fetchone() or (0,)
-    if doubtful:
+    left = settle_by_reading(workspace, clients(), log)
+    if left:
         raise InDoubt(
-            f"{sync.name}: {doubtful} changes of addresses may have happened or not, and must not happen twice. "
+            f"{sync.name}: {left} changes of addresses may have happened or not, and must not happen twice. "
             "Nothing more was sent, and the state is as it was.\n"
             f"Next: look at these users in Iterable; then iterable-pipelines sync resolve {sync.name} resend, "
             "or … drop where it has happened"

@@ -1,6 +1,7 @@
 """Requests: changes packed in order, by count and by the exact bytes of the whole body (B1 to B4, I9)."""
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,8 @@ class Request:
     """What is sent at once. The bytes are made once, so that whatever is sent again is the same (R11, S7)."""
 
     changes: list[Change]
-    id: str = field(default_factory=lambda: uuid4().hex)
+    # ids of one time lie together, so that the few rows of a request are found without reading all of them
+    id: str = field(default_factory=lambda: f"{time.time_ns():016x}-{uuid4().hex[:12]}")
     stored: bytes | None = None
     _body: bytes | None = None
 

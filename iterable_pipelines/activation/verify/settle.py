@@ -18,14 +18,14 @@ Body = dict[str, Any]
 def settle(workspace: Workspace, client: Iterable, request_id: str) -> Settled:
     """Whether a request of the outbox whose answer never came has had its effect. Nothing is written.
 
-    "unknown" where Iterable shows neither, and within the first minute, in which it may not show the effect yet.
-    Raises IterableError, and KeyError for a request whose body is not kept: it is none of those.
+    "unknown" where Iterable shows neither, or nothing is known of the request; and within the first minute, in which
+    Iterable may not show the effect yet. Raises IterableError.
     """
     found = workspace.con.execute(
         "select endpoint, body, coalesce(sent_at, planned_at) from state.outbox where request_id = ?", [request_id]
     ).fetchall()
     if not found or found[0][1] is None:
-        raise KeyError(request_id)
+        return "unknown"
     endpoint, body, sent_at = found[0]
     settled = _LOOKS[endpoint](client, json.loads(body))
     age = now() - sent_at.replace(tzinfo=UTC)
