@@ -17,8 +17,8 @@ class Errand:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.attempts, self.waited = 0, 0.0
-        # whether an attempt got no whole answer: it may have been applied, whatever the next one is answered
-        self.in_doubt = False
+        # whether an attempt of `request` may have been applied although nobody said so
+        self.uncertain = False
         # who is not to be sent after all was asked for: what a part of it has done would be taken for somebody else's
         self.gated = False
         # one of these is wrong if the whole of `request` is right
@@ -102,4 +102,4 @@ class Errand:
 
     def _send(self, changes: list[Change]) -> None:
         self.request = Request(changes)
-        self.attempts, self.waited, self.in_doubt = 0, 0.0, False
+        self.attempts, self.waited, self.uncertain = 0, 0.0, False

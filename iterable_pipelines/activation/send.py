@@ -18,14 +18,16 @@ from iterable_pipelines.activation.errand import Errand
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change, Packer, Request, merge_of
-from iterable_pipelines.api import Answer, Broken, Refused
+from iterable_pipelines.activation.slower import Slower
+from iterable_pipelines.api import Answer, Broken, IterableError, Refused
 from iterable_pipelines.api import Iterable as Client
-from iterable_pipelines.api.limits import limits_of
+from iterable_pipelines.api.user_reads import Person, read_user
 from iterable_pipelines.crashpoints import crashpoint
 
 # changes read from the state at a time, and the most that wait in memory for others of the same identity
 _PAGE = 5_000
 _MOST_HELD = 50_000
+_TOLD_EVERY = 30.0
 
 # which of these records are not to be sent after all, asked right before they would be (G2 to G4)
 Gate = Callable[[Client, Sequence[Change]], dict[int, Outcome]]
@@ -70,6 +72,16 @@ class _Sent:
     refused: bool = False
 
 
+def has_moved(client: Client, request: Request, answer: Answer) -> bool:
+    """Whether a change of address is refused because it has happened before (1.6)."""
+    if request.endpoint.name != "email_change" or (answer.json() or {}).get("code") != "UnknownEmailError":
+        return False
+    try:
+        return read_user(client, Person(email=request.changes[0].read()["newEmail"])) is not None
+    except IterableError:
+        return False
+
+
 class Sender:
     """Sends the changes of one run. `clients` makes a client for each thread."""
 
@@ -94,7 +106,8 @@ class Sender:
         # groups that Iterable takes nothing for any more, such as a list that is gone, and why
         self._closed: dict[tuple[str, str], Outcome] = {}
         self._notes: dict[int, str] = {}
-        self._slower = _Slower()
+        self._slower = Slower()
+        self._told = time.monotonic()
 
     def send(self, first: int, last: int, at_once: int) -> None:
         """Send the changes of a stretch of numbers."""
@@ -116,12 +129,18 @@ class Sender:
                         self._submit(threads, errand)
                     if not self._flying:
                         break
+                    self._tell()
                     done, _ = wait(self._flying, return_when=FIRST_COMPLETED)
                     for future in done:
                         self._judge(threads, self._flying.pop(future), future.result())
             except BaseException:
                 self._halted.set()
                 raise
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._told >= _TOLD_EVERY:
+            self._told = time.monotonic()
+            self._log(f"{self._sync.name}: {self.tally.requests:,} requests so far, {self.tally.bytes:,} bytes")
 
     def _choose(self, pages: Iterator[list[Change]], at_once: int) -> list[Errand]:
         """What to send now, as far as there is room. Nothing once something stopped the run."""
@@ -187,6 +206,8 @@ class Sender:
         sent_at = moment()
         try:
             answer = client.write(request.endpoint.method, request.path, request.body)
+            if has_moved(client, request, answer):
+                answer = Answer(200, b'{"code": "Success", "msg": "it had this address already"}')
         except Broken as error:
             return _Sent(None, sent_at, str(error))
         except Refused as error:
@@ -197,13 +218,13 @@ class Sender:
         return _Sent(answer, sent_at)
 
     def _wait_of(self, answer: Answer, errand: Errand) -> float:
-        """How long a 429 keeps everybody away: what it asks for, or backoff with full jitter."""
+        """How long a 429 keeps everybody away: what it asks for, or backoff with jitter."""
         if answer.retry_after is not None:
             return min(answer.retry_after, self._pace.longest)
-        return random.uniform(0, 1) * self._backoff(errand.attempts + 1)
+        return self._backoff(errand.attempts + 1)
 
     def _backoff(self, attempts: int) -> float:
-        return float(min(self._pace.longest_wait, self._pace.first_wait * 2 ** (attempts - 1)))
+        return random.uniform(0.5, 1.0) * min(self._pace.longest_wait, self._pace.first_wait * 2.0 ** (attempts - 1))
 
     def _judge(self, threads: ThreadPoolExecutor, errand: Errand, sent: _Sent) -> None:
         """What an answer decides, and what is to be done next."""
@@ -215,7 +236,6 @@ class Sender:
         self.tally.created_fields |= reading.created
         self.tally.filtered_fields |= reading.filtered
         self._notes |= reading.notes
-        errand.in_doubt |= reading.then == "again"
         if reading.then in ("wait", "again") and self._may_try_again(errand, reading):
             if withheld:
                 self._finished.append(Finished(Request([], id=""), "done", withheld))
@@ -275,6 +295,7 @@ class Sender:
         sure = reading.then == "wait"
         if not sure and errand.request.endpoint.repeat == "once":
             return False
+        errand.uncertain = errand.uncertain or not sure
         errand.waited += reading.retry_after or self._backoff(errand.attempts)
         # R17: what is no answer of Iterable's is asked for once more
         most = 2 if reading.code == "unreadable_answer" else self._pace.attempts
@@ -283,7 +304,8 @@ class Sender:
     def _given_up(self, errand: Errand, reading: Reading) -> tuple[State, dict[int, Outcome]]:
         """What becomes of records that are not sent again now. The next run settles what stays `sending`."""
         path, code = errand.request.endpoint.path, reading.code
-        state: State = "sending" if errand.in_doubt else "done"
+        # an earlier attempt of the same may have been applied, whatever the last one was answered
+        state: State = "sending" if errand.uncertain else "done"
         if reading.then == "stop":
             self._stop(code, f"{path}: {reading.message}")
             return state, {}
@@ -319,28 +341,3 @@ class Sender:
         if self.tally.stopped is None:
             self.tally.stopped, self.tally.gave_up = (code, message), gave_up
             self._log(f"{self._sync.name}: stopped: {message}")
-
-
-class _Slower:
-    """After a 429, requests of that path keep a distance: a quarter less of the budget each time, for a run (R11)."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._spacing: dict[str, float] = {}
-        self._next: dict[str, float] = {}
-
-    def after_429(self, method: str, path: str) -> None:
-        """Once more there was one."""
-        limit = limits_of(method, path)[0]
-        with self._lock:
-            spacing = self._spacing.get(path, limit.seconds / limit.calls)
-            self._spacing[path] = min(spacing / 0.75, 10 * limit.seconds / limit.calls)
-
-    def pause(self, path: str) -> None:
-        """Sleep until the next request may go."""
-        with self._lock:
-            if path not in self._spacing:
-                return
-            due = max(time.monotonic(), self._next.get(path, 0.0))
-            self._next[path] = due + self._spacing[path]
-        time.sleep(max(0.0, due - time.monotonic()))

@@ -388,3 +388,25 @@ def test_i8_an_address_somebody_has_is_merged_where_the_sync_says_so(sending: Ma
     assert [each.path for each in project.sandbox.requests()][1:] == ["/api/users/updateEmail", "/api/users/merge"]
     assert project.outcomes()["3"] == ACKED
     assert project.sandbox.world.find_user("old@ex.com") is None
+
+
+@pytest.mark.parametrize("last", [429, 401])
+def test_r12_what_may_have_been_applied_stays_in_doubt_whatever_is_answered_later(sending: Make, last: int) -> None:
+    project = sending()
+    project.patient(attempts=3)
+    project.write_down("users", [user("a@ex.com")])
+    project.sandbox.fault("lost_answer", "/api/users/bulkUpdate")
+    project.answer({"msg": "No", "code": "No", "params": None}, last, times=2)
+    project.send()
+    project.merge()
+    assert project.workspace.con.execute("select pk, in_doubt from state.acked").fetchall() == [("1", True)]
+
+
+def test_1_6_an_address_that_was_changed_before_counts_as_changed(sending: Make) -> None:
+    project = sending(project_type="email")
+    project.write_down("users", [user("new@ex.com", a=1)])
+    project.send()
+    project.write_down("email_change", [{"currentEmail": "old@ex.com", "newEmail": "new@ex.com"}])
+    project.write_down("email_change", [{"currentEmail": "older@ex.com", "newEmail": "nobody@ex.com"}])
+    project.send()
+    assert project.outcomes() == {"1": ACKED, "2": ACKED, "3": ("rejected", "unknown_email")}
