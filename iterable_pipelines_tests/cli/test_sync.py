@@ -49,7 +49,8 @@ def test_from_the_plan_to_what_was_read_back(shop: Activation, here: CommandHere
     assert shop.requests() == []
     said = Command(shop.settings.project_root, **settings_of(shop))("sync", "run", "people")
     assert said.code == 0, said.err
-    assert "people" in said.out and "Next: iterable-pipelines sync verify people" in said.out
+    assert "people: succeeded: 2 planned, 2 acknowledged, 0 skipped, 0 rejected, 0 pending; 1 requests" in said.out
+    assert "Next: iterable-pipelines sync verify people" in said.out
     assert [each["email"] for each in shop.requests()[0]["users"]] == ["ada@ex.com", "bob@ex.com"]
     said = here("sync", "verify", "people")
     assert said.code == 0, said.err
@@ -84,6 +85,7 @@ def test_a_row_is_previewed_with_its_values_and_sent_alone(shop: Activation, her
     assert shop.requests() == []
     said = here("sync", "send", "people", "--pk", "2")
     assert said.code == 0, said.err
+    assert "Iterable: add: acked" in said.out
     assert [each["email"] for each in shop.requests()[0]["users"]] == ["bob@ex.com"]
     said = here("sync", "preview", "people", "--pk", "9")
     assert said.code == 1 and "9" in said.err
