@@ -61,7 +61,8 @@ def run(
         say(line)
     if outcome.failed:
         raise CannotGoOn("\n".join(outcome.failed.values()))
-    say("Next: iterable-pipelines sync verify " + " ".join(each.name for each in chosen if each.enabled))
+    if sent := [each.name for each in chosen if each.enabled]:
+        say(f"Next: iterable-pipelines sync verify {' '.join(sent)}")
 
 
 def send(
