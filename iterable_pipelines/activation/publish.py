@@ -49,9 +49,7 @@ _TABLES = {
         "sync text, verified_at timestamp, is_full boolean, checked bigint, verified bigint, mismatch bigint, "
         "missing bigint, drifted bigint, pending bigint, unseen bigint, from_copy bigint, lookups bigint, lists json"
     ),
-    "sync_mismatches": (
-        "sync text, pk text, output text, verdict text, fields text, found json, noted_at timestamp"
-    ),
+    "sync_mismatches": ("sync text, pk text, output text, verdict text, fields text, found json, noted_at timestamp"),
 }
 # rows that are of a run, and go when it does
 _OF_RUNS = ("sync_runs", "sync_rows", "sync_requests")
