@@ -10,7 +10,7 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationFailed, AlreadyRunning
 from iterable_pipelines.activation.launchpad import RunOptions
 from iterable_pipelines.activation.plan import plan_sync
-from iterable_pipelines.activation.report_metadata import plan_metadata, report_metadata
+from iterable_pipelines.activation.report_metadata import plan_metadata, report_metadata, summary
 from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.activation.standing import standing_of
@@ -88,7 +88,7 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
                     f"Next: iterable-pipelines sync plan {sync.name}"
                 ) from None
             standing = standing_of(project, sync.name)
-        context.log.info(f"{sync.name}: {report}")
+        context.log.info(f"{sync.name}: {summary(report)}")
         if report.status == "skipped":
             return
         metadata = report_metadata(sync.name, report, standing, time.monotonic() - started)

@@ -7,7 +7,7 @@ from uuid import uuid4
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.doubtful import doubtful, take_for
 from iterable_pipelines.activation.merge import merge
-from iterable_pipelines.activation.meta import check_meta
+from iterable_pipelines.activation.meta import check_meta, take_project
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outbox import moment
 from iterable_pipelines.activation.plan import make_plan
@@ -29,17 +29,21 @@ _TAKEN = """
 def reset_sync(
     settings: Settings,
     sync: Sync,
-    how: Literal["resend", "rebaseline", "pk"],
+    how: Literal["resend", "rebaseline", "pk", "project"],
     pks: Sequence[str] = (),
     log: Log = print,
 ) -> int:
-    """Have the next run send every row, none, or these, as if Iterable lacked them, or had them (S11).
+    """Have the next run send every row, none, or these, as if Iterable lacked them, or had them (S11); or take the
+    key of now for one of the project that the state is about (S10).
 
     Nothing is sent. Whom Iterable has is not forgotten, so that who is gone is still told of. Returns the number of
     records. Raises what run_sync does.
     """
     with open_workspace(settings, sync.name, write=True, log=log) as workspace:
         project = Project.of(settings, sync)
+        if how == "project":
+            take_project(workspace, project)
+            return _count_acknowledged(workspace)
         check_meta(workspace, settings, sync, project)
         if how == "rebaseline":
             return _rebaseline(workspace, project, sync, log)
@@ -55,6 +59,11 @@ def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
         con.execute(f"update state.issues set terminal = false where output <> '' and ({condition})", which)
     ((marked,),) = workspace.con.execute(f"select count(*) from state.acked where {condition}", which).fetchall()
     return int(marked)
+
+
+def _count_acknowledged(workspace: Workspace) -> int:
+    ((records,),) = workspace.con.execute("select count(*) from state.acked where member").fetchall()
+    return int(records)
 
 
 def _rebaseline(workspace: Workspace, project: Project, sync: Sync, log: Log) -> int:

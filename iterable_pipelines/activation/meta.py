@@ -31,3 +31,8 @@ def check_meta(workspace: Workspace, settings: Settings, sync: Sync, project: Pr
             "Next: set the key back; or, for a new project, move that file away, and this sync begins anew; or, for a "
             f"new key of the same project, iterable-pipelines sync reset {sync.name} project"
         )
+
+
+def take_project(workspace: Workspace, project: Project) -> None:
+    """Take the key that is set now for a new one of the project that the state is about."""
+    workspace.con.execute("update state.meta set value = ? where name = 'project'", [project.fingerprint])

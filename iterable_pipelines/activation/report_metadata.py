@@ -27,6 +27,13 @@ def standings(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return found
 
 
+def summary(report: RunReport) -> str:
+    """One line: how it ended, how many records stand where, and what that took."""
+    rows = ", ".join(f"{number:,} {standing}" for standing, number in standings(report.counts).items())
+    told = f"{report.status}: {rows}; {report.requests:,} requests, {report.bytes:,} bytes"
+    return "; ".join(filter(None, (told, report.note)))
+
+
 def report_metadata(name: str, report: RunReport, standing: Standing, seconds: float) -> dict[str, Any]:
     """Metadata of a materialization. `standing` is of the sync as a whole, the run included."""
     rows = standings(report.counts)

@@ -20,8 +20,7 @@ def lay_out_examples(settings: Settings) -> None:
 
 
 def send_examples(settings: Settings) -> None:
-    """Send all of them, read back what was acknowledged, and show it."""
-    from iterable_pipelines.activation.verify import verify_sync
+    """Send all of them; their checks read back some of what was acknowledged; show it."""
     from iterable_pipelines.automation import sync as job
 
     syncs = load_syncs(settings)
@@ -32,7 +31,6 @@ def send_examples(settings: Settings) -> None:
         raise CannotGoOn(f"The demo's syncs did not all arrive.\n{lines}\nNext: run it again")
     shown = table("What went back to the sandbox", "sync", "object", *_NUMBERS, numbers=_NUMBERS)
     for each in syncs:
-        verify_sync(settings, each, log=lambda text: None)
         found = standing_of(settings, each.name)
         shown.add_row(each.name, each.object, *(f"{getattr(found, number):,}" for number in _NUMBERS))
     out().print(shown)

@@ -61,7 +61,8 @@ def run(
         say(line)
     if outcome.failed:
         raise CannotGoOn("\n".join(outcome.failed.values()))
-    say("Next: iterable-pipelines sync verify " + " ".join(each.name for each in chosen if each.enabled))
+    if sent := [each.name for each in chosen if each.enabled]:
+        say(f"Next: iterable-pipelines sync verify {' '.join(sent)}")
 
 
 def send(
@@ -79,18 +80,17 @@ def send(
 
 
 def show_report(name: str, report: "RunReport") -> None:
-    """What a run did, as a table and a line."""
-    from iterable_pipelines.activation.report_metadata import outcome_rows
+    """What a run did: a table of outcomes, the codes, what Iterable answered to a single row, and a line."""
+    from iterable_pipelines.activation.report_metadata import outcome_rows, summary
 
     header, rows = outcome_rows(report.counts)
     if rows:
-        shown = table(f"{name}: what became of the rows", *header, numbers=tuple(header[1:]))
+        shown = table(f"{name}: what became of the records", *header, numbers=tuple(header[1:]))
         for row in rows:
             shown.add_row(*row)
         out().print(shown)
     for code, number in sorted(report.codes.items(), key=lambda each: (-each[1], each[0])):
         say(f"{code}: {number:,}")
-    say(
-        f"{name}: {report.status}, {report.requests:,} requests, {report.bytes:,} bytes"
-        + (f"; {report.note}" if report.note else "")
-    )
+    if report.answer:
+        say(f"Iterable: {report.answer}")
+    say(f"{name}: {summary(report)}")

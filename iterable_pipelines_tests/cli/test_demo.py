@@ -10,7 +10,7 @@ from iterable_pipelines.data_types import DATA_TYPES, STREAMS
 from iterable_pipelines.hours import HOUR, hour_of, now
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import CHECKOUT, Command
 from iterable_pipelines_tests.landing_by_hand import land
 
 
@@ -22,6 +22,9 @@ def test_the_demo_begins_a_day_ago_even_where_the_ui_has_landed_a_later_hour(
     assert first_hour(manifest) == a_day_ago
     land(project, manifest, "rcsSend", a_day_ago - 20 * HOUR, [])
     assert first_hour(manifest) == a_day_ago - 20 * HOUR
+
+
+EXAMPLES = len(list((CHECKOUT / "docs" / "syncs-examples").glob("*.yml")))
 
 
 def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
@@ -36,6 +39,7 @@ def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
     (shown,) = re.findall(r"Profile of\s+(\S+)", first.out)
     assert "marts.iterable__campaigns " in first.out
     assert "Next: `make dev`" in first.out
+    assert "What went back to the sandbox" in first.out
     assert [each.name for each in (tmp_path / "data").iterdir()] == ["demo"]
 
     copy = tmp_path / "data" / "demo" / "iterable.read.duckdb"
@@ -54,6 +58,8 @@ def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
     assert second.code == 0, second.err
     with duckdb.connect(copy, read_only=True) as con:
         assert con.execute("select count(*) >= ? from profiles.user_profiles", [people]).fetchone() == (True,)
+        # a new sandbox was sent everything again
+        assert len(con.execute("select distinct sync from activation.sync_runs").fetchall()) == EXAMPLES
         assert (
             con.execute("select count(*) from streams.loads group by data_type, hour having count(*) > 1").fetchall()
             == []

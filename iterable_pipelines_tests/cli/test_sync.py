@@ -49,7 +49,8 @@ def test_from_the_plan_to_what_was_read_back(shop: Activation, here: CommandHere
     assert shop.requests() == []
     said = Command(shop.settings.project_root, **settings_of(shop))("sync", "run", "people")
     assert said.code == 0, said.err
-    assert "people" in said.out and "Next: iterable-pipelines sync verify people" in said.out
+    assert "people: succeeded: 2 planned, 2 acknowledged, 0 skipped, 0 rejected, 0 pending; 1 requests" in said.out
+    assert "Next: iterable-pipelines sync verify people" in said.out
     assert [each["email"] for each in shop.requests()[0]["users"]] == ["ada@ex.com", "bob@ex.com"]
     said = here("sync", "verify", "people")
     assert said.code == 0, said.err
@@ -84,6 +85,7 @@ def test_a_row_is_previewed_with_its_values_and_sent_alone(shop: Activation, her
     assert shop.requests() == []
     said = here("sync", "send", "people", "--pk", "2")
     assert said.code == 0, said.err
+    assert "Iterable: add: acked" in said.out
     assert [each["email"] for each in shop.requests()[0]["users"]] == ["bob@ex.com"]
     said = here("sync", "preview", "people", "--pk", "9")
     assert said.code == 1 and "9" in said.err
@@ -101,16 +103,29 @@ def test_rows_that_are_not_there_are_listed_by_code_without_their_values(shop: A
 
 def test_the_state_is_reset_when_asked_twice(shop: Activation, here: CommandHere) -> None:
     shop.run("people")
-    said = here("sync", "reset", "people", "--how", "resend", "--yes")
+    said = here("sync", "reset", "people", "resend", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 2
-    said = here("sync", "reset", "people", "--how", "rebaseline", "--yes")
+    said = here("sync", "reset", "people", "rebaseline", "--yes")
     assert said.code == 0, said.err
     assert here("sync", "plan", "people").code == 0
-    said = here("sync", "reset", "people", "--how", "pk", "--pk", "1")
+    said = here("sync", "reset", "people", "pk", "--pk", "1")
     assert said.code == 0 and here("sync", "plan", "people").code == 2
-    assert here("sync", "reset", "people", "--how", "pk").code == 2
+    assert here("sync", "reset", "people", "pk").code == 2
     assert len(shop.requests()) == 1
+
+
+def test_s10_a_new_key_of_the_same_project_is_taken_when_somebody_says_so(shop: Activation, here: CommandHere) -> None:
+    shop.run("people")
+    said = here(
+        "sync", "reset", "people", "resend", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 1 and "iterable-pipelines sync reset people project" in said.err
+    said = here(
+        "sync", "reset", "people", "project", "--yes", base_url=shop.sandbox.url.replace("127.0.0.1", "localhost")
+    )
+    assert said.code == 0 and "2 records are taken for acknowledged" in said.out
+    assert here("sync", "reset", "people", "resend", "--yes").code == 1
 
 
 def test_exposures_are_written_once_and_checked(

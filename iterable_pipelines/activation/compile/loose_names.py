@@ -38,9 +38,7 @@ def spellings(given: Mapping[str, Any], *names: str) -> set[str]:
 
 
 def pick(given: Mapping[str, Any], *names: str) -> tuple[str, Any]:
-    """Key and value of the first of `names` that has one; "" and None if none has."""
-    for name in names:
-        key = spelled(given, name)
-        if key is not None and given[key] is not None:
-            return key, given[key]
-    return "", None
+    """Key and value of the first of `names` that has one; "" and None if none has. In a STRUCT, NULL is none."""
+    there = {key: value for key, value in given.items() if value is not None}
+    key = next((key for name in names if (key := spelled(there, name)) is not None), "")
+    return key, there.get(key)

@@ -1,6 +1,6 @@
 """Which compiler serves which object: one line each. Add one here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,12 +38,12 @@ def compiler_of(
     sync: Sync,
     project_type: ProjectType,
     as_of: datetime,
-    columns: Collection[str],
+    columns: Mapping[str, str],
     column_meta: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Compiler:
     """The compiler of one run.
 
-    columns: those of the source, in order. column_meta: what the dbt model says of a
+    columns: name and DuckDB type of those of the source, in order. column_meta: what the dbt model says of a
     column under `meta.iterable`: field, ignore, type, unordered; it holds for "*". Raises ActivationRefused where the
     sync names a column that is not there.
     """

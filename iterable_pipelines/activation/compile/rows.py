@@ -1,6 +1,6 @@
 """What the compilers of all objects have in common: the mapping of a sync, settled for the columns of its source."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -107,7 +107,7 @@ def settle(
     sync: S,
     project: ProjectType,
     as_of: datetime,
-    columns: Collection[str],
+    columns: Mapping[str, str],
     column_meta: Mapping[str, Mapping[str, Any]],
 ) -> Settled[S]:
     """The sync with "*" written out. Raises ActivationRefused for columns that are not there, or must not be sent."""
@@ -125,7 +125,10 @@ def settle(
                 f"{here}: its source has no column `type`, which says what each call is. Nothing was sent.\n"
                 f"Next: name it under `columns`, as in `type: kind`, then iterable-pipelines sync plan {sync.name}"
             )
-        return Settled(sync.model_copy(update={"columns": found}), project, as_of)
+        # every member of a STRUCT is there in every row: NULL is not what the call said
+        absent = "omit" if columns.get(found.get("traits", ""), "").upper().startswith("STRUCT") else None
+        said = {"columns": found, "null_policy": sync.null_policy or absent}
+        return Settled(sync.model_copy(update=said), project, as_of)
     star = sync.fields.get("*")
     if star is None:
         return Settled(sync, project, as_of)

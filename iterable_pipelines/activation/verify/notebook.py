@@ -67,9 +67,9 @@ class Notebook:
     def load(self, project: Project, full: bool) -> None:
         """Take every promise out of the state. Raises AlreadyRunning, ActivationRefused for another project's state.
 
-        `chosen` are all that have settled, or of each output the 50 that were not looked at for longest, which are in
-        the first place those that never were; always the same ones of the same state. An event that was found once is
-        not looked for again: nobody can change it but by its id. `since` is the moment that is known of.
+        `chosen` are all that have settled; or of each output 50 of those that were wrong, and 50 of the others: those
+        not looked at for longest, or never; always the same ones of the same state. An event that was found once is not
+        looked for again: nobody can change it but by its id. `since` is the moment that is known of.
         """
         seconds = self.sync.verify_after_seconds
         settle = ", ".join(
@@ -83,14 +83,16 @@ class Notebook:
                 "copy (with promised as (select a.*, "
                 "coalesce(a.verified_at >= a.last_acked_at, false) as looked_at, "
                 "looked_at and a.verdict in ('verified', 'drifted') as was_right, "
+                f"looked_at and a.verdict in {WRONG} as is_wrong, "
                 f"a.last_acked_at + to_seconds(settle) <= {_timestamp()} as settled, "
                 f"was_right and endpoint in ({events}) as done, "
                 "case when looked_at then a.verified_at else a.last_acked_at end as since "
                 # what was taken as acknowledged without being sent has no endpoint
                 f"from state.acked as a join (values {settle}) as settling (endpoint, settle) using (endpoint) "
                 "where not a.in_doubt and a.payload is not null), "
-                "placed as (select *, row_number() over (partition by output, settled order by done, looked_at, "
-                "case when looked_at then since end, md5(concat_ws('|', key, output, run_id))) as place from promised) "
+                "placed as (select *, row_number() over (partition by output, settled, is_wrong "
+                "order by done, looked_at, case when looked_at then since end, md5(concat_ws('|', key, output, run_id))"
+                ") as place from promised) "
                 f"select {_LISTED}, looked_at, settled, since, settled and not done {most} as chosen from placed) "
                 f"to {literal(str(self.file))}"
             )
@@ -198,7 +200,7 @@ def _timestamp() -> str:
 
 def _note(con: duckdb.DuckDBPyConnection, moment: str) -> None:
     con.execute(
-        f"update state.acked as a set verified_at = {moment}, verdict = f.verdict, in_doubt = f.again "
+        f"update state.acked as a set verified_at = {moment}, verdict = f.verdict, in_doubt = a.in_doubt or f.again "
         f"from findings as f where {_SAME}"
     )
     con.execute(

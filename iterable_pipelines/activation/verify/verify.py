@@ -81,7 +81,7 @@ class Verified:
 def verify_sync(
     settings: Settings, sync: Sync, full: bool = False, log: Log = print, connect: Connect | None = None
 ) -> Verified:
-    """Read back what was acknowledged: 50 records of each output, or all of them with `full`.
+    """Read back what was acknowledged: 50 records of each output, and 50 that were wrong, or with `full` all of them.
 
     First by what the import has brought since, which takes no request, then user by user. What was found before an
     IterableError is noted all the same; readers find it in the schema `activation`. With `drift: correct` what is wrong

@@ -15,18 +15,19 @@ BY_USER_ID: dict[str, Any] = {"match": {"column": "user_id", "field": "userId"}}
 
 def compiler(
     kind: str,
-    columns: str = "",
+    columns: str | dict[str, str] = "",
     project: ProjectType = "hybrid",
     meta: dict[str, dict[str, Any]] | None = None,
     /,
     **said: Any,
 ) -> Compiler:
-    """The compiler of a sync named s; `columns` has a column for each word, beside `pk`."""
+    """The compiler of a sync named s; `columns`, beside `pk`: with their types, or one for each word of a text."""
+    there = dict.fromkeys(columns.split(), "VARCHAR") if isinstance(columns, str) else columns
     usual: dict[str, Any] = {"name": "s", "object": kind, "source": "made.rows", "primary_key": "pk"}
     if OBJECTS[kind].is_history:
         usual["first_run"] = "backfill"
     sync = OBJECTS[kind].model_validate(usual | said)
-    return compiler_of(sync, project, AS_OF, ["pk", *columns.split()], meta)
+    return compiler_of(sync, project, AS_OF, {"pk": "VARCHAR", **there}, meta)
 
 
 def payload(made: Compiler, row: dict[str, Any], pk: str = "1") -> dict[str, Any]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from iterable_pipelines.activation.compile.objects import compiler_again
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.project import ProjectType
-from iterable_pipelines_tests.activation.compile.made import codes, compiler, payload, warnings
+from iterable_pipelines_tests.activation.compile.made import AS_OF, codes, compiler, payload, warnings
 
 COLUMNS = "type userId previousId groupId event name category traits properties context timestamp messageId"
 AT = {"timestamp": 1772366400, "userId": "u1"}
@@ -136,6 +137,21 @@ def test_v5_null_traits_clear_and_null_properties_do_not() -> None:
     assert "dataFields" not in sent(AT | {"type": "track", "event": "Ping", "properties": {"a": None}})
 
 
+@pytest.mark.parametrize(
+    ("kind", "policy", "sent"),
+    [
+        ("JSON", {}, {"a": 1, "b": None}),
+        ("STRUCT(a INTEGER, b INTEGER)", {}, {"a": 1}),
+        ("STRUCT(a INTEGER, b INTEGER)", {"null_policy": "send"}, {"a": 1, "b": None}),
+    ],
+)
+def test_v5_a_struct_says_nothing_of_members_that_a_call_lacks(kind: str, policy: Any, sent: dict[str, Any]) -> None:
+    made = compiler("calls", {"type": "VARCHAR", "user_id": "VARCHAR", "traits": kind}, **policy)
+    row = {"type": "identify", "user_id": "u1", "traits": {"a": 1, "b": None}}
+    assert payload(made, row)["dataFields"] == sent
+    assert compiler_again(made.mapping, AS_OF).compile("1", row) == made.compile("1", row)
+
+
 def test_1_4_what_is_data_of_an_event() -> None:
     given = {"email": "a@ex.com", "campaign_id": "7", "TemplateId": 8, "eventId": "e", "id": 9, "n": 1}
     found = sent(AT | {"type": "track", "event": "Ping", "properties": given})
@@ -148,6 +164,8 @@ def test_k4_the_exact_spelling_wins_then_camel_case_then_the_first() -> None:
     for expected in (3, 2, 1):
         assert sent(AT | {"type": "track", "event": "Ping", "properties": given})["campaignId"] == expected
         given.popitem()
+    absent = {"campaign_id": None, "campaignId": 2}
+    assert sent(AT | {"type": "track", "event": "Ping", "properties": absent})["campaignId"] == 2
 
 
 def test_1_3_created_is_an_ordinary_field_and_met_only_when_asked() -> None:

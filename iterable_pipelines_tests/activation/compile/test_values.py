@@ -184,4 +184,5 @@ def test_s4_canonical_json_does_not_depend_on_the_order_of_keys(data: dict[str, 
 
 def test_s4_equal_numbers_are_equal() -> None:
     assert canonical({"a": Decimal("1.10"), "b": -0.0, "c": 5.0}) == canonical({"c": 5, "b": 0, "a": 1.1})
+    assert canonical(Decimal("-12345678901234567890.10")) == "-12345678901234567890.1"
     assert canonical(1e300) == canonical(Decimal("1e300")) and canonical([1, 2]) != canonical([2, 1])

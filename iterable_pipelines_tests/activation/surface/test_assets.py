@@ -114,8 +114,11 @@ def test_s14_too_many_refused_rows_fail_the_run_which_is_not_tried_again(
 
 def test_it_stands_after_what_it_reads(shop: Activation) -> None:
     shop.sync("people", SYNC)
-    shop.sync("query", SYNC.replace("shop.people", '{sql: "from marts.iterable__users join objects.lists using (id)"}'))
-    shop.sync("model", SYNC.replace("shop.people", "ref('iterable__users')"))
+    other = SYNC.replace("firstName", "name")
+    shop.sync(
+        "query", other.replace("shop.people", '{sql: "from marts.iterable__users join objects.lists using (id)"}')
+    )
+    shop.sync("model", SYNC.replace("firstName", "nick").replace("shop.people", "ref('iterable__users')"))
     assets = activation_assets(shop.settings, load_syncs(shop.settings))
     parents = {
         each.key.path[-1]: {dep.asset_key.to_user_string() for dep in each.specs_by_key[each.key].deps}

@@ -47,7 +47,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (tmp_path / "syncs" / f"{name}.yml").write_text(SYNC.format(source=source))
     for module in (dbt, written):
         monkeypatch.setattr(module, "project_dir", lambda settings: folder)
-    monkeypatch.setattr("iterable_pipelines.activation.source.project_dir", lambda settings: folder)
+    for module_name in ("source", "models"):
+        monkeypatch.setattr(f"iterable_pipelines.activation.{module_name}.project_dir", lambda settings: folder)
     return Settings(project_root=tmp_path, data_dir=tmp_path / "data", start_date="2026-11-01")
 
 
@@ -84,8 +85,11 @@ def test_a_meta_that_is_not_understood_is_refused_by_model_and_column(
 
 
 def test_a_star_sends_what_the_columns_say_and_the_sync_itself_comes_first(
-    shop: Activation, monkeypatch: pytest.MonkeyPatch
+    shop: Activation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "dbt_models" / "models").mkdir(parents=True)
+    (tmp_path / "dbt_models" / "models" / "people.sql").touch()
+    monkeypatch.setattr("iterable_pipelines.activation.models.project_dir", lambda settings: tmp_path / "dbt_models")
     meta = {"first_name": {"field": "firstName"}, "secret": {"ignore": True}, "n": {"type": "string"}}
     known = {("shop", "people"): Model("shop", "people", meta)}
     monkeypatch.setattr("iterable_pipelines.activation.models.models", lambda settings: known)

@@ -112,6 +112,30 @@ def test_what_is_right_again_is_no_longer_wrong(prove: Prove) -> None:
     assert proof.wrong() == {}
 
 
+def test_a_sample_looks_again_at_what_was_wrong(prove: Prove) -> None:
+    proof = prove()
+    proof.send("users", users(120), lost={3, 4})
+    proof.verify()
+    proof.write("users", users(4))
+    assert proof.verify(full=False).lookups == 52
+    assert proof.wrong() == {"0004": ("missing", None)}
+
+
+def test_what_is_to_be_sent_again_stays_so_whatever_is_found(prove: Prove) -> None:
+    proof = prove()
+    proof.send("users", users(1))
+    again = iter([True])
+
+    def connect() -> Any:
+        if next(again, False):
+            with open_workspace(proof.settings, "people", write=True) as state:
+                state.con.execute("update state.acked set in_doubt = true")
+        return proof.client()
+
+    proof.verify(connect=connect)
+    assert proof.state("select in_doubt, verdict from state.acked") == [(True, "verified")]
+
+
 def test_values_stand_in_the_state_only_where_payloads_are_logged(prove: Prove) -> None:
     proof = prove()
     proof.send("users", users(1))
@@ -128,15 +152,10 @@ def test_a_finding_about_what_was_acknowledged_anew_meanwhile_does_not_count(pro
     proof.send("users", users(1), lost={0})
     again = iter([True])
 
-    def acknowledge_again(text: str) -> None:
+    def connect() -> Any:
         if next(again, False):
             proof.acknowledge("users", users(1), seconds_ago=0.5)
-
-    client = proof.client
-
-    def connect() -> Any:
-        acknowledge_again("")
-        return client()
+        return proof.client()
 
     proof.verify(connect=connect)
     assert proof.state("select verdict from state.acked") == [(None,)]
