@@ -6,6 +6,8 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.doubtful import doubtful, take_for
+from iterable_pipelines.activation.keys import with_kept_key
+from iterable_pipelines.activation.lists import forget_list
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta, take_project
 from iterable_pipelines.activation.options import Options
@@ -46,7 +48,9 @@ def reset_sync(
             return _count_acknowledged(workspace)
         check_meta(workspace, settings, sync, project)
         if how == "rebaseline":
-            return _rebaseline(workspace, project, sync, log)
+            return _rebaseline(workspace, project, with_kept_key(project, sync), log)
+        if how == "resend":
+            forget_list(workspace)
         return _doubt(workspace, () if how == "resend" else pks)
 
 

@@ -54,7 +54,8 @@ def find_list(workspace: Workspace, wanted: Wanted, client: Iterable) -> int | N
     if pinned and found != pinned[1]:
         raise ActivationRefused(
             f"list_changed: syncs/{wanted.sync}.yml names another list than the one its members are on, which is "
-            f"{pinned[1]}. Nothing was sent.\nNext: write list: {{id: {pinned[1]}}}; or make a new file for the other"
+            f"{pinned[1]}. Nothing was sent.\nNext: write list: {{id: {pinned[1]}}}; or, so that all go to the other, "
+            f"iterable-pipelines sync reset {wanted.sync} --how resend"
         )
     if not found and not wanted.create:
         raise ActivationRefused(
@@ -78,6 +79,11 @@ def settle_list(workspace: Workspace, sync: Sync, client: Iterable, log: Callabl
         _note(workspace, wanted, list_id)
     _write_down(workspace, list_id)
     return list_id
+
+
+def forget_list(workspace: Workspace) -> None:
+    """Let the next run use whichever list the file names: for one whose members all go again."""
+    workspace.con.execute("delete from state.lists where list_id is not null")
 
 
 def show_list(workspace: Workspace, sync: Sync) -> None:

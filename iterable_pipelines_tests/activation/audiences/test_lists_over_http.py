@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from iterable_pipelines.activation.by_hand import reset_sync
+from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines_tests.activation.conftest import Activation
 
 LIST = """
@@ -78,3 +81,18 @@ def test_existing_users_only(project: Activation) -> None:
     assert project.requests(ON)[0]["updateExistingUsersOnly"] is True
     assert report.codes == {"user_not_found": 1}
     assert members(project) == set()
+
+
+def test_all_members_go_to_another_list_after_a_reset(project: Activation) -> None:
+    run(project, "mirror", "ana", "bo")
+    lists = project.sandbox.world.objects.lists
+    lists.append({"id": 77, "name": "Others", "createdAt": 1, "listType": "Standard"})
+    project.sync("vips", LIST.replace("{name: VIPs, create: true}", "{id: 77}") + "mode: mirror")
+    with pytest.raises(ActivationRefused, match="sync reset vips --how resend"):
+        project.run("vips")
+    (sync,) = load_syncs(project.settings)
+    assert reset_sync(project.settings, sync, "resend") == 2
+    project.run("vips")
+    assert {email for email, _ in project.sandbox.world.members(77) or ()} == {"ana@x.example", "bo@x.example"}
+    # nobody is taken off the list that the sync does not write to any more
+    assert members(project) == {"ana", "bo"}
