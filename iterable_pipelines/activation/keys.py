@@ -40,8 +40,10 @@ def with_kept_key(project: Project, sync: Sync) -> Sync:
 
     Raises ActivationRefused if the file names another one, or if the key is, or was, another sync's.
     """
-    if not isinstance(sync, AudienceSync | TraitSync) or not _path(project.settings).exists():
+    if not isinstance(sync, AudienceSync | TraitSync):
         return sync
+    if not _path(project.settings).exists():
+        return sync.model_copy(update={"key": sync.field})
     with _keys(project.settings) as con:
         return _kept(con, project, sync)
 

@@ -15,7 +15,8 @@ def check_meta(workspace: Workspace, settings: Settings, sync: Sync, project: Pr
     wanted = {"schema_version": SCHEMA_VERSION, "project": project.fingerprint}
     if not found:
         with workspace.transaction() as con:
-            con.executemany("insert into state.meta values (?, ?)", [*wanted.items(), ("salt", token_hex(16))])
+            noted = [*wanted.items(), ("salt", token_hex(16)), ("named", sync.renamed_from or sync.name)]
+            con.executemany("insert into state.meta values (?, ?)", noted)
         return
     file = state_path(settings, sync.name)
     if found.get("schema_version") != SCHEMA_VERSION:
@@ -31,6 +32,14 @@ def check_meta(workspace: Workspace, settings: Settings, sync: Sync, project: Pr
             "Next: set the key back; or, for a new project, move that file away, and this sync begins anew; or, for a "
             f"new key of the same project, iterable-pipelines sync reset {sync.name} project"
         )
+
+
+def with_kept_name(workspace: Workspace, sync: Sync) -> Sync:
+    """The sync, `renamed_from` what it was called when its state began: the ids of its events go on with that (T4)."""
+    found = workspace.con.execute("select value from state.meta where name = 'named'").fetchone()
+    if found is None:
+        return sync
+    return sync.model_copy(update={"renamed_from": found[0] if found[0] != sync.name else None})
 
 
 def take_project(workspace: Workspace, project: Project) -> None:

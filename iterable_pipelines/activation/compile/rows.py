@@ -22,7 +22,18 @@ from iterable_pipelines.settings_values import did_you_mean
 S = TypeVar("S", bound=Sync)
 # of a sync's file, what changes no record (G11)
 NO_MAPPING = {
-    *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
+    *(
+        "description",
+        "renamed_from",
+        "source",
+        "connection",
+        "frequency",
+        "enabled",
+        "guards",
+        "window",
+        "first_run",
+        "log_payloads",
+    ),
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
     *(
         "key_retention_days",
@@ -79,7 +90,8 @@ class RowCompiler(Generic[S]):
     def mapping(self) -> dict[str, Any]:
         """What is kept of a version of the mapping (G10); `compiler_again` makes a compiler of it."""
         said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=NO_MAPPING)
-        return {"sync": said, "project_type": self.project}
+        # to be called otherwise changes no record either
+        return {"sync": {**said, "name": self.ids}, "project_type": self.project}
 
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
         """The user of a row."""
