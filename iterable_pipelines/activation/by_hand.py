@@ -41,7 +41,7 @@ def reset_sync(
     Nothing is sent. Whom Iterable has is not forgotten, so that who is gone is still told of. Returns the number of
     records. Raises what run_sync does.
     """
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         project = Project.of(settings, sync)
         if how == "project":
             take_project(workspace, project)
@@ -56,12 +56,15 @@ def reset_sync(
 
 def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
     """Have these go again, whatever they hold; none named means all."""
-    which, condition = {"pks": list(pks)}, "len($pks) = 0 or list_contains($pks, pk)"
+    which, condition = {"pks": list(pks)}, "(len($pks) = 0 or list_contains($pks, pk))"
     with workspace.transaction() as con:
-        con.execute(f"update state.acked set in_doubt = true where {condition}", which)
+        # whoever was told to leave is told so no second time
+        con.execute(f"update state.acked set in_doubt = true where member and {condition}", which)
         con.execute(f"delete from state.seen where {condition}", which)
-        con.execute(f"update state.issues set terminal = false where output <> '' and ({condition})", which)
-    ((marked,),) = workspace.con.execute(f"select count(*) from state.acked where {condition}", which).fetchall()
+        con.execute(f"update state.issues set terminal = false where output <> '' and {condition}", which)
+    ((marked,),) = workspace.con.execute(
+        f"select count(*) from state.acked where member and {condition}", which
+    ).fetchall()
     return int(marked)
 
 
@@ -93,7 +96,7 @@ def resolve(settings: Settings, sync: Sync, how: Literal["resend", "drop"], log:
     became: tuple[Literal["done", "not_done"], str] = (
         ("not_done", "to_resend") if how == "resend" else ("done", "dropped")
     )
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         found = doubtful(workspace)
         take_for(workspace, found, *became)
     return len(found)

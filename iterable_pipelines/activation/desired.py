@@ -79,7 +79,8 @@ def _refuse_keys(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
 
 _UNSEEN = (
     "and (not exists (from state.seen e where e.pk = s.pk and e.source_hash = s.source_hash) "
-    "or s.pk in (select pk from state.acked where in_doubt))"
+    "or s.pk in (select pk from state.acked where in_doubt) or s.pk in (select e.pk from state.seen e semi join "
+    "(from state.acked where in_doubt) a on a.key = e.key))"
 )
 
 

@@ -24,6 +24,7 @@ from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapprove
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
+from iterable_pipelines.activation.meta import with_kept_name
 from iterable_pipelines.activation.models import column_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
@@ -184,6 +185,7 @@ def plan_rows(
 ) -> Plan:
     """A plan of the rows of `source`; as a preview also of those that were seen as they are."""
     settings, con, moment = project.settings, workspace.con, now()
+    sync = with_kept_name(workspace, sync)
     compiler = compiler_of(sync, project.type, source.as_of, source.columns, column_meta(settings, sync))
     mappings = Mappings(workspace, compiler, lambda mapping: compiler_again(mapping, source.as_of))
     from_now = sync.first_run == "from_now" or not getattr(sync, "include_history", True)
@@ -240,7 +242,8 @@ def number_changes(workspace: Workspace, version: int) -> None:
     """Fill `scratch.changes`: what is sent, in the order of stages, moments and primary keys (B4, C9)."""
     workspace.con.execute(
         f"create or replace table scratch.changes as select row_number() over (order by stage, moment nulls first, "
-        f"{IN_ORDER}, key, output) as number, op, endpoint, flags, stage, needs, moment, key, pk, output, "
+        # somebody with a new address leaves by the old one before entering by the new one
+        f"{IN_ORDER}, member, key, output) as number, op, endpoint, flags, stage, needs, moment, key, pk, output, "
         f"identity_kind, identity, payload, payload_hash, {version}::bigint as mapping_version, member, seq "
         f"from scratch.compared where op in ({', '.join(map(literal, SENT))})"
     )

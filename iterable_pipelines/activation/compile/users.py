@@ -71,10 +71,10 @@ class UserCompiler(RowCompiler[ProfileSync]):
         """Its fields are cleared, or the user is deleted, where the sync says so."""
         if acknowledged.output != OUTPUT or self.sync.mode in ("insert", "update"):
             return None
-        top = {name: acknowledged.payload[name] for name in ("email", "userId") if name in acknowledged.payload}
-        if self.sync.on_leave == "delete":
-            name = next(iter(top))
-            return Record(OUTPUT, "delete", {name: top[name]}, acknowledged.identity, acknowledged.key)
+        identity = acknowledged.identity
+        if self.sync.on_leave == "delete" and identity is not None:
+            return Record(OUTPUT, "delete", {identity.kind: identity.value}, identity, acknowledged.key)
+        top = {name: acknowledged.payload[name] for name in IDENTIFIERS if name in acknowledged.payload}
         merged = bool(acknowledged.payload.get("mergeNestedObjects"))
         cleared = _cleared(acknowledged.payload.get("dataFields", {}), merged)
         if self.sync.on_leave != "null_fields" or not cleared:
