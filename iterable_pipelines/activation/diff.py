@@ -46,6 +46,12 @@ _WRONG_BEFORE = (
     "a.pk in (select i.pk from state.issues i semi join scratch.snapshot s on s.pk = i.pk where i.output = '' "
     "and i.severity = 'error' and i.pk not in (select pk from scratch.looked))"
 )
+# what there is once for each user is still wanted, by another row that is here
+_OF_SOMEBODY_HERE = (
+    "a.output in ('user', 'cart') and coalesce((a.identity_kind, a.identity) in (select (identity_kind, identity) "
+    "from scratch.desired union all select (identity_kind, identity) from state.acked "
+    "where member and key in (from scratch.present)), false)"
+)
 _CHANGED = "a.member and not d.membership and a.payload_hash <> d.payload_hash"
 # the history of one user would stay with the other (G8)
 _OF_ANOTHER = (
@@ -168,7 +174,7 @@ class Diff:
             f"create table scratch.present as select pk as key from scratch.snapshot union {self._desired_keys()}"
         )
         # what is wrong with a row does not say that it is gone
-        stays = ["a.pk in (select pk from scratch.issues where severity = 'error')", _WRONG_BEFORE]
+        stays = ["a.pk in (select pk from scratch.issues where severity = 'error')", _WRONG_BEFORE, _OF_SOMEBODY_HERE]
         if getattr(self.sync, "on_identity_removed", "exit") == "keep":
             stays.append("a.pk in (select pk from scratch.snapshot)")
         if self.options.only_pks:

@@ -69,6 +69,11 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
         "update state.issues i set terminal = true from scratch.compared c where c.op = 'held' and c.key = i.key "
         "and c.output = i.output"
     )
+    if plan.whole:
+        con.execute(
+            "delete from state.issues i where i.output <> '' and i.pk not in (select pk from scratch.snapshot) "
+            "and (i.key, i.output) not in (select (key, output) from scratch.compared)"
+        )
     # what was refused is not wanted any more
     con.execute(
         "delete from state.issues i where i.output <> '' and exists (from scratch.compared c where c.key = i.key "

@@ -24,7 +24,7 @@ from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapprove
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
-from iterable_pipelines.activation.meta import with_kept_name
+from iterable_pipelines.activation.meta import refuse_others, with_kept_name
 from iterable_pipelines.activation.models import column_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
@@ -119,6 +119,7 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
     sync = with_kept_key(project, sync)
     client = None if options.offline else project.client(log)
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
+        refuse_others(workspace, settings, sync, project)
         plan = make_plan(workspace, project, sync, options, client, log)
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
@@ -141,6 +142,7 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
     sync = with_kept_key(project, sync)
     as_of = hour_of(now())
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
+        refuse_others(workspace, settings, sync, project)
         source, options = source_of(settings, sync, as_of), Options(only_pks=(pk,), offline=True)
         plan = plan_rows(workspace, project, sync, source, options, None, log, is_preview=True)
         con = workspace.con

@@ -153,7 +153,7 @@ class Iterable:
                 turns.enter_context(
                     self._ledger.turn(limit.name, scope_of(limit, self._key), self._log, priority=self._priority)
                 )
-            prepared = self._prepared(question, SentBody(body, turns.close))
+            prepared = self._prepared(question, SentBody(body, turns.close) if body else None)
             started = time.monotonic()
             response = send(self._session, prepared, question.what, self._patience)
         with closing(response):

@@ -109,7 +109,7 @@ def email_change(pk: str, old: dict[str, str], new: str) -> Record:
 def _cleared(data: dict[str, Any], merged: bool) -> dict[str, Any]:
     """The same fields without values; an identity stays, and so do others' fields of an object that was merged into."""
     return {
-        name: dict.fromkeys(value) if merged and isinstance(value, dict) else None
+        name: _cleared(value, merged) if merged and isinstance(value, dict) else None
         for name, value in data.items()
         if name not in IDENTIFIERS
     }

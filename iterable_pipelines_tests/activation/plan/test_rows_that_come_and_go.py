@@ -1,5 +1,6 @@
 """Rows that are gone, wrong or doubled for a while: nobody is told to leave for that, or forgotten when he is back."""
 
+import json
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -129,3 +130,38 @@ def test_p5_who_is_in_doubt_goes_again_also_by_the_row_that_took_over(planning: 
     assert here.run(sync).ops == {}
     here.state(sync, "update state.acked set in_doubt = true")
     assert here.run(sync).ops == {"email:a@ex.com": "retry"}
+
+
+@pytest.mark.parametrize("on_leave", ["delete", "null_fields"])
+def test_x44_a_user_of_two_rows_stays_as_long_as_one_of_them_is_there(
+    planning: Callable[..., Planning], on_leave: str
+) -> None:
+    here = planning()
+    sync = here.sync("people", USER + f"mode: mirror\non_leave: {on_leave}\nguards: {{allow_empty: true}}\n")
+    here.table("m.t", rows(ANA, (2, "A@ex.com", 1), (3, "b@ex.com", 1)))
+    here.run(sync)
+    here.table("m.t", rows((2, "A@ex.com", 1)))
+    assert here.run(sync, approve=("delete",)).ops == {"3": "remove"}
+    here.table("m.t", rows())
+    assert here.run(sync, approve=("delete",)).ops == {"1": "remove", "2": "remove"}
+
+
+def test_what_was_refused_of_a_row_that_is_gone_is_no_issue_any_more(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("people", USER)
+    here.table("m.t", rows(ANA, BO))
+    here.run(sync, lambda change: ("rejected", "invalid_data"))
+    here.table("m.t", rows(BO))
+    here.run(sync)
+    assert here.state(sync, "select pk, code from state.issues") == [("2", "invalid_data")]
+
+
+def test_on_leave_clears_what_is_nested_deeper_and_nothing_beside_it(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    text = USER.replace("{v: v}", "{v: a.b.c}") + "mode: mirror\non_leave: null_fields\nguards: {allow_empty: true}\n"
+    sync = here.sync("people", text)
+    here.table("m.t", rows(ANA))
+    here.run(sync)
+    here.table("m.t", rows())
+    (change,) = here.run(sync).changes
+    assert json.loads(change["payload"])["dataFields"] == {"a": {"b": {"c": None}}}

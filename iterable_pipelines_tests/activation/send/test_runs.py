@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 from iterable_pipelines.activation.errors import ActivationRefused, AlreadyRunning, InDoubt
 from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.run import reset_sync, resolve, send_pk
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation, quick_client
@@ -66,6 +68,11 @@ def test_s10_the_state_of_one_project_is_not_used_for_another(town: Activation) 
     town.settings = town.settings.model_copy(update={"api_key": SecretStr("another")})
     with pytest.raises(ActivationRefused, match="state_project_mismatch"):
         town.run("people")
+    (sync,) = load_syncs(town.settings)
+    with pytest.raises(ActivationRefused, match="state_project_mismatch"):
+        plan_sync(town.settings, sync, Options(offline=True))
+    with pytest.raises(ActivationRefused, match="state_project_mismatch"):
+        preview_pk(town.settings, sync, "1")
 
 
 def test_s14_too_many_refusals_fail_the_run(town: Activation) -> None:
@@ -264,7 +271,7 @@ def test_s11_what_was_said_by_hand_outlasts_answers_that_come_late(activation_pr
     project = activation_project("userid", unknown_users="created")
     project.sync("visits", VISITS + "delivery: single\n")
     rows = ", ".join(f"({nth}, 'u{nth}', timestamp '2026-11-0{nth}', 'page')" for nth in (1, 2))
-    project.table("marts.visits", f"from (values {rows}) t(id, user_id, \"at\", page)")
+    project.table("marts.visits", f'from (values {rows}) t(id, user_id, "at", page)')
     project.sandbox.fault("lost_answer", "/api/events/track", match={"userId": "u2"}, times=None)
     project.run("visits")
     project.sandbox.faults.clear()
