@@ -49,7 +49,7 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
     )
     whole = "or i.code = 'null_primary_key' or i.pk not in (select pk from scratch.snapshot)" if plan.whole else ""
     # these are found in every look, unlike what is wrong with a row by itself
-    shared = "i.code = 'duplicate_primary_key' and i.pk in (select pk from scratch.snapshot)"
+    shared = "i.code in ('duplicate_primary_key', 'duplicate_identity') and i.pk in (select pk from scratch.snapshot)"
     con.execute(
         "create or replace temp table former_issues as select pk, code, path, min(first_seen) as first_seen, "
         "max(attempts) as attempts from state.issues where output = '' group by pk, code, path"

@@ -10,7 +10,7 @@ import duckdb
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.desired import compile_rows
+from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
 from iterable_pipelines.activation.diff import SENT, Diff
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
@@ -26,7 +26,7 @@ from iterable_pipelines.activation.lists import find_list, show_list, wanted_lis
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
 from iterable_pipelines.activation.meta import refuse_others, with_kept_name
 from iterable_pipelines.activation.models import column_meta
-from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.objects import ProfileSync, load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
 from iterable_pipelines.activation.project import Project
@@ -198,6 +198,8 @@ def plan_rows(
     snapshot = take_snapshot(workspace, settings, sync, source, compiler.columns or (), options, mappings.columns)
     everything = is_preview or mappings.is_new
     compile_rows(workspace, snapshot, compiler, everything)
+    if isinstance(sync, ProfileSync) and sync.on_duplicate_identity == "error":
+        refuse_shared_identities(workspace)
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()

@@ -165,3 +165,18 @@ def test_on_leave_clears_what_is_nested_deeper_and_nothing_beside_it(planning: C
     here.table("m.t", rows())
     (change,) = here.run(sync).changes
     assert json.loads(change["payload"])["dataFields"] == {"a": {"b": {"c": None}}}
+
+
+def test_x44_rows_of_one_user_may_be_refused_until_one_is_left(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("people", USER + "on_duplicate_identity: error\n")
+    here.table("m.t", rows(ANA, (2, "A@ex.com", 1), (3, "b@ex.com", 1)))
+    ran = here.run(sync)
+    assert (ran.ops, ran.plan.invalid) == ({"3": "add"}, {"duplicate_identity": 2})
+    here.table("m.t", rows(ANA, (3, "b@ex.com", 1), (4, "b@ex.com", 2)))
+    # what was sent before stays as it is
+    ran = here.run(sync)
+    assert (ran.ops, ran.plan.invalid) == ({"1": "add"}, {"duplicate_identity": 1})
+    here.table("m.t", rows(ANA, (4, "b@ex.com", 2)))
+    assert here.run(sync).ops == {"4": "add"}
+    assert here.state(sync, "from state.issues") == []
