@@ -54,8 +54,11 @@ def forget_what_was_sent(settings: Settings) -> None:
     """A new sandbox has nothing of what an earlier one was sent: nor may the state of the syncs, or the row log."""
     shutil.rmtree(settings.data_dir / ACTIVATION, ignore_errors=True)
     if settings.warehouse_path.exists():
-        with Warehouse.of(settings).transaction() as con:
+        warehouse = Warehouse.of(settings)
+        with warehouse.transaction() as con:
             con.execute(f"drop schema if exists {ROW_LOG} cascade")
+        # the copy for readers would still tell of it
+        warehouse.publish()
 
 
 def first_hour(manifest: Manifest) -> datetime:
