@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.doubtful import doubtful, take_for
-from iterable_pipelines.activation.keys import with_kept_key
+from iterable_pipelines.activation.keys import move_keys, with_kept_key
 from iterable_pipelines.activation.lists import forget_list
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta, take_project
@@ -44,7 +44,7 @@ def reset_sync(
     with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         project = Project.of(settings, sync)
         if how == "project":
-            take_project(workspace, project)
+            move_keys(project, take_project(workspace, project))
             return _count_acknowledged(workspace)
         check_meta(workspace, settings, sync, project)
         if how == "rebaseline":

@@ -80,6 +80,13 @@ def bury_key(project: Project, name: str) -> None:
         )
 
 
+def move_keys(project: Project, former: str) -> None:
+    """All keys of a project whose API key is a new one: `former` is what it was told by before (S10)."""
+    if former != project.fingerprint and _path(project.settings).exists():
+        with _keys(project.settings) as con:
+            con.execute("update or ignore keys set project = ? where project = ?", [project.fingerprint, former])
+
+
 def _kept(con: sqlite3.Connection, project: Project, sync: AudienceSync | TraitSync) -> AudienceSync | TraitSync:
     found = con.execute("select key, sync from keys where project = ?", [project.fingerprint]).fetchall()
     holders = dict(found)

@@ -46,9 +46,11 @@ def with_kept_name(workspace: Workspace, sync: Sync) -> Sync:
     return sync.model_copy(update={"renamed_from": named if named != sync.name else None}) if named else sync
 
 
-def take_project(workspace: Workspace, project: Project) -> None:
-    """Take the key that is set now for a new one of the project that the state is about."""
+def take_project(workspace: Workspace, project: Project) -> str:
+    """Take the key that is set now for a new one of the project that the state is about. Returns its former print."""
+    former = _known(workspace).get("project", project.fingerprint)
     workspace.con.execute("update state.meta set value = ? where name = 'project'", [project.fingerprint])
+    return former
 
 
 def _known(workspace: Workspace) -> dict[str, str]:
