@@ -55,16 +55,19 @@ def reset_sync(
 
 
 def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
-    """Have these go again, whatever they hold; none named means all."""
+    """Have these go again, whatever they hold; none named means all that was ever sent."""
     which, condition = {"pks": list(pks)}, "(len($pks) = 0 or list_contains($pks, pk))"
+    # whoever was told to leave is told so no second time, and what was old news before the first run (it has no
+    # payload) starts journeys: that goes only by name
+    sent = f"member and {condition} and (payload is not null or len($pks) > 0)"
     with workspace.transaction() as con:
-        # whoever was told to leave is told so no second time
-        con.execute(f"update state.acked set in_doubt = true where member and {condition}", which)
+        ((marked,),) = con.execute(f"select count(*) from state.acked where {sent}", which).fetchall()
+        con.execute(f"update state.acked set in_doubt = true where {sent}", which)
         con.execute(f"delete from state.seen where {condition}", which)
-        con.execute(f"update state.issues set terminal = false where output <> '' and {condition}", which)
-    ((marked,),) = workspace.con.execute(
-        f"select count(*) from state.acked where member and {condition}", which
-    ).fetchall()
+        con.execute(
+            f"update state.issues set terminal = false, first_seen = $now where output <> '' and {condition}",
+            {**which, "now": moment()},
+        )
     return int(marked)
 
 

@@ -100,6 +100,26 @@ def test_a_first_run_from_now_takes_what_there_is_for_sent(planning: Callable[..
     assert here.run(sync).ops == {"3": "add"}
 
 
+def test_s11_old_news_is_sent_by_name_only(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("pings", EVENT + "first_run: from_now\n")
+    here.table("m.t", rows((1, "a@ex.com", 1, "e1", NOON), (2, "a@ex.com", 1, "e2", NOON), columns=COLUMNS))
+    here.run(sync)
+    assert (reset_sync(here.settings, sync, "resend"), here.run(sync).changes) == (0, [])
+    assert (reset_sync(here.settings, sync, "pk", ("2",)), here.run(sync).ops) == (1, {"2": "retry"})
+
+
+def test_s11_what_was_refused_for_long_is_tried_again_when_it_is_asked_for(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("people", USER)
+    here.table("m.t", rows((1, "a@ex.com", 1)))
+    here.run(sync, lambda change: ("rejected", "identity_conflict"))
+    here.state(sync, "update state.issues set first_seen = timestamp '2020-01-01'")
+    assert here.run(sync).ops == {}
+    reset_sync(here.settings, sync, "pk", ("1",))
+    assert here.run(sync).ops == {"1": "retry"}
+
+
 def test_p4_an_audience_without_history_tells_of_those_who_come_and_go_from_now_on(
     planning: Callable[..., Planning],
 ) -> None:
