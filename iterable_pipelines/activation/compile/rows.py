@@ -22,29 +22,11 @@ from iterable_pipelines.settings_values import did_you_mean
 S = TypeVar("S", bound=Sync)
 # of a sync's file, what changes no record (G11)
 NO_MAPPING = {
-    *(
-        "description",
-        "renamed_from",
-        "source",
-        "connection",
-        "frequency",
-        "enabled",
-        "guards",
-        "window",
-        "first_run",
-        "log_payloads",
-    ),
+    *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
-    *(
-        "key_retention_days",
-        "on_type_mismatch",
-        "strict_fields",
-        "on_duplicate_identity",
-        "on_email_exists",
-        "on_leave",
-    ),
-    *("existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
-    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation"),
+    *("key_retention_days", "on_type_mismatch", "strict_fields", "on_duplicate_identity", "on_email_exists"),
+    *("on_leave", "existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
+    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from"),
 }
 
 
