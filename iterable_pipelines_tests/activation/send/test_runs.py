@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 from iterable_pipelines.activation.errors import ActivationRefused, AlreadyRunning, InDoubt
 from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.run import reset_sync, resolve, send_pk
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation, quick_client
@@ -21,6 +23,17 @@ source: marts.people
 primary_key: id
 match: {column: email, field: email}
 fields: {city: city}
+"""
+VISITS = """
+object: event
+source: marts.visits
+primary_key: id
+match: {column: user_id, field: userId}
+event_name: {constant: Visit}
+created_at: at
+fields: {page: page}
+first_run: backfill
+mode: upsert
 """
 Make = Callable[..., Activation]
 
@@ -55,6 +68,11 @@ def test_s10_the_state_of_one_project_is_not_used_for_another(town: Activation) 
     town.settings = town.settings.model_copy(update={"api_key": SecretStr("another")})
     with pytest.raises(ActivationRefused, match="state_project_mismatch"):
         town.run("people")
+    (sync,) = load_syncs(town.settings)
+    with pytest.raises(ActivationRefused, match="state_project_mismatch"):
+        plan_sync(town.settings, sync, Options(offline=True))
+    with pytest.raises(ActivationRefused, match="state_project_mismatch"):
+        preview_pk(town.settings, sync, "1")
 
 
 def test_s14_too_many_refusals_fail_the_run(town: Activation) -> None:
@@ -231,20 +249,7 @@ def test_b7_what_needs_another_record_waits_until_iterable_has_taken_it_in(activ
 
 def test_s7_events_that_did_not_arrive_go_first_and_as_they_were(activation_project: Make) -> None:
     project = activation_project("userid", unknown_users="created")
-    project.sync(
-        "visits",
-        """
-object: event
-source: marts.visits
-primary_key: id
-match: {column: user_id, field: userId}
-event_name: {constant: Visit}
-created_at: at
-fields: {page: page}
-first_run: backfill
-mode: upsert
-""",
-    )
+    project.sync("visits", VISITS)
     rows = "select {0} as id, 'u1' as user_id, timestamp '2026-11-01' as at, '{1}' as page"
     project.table("marts.visits", rows.format(1, "old"))
     project.sandbox.fault("status", "/api/events/trackBulk", status=503, times=8)
@@ -259,3 +264,19 @@ mode: upsert
     assert len(bodies) == 18
     (event,) = project.sandbox.world.snapshot_of_writes()["events"].values()
     assert "new" in str(event) and "old" not in str(event)
+
+
+def test_s11_what_was_said_by_hand_outlasts_answers_that_come_late(activation_project: Make) -> None:
+    """A run is merged again once its last request is answered; what it was answered before is no news then."""
+    project = activation_project("userid", unknown_users="created")
+    project.sync("visits", VISITS + "delivery: single\n")
+    rows = ", ".join(f"({nth}, 'u{nth}', timestamp '2026-11-0{nth}', 'page')" for nth in (1, 2))
+    project.table("marts.visits", f'from (values {rows}) t(id, user_id, "at", page)')
+    project.sandbox.fault("lost_answer", "/api/events/track", match={"userId": "u2"}, times=None)
+    project.run("visits")
+    project.sandbox.faults.clear()
+    (sync,) = load_syncs(project.settings)
+    reset_sync(project.settings, sync, "resend")
+    project.sandbox.log.clear()
+    project.run("visits")
+    assert {each["id"] for each in project.requests()} == {"wh:visits:1", "wh:visits:2"}
