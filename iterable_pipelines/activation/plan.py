@@ -24,6 +24,7 @@ from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapprove
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
+from iterable_pipelines.activation.meta import check_meta
 from iterable_pipelines.activation.models import column_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
@@ -118,6 +119,7 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
     sync = with_kept_key(project, sync)
     client = None if options.offline else project.client(log)
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
+        _refuse_another_project(workspace, project, sync)
         plan = make_plan(workspace, project, sync, options, client, log)
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
@@ -140,13 +142,14 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
     sync = with_kept_key(project, sync)
     as_of = hour_of(now())
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
+        _refuse_another_project(workspace, project, sync)
         source, options = source_of(settings, sync, as_of), Options(only_pks=(pk,), offline=True)
         plan = plan_rows(workspace, project, sync, source, options, None, log, is_preview=True)
         con = workspace.con
         if not con.execute("from scratch.snapshot").fetchone():
             raise ActivationRefused(
                 f"{sync.name}: its source has no row whose {'|'.join(sync.primary_key)} is {pk}. Nothing was sent.\n"
-                f"Next: iterable-pipelines sync plan {sync.name} shows some of its rows"
+                f"Next: iterable-pipelines sync plan {sync.name} --show-values shows some of its rows"
             )
         con.execute("update scratch.compared set op = 'change' where op in ('same', 'rebased', 'held')")
         number_changes(workspace, plan.mapping_version)
@@ -197,7 +200,7 @@ def plan_rows(
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()
-    said = [*sync.warnings, *mappings.warnings(sync, source.columns)]
+    said = [*_not_there(con, options.only_pks), *sync.warnings, *mappings.warnings(sync, source.columns)]
     if sync.clear_removed_fields:
         clear_removed_fields(workspace, mappings)
     said += ask_imported_users(workspace, settings, sync, moment)
@@ -244,6 +247,17 @@ def number_changes(workspace: Workspace, version: int) -> None:
         f"identity_kind, identity, payload, payload_hash, {version}::bigint as mapping_version, member, seq "
         f"from scratch.compared where op in ({', '.join(map(literal, SENT))})"
     )
+
+
+def _refuse_another_project(workspace: Workspace, project: Project, sync: Sync) -> None:
+    """As a run does; a sync that never ran has no project yet (S10)."""
+    if workspace.con.execute("from state.meta").fetchone():
+        check_meta(workspace, project.settings, sync, project)
+
+
+def _not_there(con: duckdb.DuckDBPyConnection, pks: tuple[str, ...]) -> list[str]:
+    there = con.execute("select pk from scratch.snapshot where list_contains(?, pk)", [list(pks)]).fetchall()
+    return [f"the source has no row with the primary key {pk}" for pk in pks if (pk,) not in there]
 
 
 def _counted(con: duckdb.DuckDBPyConnection, column: str, table: str) -> dict[str, int]:

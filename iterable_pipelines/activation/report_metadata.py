@@ -40,6 +40,14 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
     figures = {op: sum(report.counts.get(op, {}).values()) for op in _OPS}
     return {
         "status": report.status,
+        **({"note": report.note} if report.note else {}),
+        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report, standing), "planned, acknowledged, verified")),
+        "outcomes": dg.MetadataValue.md(outcome_table(report.counts)),
+        "rejections": dg.MetadataValue.md(code_table(report.codes)),
+        "row_log": dg.MetadataValue.md(
+            f"`iterable-pipelines sync errors {name}`, or in the warehouse\n\n"
+            f"`select * from activation.sync_rows where run_id = '{report.run_id}'`"
+        ),
         **rows,
         **{f"{op}_rows": number for op, number in figures.items()},
         "requests": report.requests,
@@ -51,14 +59,6 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
         "created_fields": ", ".join(report.created_fields) or "none",
         "filtered_fields": ", ".join(report.filtered_fields) or "none",
         **({"as_of": f"{report.as_of:%Y-%m-%d %H:%M} UTC"} if report.as_of else {}),
-        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report, standing), "planned, acknowledged, verified")),
-        "outcomes": dg.MetadataValue.md(outcome_table(report.counts)),
-        "rejections": dg.MetadataValue.md(code_table(report.codes)),
-        "row_log": dg.MetadataValue.md(
-            f"`iterable-pipelines sync errors {name}`, or in the warehouse\n\n"
-            f"`select * from activation.sync_rows where run_id = '{report.run_id}'`"
-        ),
-        **({"note": report.note} if report.note else {}),
     }
 
 

@@ -72,13 +72,18 @@ def _show(found: "Plan", show_values: bool) -> None:
     for what, codes in (("invalid", found.invalid), ("skipped", found.skipped), ("warning", found.warned)):
         for code, rows in codes.items():
             shown.add_row(f"{what}: {plain(code)}", f"{rows:,}")
-    out().print(shown)
+    if shown.row_count:
+        out().print(shown)
+    else:
+        say(f"{found.sync}: {found.rows:,} rows, and nothing is new about them.")
     costs, fields = found.costs, found.fields
     lookups = f", {costs.lookups:,} users looked up before" if costs.lookups else ""
-    say(
-        f"{found.sends:,} records in {costs.requests:,} requests, {costs.bytes:,} bytes{lookups}, at least "
-        f"{costs.minutes:,.2f} minutes; windows end at {found.as_of:%Y-%m-%dT%H} UTC; mapping {found.mapping_version}"
-    )
+    if found.sends:
+        say(
+            f"To send: {found.sends:,} records, {costs.requests:,} requests, {costs.bytes:,} bytes{lookups}, at least "
+            f"{costs.minutes:,.2f} minutes; as_of {found.as_of:%Y-%m-%dT%H} UTC; mapping version "
+            f"{found.mapping_version}"
+        )
     for lines in (
         [f"{found.in_doubt:,} requests of an earlier run are in doubt"] if found.in_doubt else [],
         [f"Iterable would make the fields {', '.join(fields.new)}"] if fields.new else [],

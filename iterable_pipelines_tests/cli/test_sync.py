@@ -142,6 +142,18 @@ def test_exposures_are_written_once_and_checked(
     assert said.code == 0 and "up to date: 1 syncs" in said.out
 
 
+def test_a_failed_run_says_why_what_is_safe_and_what_to_type_and_nothing_else(
+    shop: Activation, here: CommandHere
+) -> None:
+    shop.sync("people", SYNC.replace("0.5", "0.1"))
+    shop.table("shop.people", ONE_IS_WRONG)
+    said = here("sync", "run", "people")
+    assert said.code == 1
+    assert said.err.strip().endswith("safe.\nNext: iterable-pipelines sync errors people")
+    # neither Dagster nor the checks, which did not run, add to it
+    assert [each.partition(": ")[0] for each in said.out.splitlines()] == ["people"]
+
+
 def test_what_cannot_be_done_is_said(shop: Activation, here: CommandHere) -> None:
     said = here("sync", "plan")
     assert said.code == 2 and "name syncs, or --all; there are people" in said.err

@@ -105,7 +105,9 @@ def test_s14_too_many_refused_rows_fail_the_run_which_is_not_tried_again(
     result = run(shop, instance)
     failure = result.failure_data_for_node(OP)
     assert failure and failure.user_failure_data
-    assert "1 of 3 records were refused, more than 10%" in (failure.user_failure_data.description or "")
+    description = failure.user_failure_data.description or ""
+    assert "people: 1 of 3 records were refused, more than 10%" in description
+    assert description.endswith("Next: iterable-pipelines sync errors people")
     found = failure.user_failure_data.metadata
     assert (found["retry"].value, found["acknowledged"].value) == (NEVER, 2)
     stored = instance.get_run_by_id(result.run_id)
