@@ -47,8 +47,8 @@ class Plan:
 
     rows: of the source. whole: whether all of them were looked at. counts: records by op (diff.py). invalid, skipped,
     warned: what is wrong with rows, why they are not sent, and what is odd about them, by code. in_doubt: requests of a
-    run that died. gate: asks for users first. requests, changes: the first ones, with values of persons, only where
-    somebody asks for a plan (`plan_sync`).
+    run that died. gate: asks for users first. Only where somebody asks for a plan (`plan_sync`): requests, changes, the
+    first ones, with values of persons; wrong: the first invalid rows, primary key, code, path and message.
     """
 
     sync: str
@@ -71,6 +71,7 @@ class Plan:
     lists: tuple[str, ...] = ()
     requests: tuple[ShownRequest, ...] = ()
     changes: tuple[ShownChange, ...] = ()
+    wrong: tuple[tuple[str, str, str, str], ...] = ()
     gate: Gate | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -124,8 +125,12 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
         show_list(workspace, sync)
+        wrong = workspace.con.execute(
+            "select pk, code, path, message from scratch.issues where severity = 'error' order by all limit ?", [shown]
+        ).fetchall()
         return replace(
             plan,
+            wrong=tuple(wrong),
             warnings=(*plan.warnings, *_mixed(settings, sync)),
             lists=(wanted.name,) if wanted and is_missing else (),
             requests=shown_requests(workspace, shown),

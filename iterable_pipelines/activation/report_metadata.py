@@ -50,6 +50,7 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
         ),
         **rows,
         **{f"{op}_rows": number for op, number in figures.items()},
+        **{f"{each}_in_all": getattr(standing, each) for each in ("acknowledged", "verified", "rejected")},
         "requests": report.requests,
         "bytes": report.bytes,
         "minutes": round(seconds / 60, 2),

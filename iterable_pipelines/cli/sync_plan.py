@@ -66,13 +66,15 @@ def _as_json(found: "Plan", show_values: bool) -> dict[str, Any]:
 
 
 def _show(found: "Plan", show_values: bool) -> None:
-    shown = table(f"{found.sync}: what would become of {found.rows:,} rows", "what", "records", numbers=("records",))
+    shown = table("", "what", "records", numbers=("records",))
     for op, records in found.counts.items():
         shown.add_row(op, f"{records:,}")
     for what, codes in (("invalid", found.invalid), ("skipped", found.skipped), ("warning", found.warned)):
         for code, rows in codes.items():
             shown.add_row(f"{what}: {plain(code)}", f"{rows:,}")
     if shown.row_count:
+        # as a title it would be folded to the width of two narrow columns
+        say(f"{found.sync}: what would become of {found.rows:,} rows")
         out().print(shown)
     else:
         say(f"{found.sync}: {found.rows:,} rows, and nothing is new about them.")
@@ -85,6 +87,7 @@ def _show(found: "Plan", show_values: bool) -> None:
             f"{found.mapping_version}"
         )
     for lines in (
+        [f"row {pk}: {': '.join(filter(None, (code, path, text)))}" for pk, code, path, text in found.wrong],
         [f"{found.in_doubt:,} requests of an earlier run are in doubt"] if found.in_doubt else [],
         [f"Iterable would make the fields {', '.join(fields.new)}"] if fields.new else [],
         [f"Iterable would make the list {name}" for name in found.lists],

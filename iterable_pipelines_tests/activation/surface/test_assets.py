@@ -49,12 +49,14 @@ def test_a_run_tells_what_became_of_every_row_and_nothing_of_a_person(
         "http_429",
     )
     assert [first[each] for each in figures] == ["succeeded", 3, 2, 1, 0, 0, 3, 1, 0]
+    assert (first["acknowledged_in_all"], first["verified_in_all"], first["rejected_in_all"]) == (2, 0, 1)
     assert first["bytes"] > 0 and first["mapping_version"] == 1
     assert "| `invalid_email` | 1 |" in first["rejections"]
     assert "activation.sync_rows where run_id" in first["row_log"]
     assert first["funnel"].startswith("![planned, acknowledged, verified](data:image/svg+xml;base64,")
     second = told(run(shop, instance))
     assert (second["planned"], second["requests"]) == (0, 0)
+    assert second["acknowledged_in_all"] == 2
     assert second["outcomes"] == "nothing had to be sent"
     left = [each.read_bytes() for each in (tmp_path / "dagster").rglob("*") if each.is_file()]
     for secret in (b"ada@ex.com", b"Ada", shop.sandbox.key.encode() + b'"'):
