@@ -75,7 +75,7 @@ def plan_metadata(plan: Plan) -> dict[str, Any]:
         "minutes": plan.costs.minutes,
         "new_fields": ", ".join(plan.fields.new) or "none",
         "warnings": "; ".join(plan.warnings) or "none",
-        "guards": "; ".join(f"{each.name}: {each.message}" for each in plan.guards) or "none",
+        "guards": "; ".join(f"{each.title}: {each.message}" for each in plan.guards) or "none",
     }
 
 

@@ -92,7 +92,7 @@ def _show(found: "Plan", show_values: bool) -> None:
         [f"Iterable would make the fields {', '.join(fields.new)}"] if fields.new else [],
         [f"Iterable would make the list {name}" for name in found.lists],
         found.warnings,
-        [f"{'approved' if each.approved else 'stops'}: {each.name}: {each.message}" for each in found.guards],
+        [f"{'approved' if each.approved else 'stops'}: {each.title}: {each.message}" for each in found.guards],
     ):
         for line in lines:
             say(f"- {line}")
@@ -100,8 +100,11 @@ def _show(found: "Plan", show_values: bool) -> None:
         show_changes(found.changes)
         show_requests(found.requests)
     say(f"{found.sync}: nothing was sent.")
-    stopping = " ".join(f"--approve {each.name}" for each in found.guards if each.name and not each.approved)
-    if stopping:
-        say(f"Next, if that is meant: iterable-pipelines sync run {found.sync} {stopping}")
+    stopping = [each.name for each in found.guards if not each.approved]
+    if None in stopping:
+        say(f"Next: correct syncs/{found.sync}.yml, then iterable-pipelines sync plan {found.sync}")
+    elif stopping:
+        flags = " ".join(f"--approve {each}" for each in stopping)
+        say(f"Next, if that is meant: iterable-pipelines sync run {found.sync} {flags}")
     elif found.sends:
         say(f"Next: iterable-pipelines sync run {found.sync}")

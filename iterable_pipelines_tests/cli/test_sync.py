@@ -160,6 +160,16 @@ def test_a_failed_run_says_why_what_is_safe_and_what_to_type_and_nothing_else(
     assert [each.partition(": ")[0] for each in said.out.splitlines()] == ["people"]
 
 
+def test_a_guard_that_nothing_lets_pass_has_a_name_and_a_way_out(shop: Activation, here: CommandHere) -> None:
+    shop.run("people")
+    (shop.settings.project_root / "syncs" / "people.yml").unlink()
+    trait = SYNC.replace("object: user", "object: trait\ntrait_name: First Name\nkey: firstName\nvalue: id")
+    shop.sync("named", trait.replace("fields: {first_name: firstName}\n", ""))
+    said = here("sync", "plan", "named")
+    assert said.code == 4 and "- stops: type_conflict: the field firstName is of type string" in said.out
+    assert "Next: correct syncs/named.yml, then iterable-pipelines sync plan named" in said.out
+
+
 def test_what_cannot_be_done_is_said(shop: Activation, here: CommandHere) -> None:
     said = here("sync", "plan")
     assert said.code == 2 and "name syncs, or --all; there are people" in said.err
