@@ -73,7 +73,8 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
             if options.dry_run:
                 plan = plan_sync(project, sync, options, context.log.info)
                 context.log_event(dg.AssetObservation(asset_key(sync), metadata=plan_metadata(plan)))
-                context.log.info(f"{sync.name}: a dry run; nothing was sent")
+                would = f"{plan.sends:,} records would go in {plan.costs.requests:,} requests"
+                context.log.info(f"{sync.name}: a dry run: {would}; nothing was sent")
                 return
             try:
                 report = run_sync(project, sync, options, context.log.info)

@@ -66,7 +66,8 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
 def plan_metadata(plan: Plan) -> dict[str, Any]:
     """Metadata of a dry run: figures and names of fields, no rows."""
     return {
-        "exit_code": plan.exit_code,
+        "rows": plan.rows,
+        "would_send": plan.sends,
         **{f"{op}_rows": plan.counts.get(op, 0) for op in _OPS},
         "invalid": dg.MetadataValue.md(code_table(plan.invalid)),
         "skipped": dg.MetadataValue.md(code_table(plan.skipped)),

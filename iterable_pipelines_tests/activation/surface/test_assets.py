@@ -68,7 +68,8 @@ def test_a_dry_run_observes_and_sends_nothing(shop: Activation, instance: dg.Dag
     assert result.success and not result.asset_materializations_for_node(OP)
     assert shop.requests() == []
     (seen,) = instance.fetch_observations(KEY, limit=5).records
-    assert seen.asset_observation.metadata["add_rows"].value == 2  # type: ignore[union-attr]
+    found = {name: each.value for name, each in seen.asset_observation.metadata.items()}  # type: ignore[union-attr]
+    assert (found["rows"], found["would_send"], found["add_rows"]) == (3, 2, 2)
     assert not (shop.settings.data_dir / "activation" / "people.duckdb").exists()
 
 
