@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from iterable_pipelines.activation.errors import AlreadyRunning
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
+from iterable_pipelines.memory import take_share
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
@@ -125,6 +126,8 @@ def open_workspace(
             scratch_folder(settings.landing_dir, "activation-") as folder,
             duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": str(folder)}) as con,
         ):
+            # what is compared goes through all of it, and DuckDB keeps as much as it may: a million rows need no more
+            take_share(con, 1 / 4)
             con.execute("set timezone = 'UTC'")
             con.execute("set preserve_insertion_order = false")
             con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch")

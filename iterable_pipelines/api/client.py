@@ -27,7 +27,7 @@ from iterable_pipelines.api.patience import Patience, retrying
 from iterable_pipelines.api.redaction import shown
 from iterable_pipelines.api.retry_after import parse_http_date, parse_retry_after
 from iterable_pipelines.api.selection import JSON_STREAM, Selection
-from iterable_pipelines.api.writes import Answer, SentBody
+from iterable_pipelines.api.writes import Answer
 from iterable_pipelines.hours import Window
 
 # Iterable answers 414 from 2,048 characters on (api.md 1.1)
@@ -143,7 +143,6 @@ class Iterable:
     def write(self, method: str, path: str, body: bytes = b"") -> Answer:
         """One of the writes that operations.py allows, sent once; the answer as it came, whatever its status.
 
-        The limit's turn ends when the body is sent, not when the answer comes, so that slow answers cost no budget.
         Raises Refused, unsent, for what is no write of ours; Broken if no whole answer came: it may have been applied.
         """
         check_write(method, path)
@@ -153,7 +152,7 @@ class Iterable:
                 turns.enter_context(
                     self._ledger.turn(limit.name, scope_of(limit, self._key), self._log, priority=self._priority)
                 )
-            prepared = self._prepared(question, SentBody(body, turns.close))
+            prepared = self._prepared(question, body)
             started = time.monotonic()
             response = send(self._session, prepared, question.what, self._patience)
         with closing(response):
@@ -334,7 +333,7 @@ class Iterable:
                 self._ledger.stop(limit.name, scope_of(limit, self._key), busy.retry_after)
             raise
 
-    def _prepared(self, question: _Question, written: SentBody | None = None) -> requests.PreparedRequest:
+    def _prepared(self, question: _Question, written: bytes | None = None) -> requests.PreparedRequest:
         headers = {
             "Accept": question.accept,
             "Accept-Encoding": "gzip",

@@ -12,6 +12,7 @@ import duckdb
 
 from iterable_pipelines.hours import Window, hour_key, hour_of
 from iterable_pipelines.landing.timestamps import timestamp_sql
+from iterable_pipelines.memory import take_share
 
 CORE = {
     "email": "$.email",
@@ -141,8 +142,7 @@ def _cut(
         write = _writer(con, folder, f"({lines})")
         return _proved(con, {hours[0]: write(hours[0], f"select {names}, record, {inside} as inside from source")})
     # a quarter of millions took 1.1 GB under a limit of 1 GB: sorting needs more than DuckDB counts
-    size, unit = str(con.execute("select current_setting('memory_limit')").fetchall()[0][0]).split()
-    con.execute(f"set memory_limit = '{float(size) / 2}{unit}'")
+    take_share(con, 1 / 2)
     con.execute(
         "create or replace temp table cut as select * replace (case when coalesce("
         f"{inside}, false) then greatest(date_trunc('hour', own_time), {opening}) else {opening} end "

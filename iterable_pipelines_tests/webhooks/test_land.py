@@ -87,8 +87,9 @@ def test_files_are_of_one_hour_and_hold_the_bodies_as_they_came(project: Setting
     (first,) = parts.of_hours([START])
     file = project.landing_dir / first.path
     assert file.stat().st_size == first.bytes
-    found = duckdb.sql(f"select body, digest, data_type from '{file}' where digest = '{read_body(odd).digest}'")
-    assert found.fetchall() == [(odd.decode(), read_body(odd).digest, "emailOpen")]
+    with duckdb.connect() as con:
+        found = con.execute(f"select body, digest, data_type from '{file}' where digest = '{read_body(odd).digest}'")
+        assert found.fetchall() == [(odd.decode(), read_body(odd).digest, "emailOpen")]
     assert sum(part.rows for part in moved.parts) == 61
 
 
