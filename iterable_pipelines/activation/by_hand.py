@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.doubtful import doubtful, take_for
-from iterable_pipelines.activation.keys import with_kept_key
+from iterable_pipelines.activation.keys import move_keys, with_kept_key
 from iterable_pipelines.activation.lists import forget_list
 from iterable_pipelines.activation.merge import merge
 from iterable_pipelines.activation.meta import check_meta, take_project
@@ -41,10 +41,10 @@ def reset_sync(
     Nothing is sent. Whom Iterable has is not forgotten, so that who is gone is still told of. Returns the number of
     records. Raises what run_sync does.
     """
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         project = Project.of(settings, sync)
         if how == "project":
-            take_project(workspace, project)
+            move_keys(project, take_project(workspace, project))
             return _count_acknowledged(workspace)
         check_meta(workspace, settings, sync, project)
         if how == "rebaseline":
@@ -55,13 +55,19 @@ def reset_sync(
 
 
 def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
-    """Have these go again, whatever they hold; none named means all."""
-    which, condition = {"pks": list(pks)}, "len($pks) = 0 or list_contains($pks, pk)"
+    """Have these go again, whatever they hold; none named means all that was ever sent."""
+    which, condition = {"pks": list(pks)}, "(len($pks) = 0 or list_contains($pks, pk))"
+    # whoever was told to leave is told so no second time, and what was old news before the first run (it has no
+    # payload) starts journeys: that goes only by name
+    sent = f"member and {condition} and (payload is not null or len($pks) > 0)"
     with workspace.transaction() as con:
-        con.execute(f"update state.acked set in_doubt = true where {condition}", which)
+        ((marked,),) = con.execute(f"select count(*) from state.acked where {sent}", which).fetchall()
+        con.execute(f"update state.acked set in_doubt = true where {sent}", which)
         con.execute(f"delete from state.seen where {condition}", which)
-        con.execute(f"update state.issues set terminal = false where output <> '' and ({condition})", which)
-    ((marked,),) = workspace.con.execute(f"select count(*) from state.acked where {condition}", which).fetchall()
+        con.execute(
+            f"update state.issues set terminal = false, first_seen = $now where output <> '' and {condition}",
+            {**which, "now": moment()},
+        )
     return int(marked)
 
 
@@ -93,7 +99,7 @@ def resolve(settings: Settings, sync: Sync, how: Literal["resend", "drop"], log:
     became: tuple[Literal["done", "not_done"], str] = (
         ("not_done", "to_resend") if how == "resend" else ("done", "dropped")
     )
-    with open_workspace(settings, sync.name, write=True, log=log) as workspace:
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
         found = doubtful(workspace)
         take_for(workspace, found, *became)
     return len(found)

@@ -164,7 +164,6 @@ class Sync(Declared):
     on_email_exists: Literal["fail", "merge"] = "fail"
     on_type_mismatch: Literal["reject_row", "drop_field"] = "reject_row"
     strict_fields: bool = False
-    on_duplicate_identity: Literal["next_request", "error"] = "next_request"
     longest_user_id: int = Field(52, ge=1)
     watermark: str | None = None
     key_retention_days: int = Field(400, ge=1)

@@ -77,9 +77,30 @@ def _refuse_keys(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
     )
 
 
+def refuse_shared_identities(workspace: Workspace) -> None:
+    """Take out all rows that are about one user, and say so (X44); one that was sent before keeps what Iterable has."""
+    con = workspace.con
+    con.execute(
+        "create or replace temp table shared as select d.pk from scratch.desired d join "
+        "(select identity_kind, identity from (select pk, identity_kind, identity from scratch.desired "
+        "where output = 'user' union all select a.pk, a.identity_kind, a.identity from state.acked a "
+        "semi join scratch.snapshot s on s.pk = a.pk where a.output = 'user' and a.member "
+        "and a.pk not in (select pk from scratch.looked)) group by all having count(*) > 1) i "
+        "on (d.identity_kind, d.identity) = (i.identity_kind, i.identity) where d.output = 'user'"
+    )
+    con.execute("delete from scratch.desired where pk in (from shared)")
+    con.execute(
+        "insert into scratch.issues select pk, 'duplicate_identity', 'another row is about the same user', '', 'error' "
+        "from shared"
+    )
+    # whether they are alone by the next time they themselves do not tell
+    con.execute("delete from scratch.looked where pk in (from shared)")
+
+
 _UNSEEN = (
     "and (not exists (from state.seen e where e.pk = s.pk and e.source_hash = s.source_hash) "
-    "or s.pk in (select pk from state.acked where in_doubt))"
+    "or s.pk in (select pk from state.acked where in_doubt) or s.pk in (select e.pk from state.seen e semi join "
+    "(from state.acked where in_doubt) a on a.key = e.key))"
 )
 
 

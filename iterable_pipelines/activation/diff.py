@@ -41,9 +41,23 @@ _STALE_CART = (
     "and p.identity_kind = d.identity_kind and p.identity = d.identity "
     "and (p.payload->>'$.createdAt')::bigint > d.moment)"
 )
+# rows that were wrong when they were looked at, and are as they were
+_WRONG_BEFORE = (
+    "a.pk in (select i.pk from state.issues i semi join scratch.snapshot s on s.pk = i.pk where i.output = '' "
+    "and i.severity = 'error' and i.pk not in (select pk from scratch.looked))"
+)
+# what there is once for each user is still wanted, by another row that is here
+_OF_SOMEBODY_HERE = (
+    "a.output in ('user', 'cart') and coalesce((a.identity_kind, a.identity) in (select (identity_kind, identity) "
+    "from scratch.desired union all select (identity_kind, identity) from state.acked "
+    "where member and key in (from scratch.present)), false)"
+)
 _CHANGED = "a.member and not d.membership and a.payload_hash <> d.payload_hash"
 # the history of one user would stay with the other (G8)
-_OF_ANOTHER = "a.member and (a.identity_kind, a.identity) is distinct from (d.identity_kind, d.identity)"
+_OF_ANOTHER = (
+    "a.member and a.first_acked_at is not null "
+    "and (a.identity_kind, a.identity) is distinct from (d.identity_kind, d.identity)"
+)
 _UNKNOWN_EVENT = "a.key is null and d.payload->>'$.id' not in (select id from scratch.known_events)"
 
 
@@ -76,6 +90,7 @@ class Diff:
             "left join scratch.former f on f.key = a.key and f.output = a.output and f.version = a.mapping_version "
             f"left join ({_REFUSED_BEFORE}) i on i.key = d.key and i.output = d.output"
         )
+        self._hold_what_needs_another()
         self._reenter()
         self._leave()
 
@@ -88,8 +103,8 @@ class Diff:
         is_new = "(a.key is null or not a.member)"
         is_backfill = self.sync.on_mapping_change == "backfill"
         arms = [
-            ("a.in_doubt", "retry"),
             *((each, "refused") for each in self._refusals()),
+            ("a.in_doubt", "retry"),
             *((each, "skipped") for each in self._skips()),
             *([(is_new, "baseline")] if self.is_baseline else []),
             *([(other_mapping, "change")] if is_backfill else []),
@@ -119,6 +134,13 @@ class Diff:
         if self.sync.mode == "update" and self.sync.is_history and not getattr(self.sync, "trust_ids", False):
             skips[_UNKNOWN_EVENT] = "not_in_iterable"
         return skips
+
+    def _hold_what_needs_another(self) -> None:
+        """Nothing goes without what must come first: held as long as that is."""
+        self.workspace.con.execute(
+            "update scratch.compared c set op = 'held' where c.needs <> '' and exists (from scratch.compared n "
+            "where n.pk = c.pk and n.output = c.needs and n.op = 'held')"
+        )
 
     def _reenter(self) -> None:
         """Give those who enter again records of their own: compiled first, they were taken for first entries (P6)."""
@@ -152,7 +174,7 @@ class Diff:
             f"create table scratch.present as select pk as key from scratch.snapshot union {self._desired_keys()}"
         )
         # what is wrong with a row does not say that it is gone
-        stays = ["a.pk in (select pk from scratch.issues where severity = 'error')"]
+        stays = ["a.pk in (select pk from scratch.issues where severity = 'error')", _WRONG_BEFORE, _OF_SOMEBODY_HERE]
         if getattr(self.sync, "on_identity_removed", "exit") == "keep":
             stays.append("a.pk in (select pk from scratch.snapshot)")
         if self.options.only_pks:

@@ -55,17 +55,20 @@ class Errand:
 
     def go_on(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
         """Take note of an answer. Returns what it decided; unless `finished`, `request` is the next one to send."""
+        is_alone = len(self.request.changes) == 1
         outcomes = self._decide(reading, most_bytes)
         refused = sum(each.kind == "rejected" for each in outcomes.values())
-        self._refused += refused
+        # many that are named at once say nothing about the others
+        self._refused += refused if is_alone else 0
         self._arrived += len(outcomes) - refused
         return outcomes
 
     def _decide(self, reading: Reading, most_bytes: int) -> dict[int, Outcome]:
-        outcomes, bad = dict(reading.outcomes), list[Change]()
+        outcomes, bad, proven = dict(reading.outcomes), list[Change](), True
         suspect, self._suspect = self._suspect, []
         if reading.then == "done" and not any(each.kind == "rejected" for each in outcomes.values()):
-            bad = suspect
+            # where nothing but the whole was refused, that may have had another reason
+            bad, proven = suspect, bool(self._rest)
         elif reading.then == "bisect":
             bad, self._reason = reading.left, reading.rejection
             self._rest = suspect + self._rest
@@ -79,6 +82,9 @@ class Errand:
             return outcomes
         else:
             self._rest = reading.left + suspect + self._rest
+        if len(bad) == 1 and not proven:
+            self._send(bad)
+            return outcomes
         if len(bad) == 1:
             outcomes[bad[0].number] = self._reason
         elif bad:

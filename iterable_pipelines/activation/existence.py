@@ -81,9 +81,11 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
         return []
     if sync.existence == "auto" and undecided <= _MOST_LOOKUPS:
         return []
-    newest = _copy_users(workspace, settings)
+    # the import is of the project of the settings, and of no other
+    newest = _copy_users(workspace, settings) if sync.connection is None else None
     if newest is None or newest < moment.replace(tzinfo=None) - timedelta(hours=sync.existence_max_age_hours):
-        said = f"the imported users are older than {sync.existence_max_age_hours} hours"
+        hours = sync.existence_max_age_hours
+        said = f"there are no imported users of its project, or they are older than {hours} hours"
         if sync.existence == "snapshot":
             raise ActivationRefused(
                 f"{sync.name}: {said}, and `existence: snapshot` asks nothing else. Nothing was sent.\n"
@@ -105,7 +107,7 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
 def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> None:
     """Fill `scratch.known_events` with the ids of imported events, where a sync may only update those (G7)."""
     workspace.con.execute("create table scratch.known_events (id text)")
-    if sync.mode != "update" or not sync.is_history:
+    if sync.mode != "update" or not sync.is_history or sync.connection is not None:
         return
     stream = "iterable_purchase_activity" if sync.object == "purchase" else "iterable_custom_activity"
     file = literal(str(workspace.folder / "events.parquet"))

@@ -58,10 +58,18 @@ class Guards:
         return tuple(Guard(name, message, name in self.options.approve) for name, message in said if message)
 
     def _empty_source(self) -> str:
-        if self.snapshot.rows or self.sync.is_history or self.sync.guards.allow_empty:
+        if self.sync.is_history or self.sync.guards.allow_empty:
             return ""
         before = self._members()
-        return f"the source has no row, and {before:,} were acknowledged before" if before else ""
+        if self.snapshot.rows and not (self.snapshot.whole and self._nobody_stays(before)):
+            return ""
+        found = "no row of the source names anybody" if self.snapshot.rows else "the source has no row"
+        return f"{found}, and {before:,} were acknowledged before" if before else ""
+
+    def _nobody_stays(self, before: int) -> bool:
+        """Whether rows there may be, but of nobody: without primary keys, or without users."""
+        leaving = self._one("select count(distinct key) from scratch.compared where op = 'remove'")
+        return leaving == before and not self._one("select count(*) from scratch.compared where member")
 
     def _mass_exit(self) -> str:
         leaving = self._one("select count(distinct key) from scratch.compared where op = 'remove'")

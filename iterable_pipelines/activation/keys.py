@@ -40,8 +40,10 @@ def with_kept_key(project: Project, sync: Sync) -> Sync:
 
     Raises ActivationRefused if the file names another one, or if the key is, or was, another sync's.
     """
-    if not isinstance(sync, AudienceSync | TraitSync) or not _path(project.settings).exists():
+    if not isinstance(sync, AudienceSync | TraitSync):
         return sync
+    if not _path(project.settings).exists():
+        return sync.model_copy(update={"key": sync.field})
     with _keys(project.settings) as con:
         return _kept(con, project, sync)
 
@@ -76,6 +78,13 @@ def bury_key(project: Project, name: str) -> None:
             f"update keys set status = '{_GONE}', noted_at = ? where project = ? and sync = ?",
             [now().isoformat(), project.fingerprint, name],
         )
+
+
+def move_keys(project: Project, former: str) -> None:
+    """All keys of a project whose API key is a new one: `former` is what it was told by before (S10)."""
+    if former != project.fingerprint and _path(project.settings).exists():
+        with _keys(project.settings) as con:
+            con.execute("update or ignore keys set project = ? where project = ?", [project.fingerprint, former])
 
 
 def _kept(con: sqlite3.Connection, project: Project, sync: AudienceSync | TraitSync) -> AudienceSync | TraitSync:

@@ -18,7 +18,10 @@ _RECORD = (
 # changes with the newest that became of them
 _RESULT = """
     create or replace temp table result as
-    select c.*, o.* exclude (run_id, number) from (from state.changes where run_id = $run) c
+    select c.*, o.* exclude (run_id, number),
+        -- a run is merged again for what was answered after it; what was then may be otherwise by now
+        coalesce(o.noted_at > (select finished_at from state.runs where run_id = $run), true) as is_news
+    from (from state.changes where run_id = $run) c
     left join (
         from state.outcomes where run_id = $run
         qualify row_number() over (partition by number order by noted_at desc, kind) = 1
@@ -50,7 +53,7 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
         # the newest of a key and output counts: a row may have sent two
         con.execute(
             f"create or replace temp table newly as select {_RECORD}, number from result "
-            f"where {acknowledged} and payload is not null "
+            f"where {acknowledged} and payload is not null and is_news "
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
         con.execute(
@@ -73,9 +76,11 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
         # 0.17: of whom Iterable has forgotten, nothing is kept here either
         con.execute(
             "update state.acked a set payload = null, identity = null, member = false, in_doubt = false "
-            "from result r where r.code = 'user_forgotten' and a.key = r.key and a.output = r.output"
+            "from result r where r.code = 'user_forgotten' and r.is_news and a.key = r.key and a.output = r.output"
         )
         _merge_issues(con, again)
+        # whoever comes back as he was has to be looked at
+        con.execute("delete from state.seen where key in (select key from result where op = 'remove')")
         if planned is None:
             con.execute("delete from state.seen where pk in (select pk from result)")
         else:
@@ -99,11 +104,11 @@ def _merge_issues(con: duckdb.DuckDBPyConnection, again: str) -> None:
         f"coalesce(attempts, 0) + 1 as attempts from result "
         "left join (select key, output, code, min(first_seen) as first_seen, max(attempts) as attempts "
         "from state.issues group by all) before using (key, output, code) "
-        f"where kind in ({kinds_of('rejected')}) and payload is not null"
+        f"where kind in ({kinds_of('rejected')}) and payload is not null and is_news"
     )
     con.execute(
         "delete from state.issues i using result r where i.key = r.key and i.output = r.output and i.output <> '' "
-        "and r.kind is not null and r.payload is not null"
+        "and r.kind is not null and r.payload is not null and r.is_news"
     )
     con.execute("insert into state.issues by name select * rename (noted_at as last_seen) from wrong")
     con.execute("drop table wrong")

@@ -47,14 +47,16 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
         "select pk, reason, '', '', if(op = 'refused', 'error', 'skipped') from scratch.compared "
         "where op in ('refused', 'skipped')"
     )
-    gone = "or i.pk not in (select pk from scratch.snapshot)" if plan.whole else ""
+    whole = "or i.code = 'null_primary_key' or i.pk not in (select pk from scratch.snapshot)" if plan.whole else ""
+    # these are found in every look, unlike what is wrong with a row by itself
+    shared = "i.code in ('duplicate_primary_key', 'duplicate_identity') and i.pk in (select pk from scratch.snapshot)"
     con.execute(
         "create or replace temp table former_issues as select pk, code, path, min(first_seen) as first_seen, "
         "max(attempts) as attempts from state.issues where output = '' group by pk, code, path"
     )
     con.execute(
-        "delete from state.issues i where i.output = '' and (i.pk = '' or i.pk in (select pk from scratch.looked "
-        f"union select pk from found) {gone})"
+        f"delete from state.issues i where i.output = '' and (({shared}) or i.pk in (select pk from scratch.looked "
+        f"union select pk from found) {whole})"
     )
     con.execute(
         "insert into state.issues by name select n.pk as key, n.pk, '' as output, n.code, n.message, n.path, "
@@ -67,6 +69,11 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
         "update state.issues i set terminal = true from scratch.compared c where c.op = 'held' and c.key = i.key "
         "and c.output = i.output"
     )
+    if plan.whole:
+        con.execute(
+            "delete from state.issues i where i.output <> '' and i.pk not in (select pk from scratch.snapshot) "
+            "and (i.key, i.output) not in (select (key, output) from scratch.compared)"
+        )
     # what was refused is not wanted any more
     con.execute(
         "delete from state.issues i where i.output <> '' and exists (from scratch.compared c where c.key = i.key "

@@ -46,6 +46,8 @@ class ProfileSync(Sync):
     of_profile = True
     naming_columns: ClassVar[tuple[str, ...]] = ("new_email",)
     new_email: str | None = None
+    # what becomes of two rows about one user (I9)
+    on_duplicate_identity: Literal["next_request", "error"] = "next_request"
     existence: Literal["auto", "lookup", "snapshot"] = "auto"
     existence_max_age_hours: int = Field(24, ge=1)
     update_only_flag: bool = False

@@ -10,7 +10,7 @@ import duckdb
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.desired import compile_rows
+from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
 from iterable_pipelines.activation.diff import SENT, Diff
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
@@ -24,9 +24,9 @@ from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapprove
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
 from iterable_pipelines.activation.mappings import Mappings, clear_removed_fields
-from iterable_pipelines.activation.meta import check_meta
+from iterable_pipelines.activation.meta import refuse_others, with_kept_name
 from iterable_pipelines.activation.models import column_meta
-from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.objects import ProfileSync, load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
 from iterable_pipelines.activation.project import Project
@@ -120,7 +120,7 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
     sync = with_kept_key(project, sync)
     client = None if options.offline else project.client(log)
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
-        _refuse_another_project(workspace, project, sync)
+        refuse_others(workspace, settings, sync, project)
         plan = make_plan(workspace, project, sync, options, client, log)
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
@@ -147,7 +147,7 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
     sync = with_kept_key(project, sync)
     as_of = hour_of(now())
     with open_workspace(settings, sync.name, renamed_from=sync.renamed_from, log=log) as workspace:
-        _refuse_another_project(workspace, project, sync)
+        refuse_others(workspace, settings, sync, project)
         source, options = source_of(settings, sync, as_of), Options(only_pks=(pk,), offline=True)
         plan = plan_rows(workspace, project, sync, source, options, None, log, is_preview=True)
         con = workspace.con
@@ -192,6 +192,7 @@ def plan_rows(
 ) -> Plan:
     """A plan of the rows of `source`; as a preview also of those that were seen as they are."""
     settings, con, moment = project.settings, workspace.con, now()
+    sync = with_kept_name(workspace, sync)
     compiler = compiler_of(sync, project.type, source.as_of, source.columns, column_meta(settings, sync))
     mappings = Mappings(workspace, compiler, lambda mapping: compiler_again(mapping, source.as_of))
     from_now = sync.first_run == "from_now" or not getattr(sync, "include_history", True)
@@ -202,6 +203,8 @@ def plan_rows(
     snapshot = take_snapshot(workspace, settings, sync, source, compiler.columns or (), options, mappings.columns)
     everything = is_preview or mappings.is_new
     compile_rows(workspace, snapshot, compiler, everything)
+    if isinstance(sync, ProfileSync) and sync.on_duplicate_identity == "error":
+        refuse_shared_identities(workspace)
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()
@@ -248,16 +251,11 @@ def number_changes(workspace: Workspace, version: int) -> None:
     """Fill `scratch.changes`: what is sent, in the order of stages, moments and primary keys (B4, C9)."""
     workspace.con.execute(
         f"create or replace table scratch.changes as select row_number() over (order by stage, moment nulls first, "
-        f"{IN_ORDER}, key, output) as number, op, endpoint, flags, stage, needs, moment, key, pk, output, "
+        # somebody with a new address leaves by the old one before entering by the new one
+        f"{IN_ORDER}, member, key, output) as number, op, endpoint, flags, stage, needs, moment, key, pk, output, "
         f"identity_kind, identity, payload, payload_hash, {version}::bigint as mapping_version, member, seq "
         f"from scratch.compared where op in ({', '.join(map(literal, SENT))})"
     )
-
-
-def _refuse_another_project(workspace: Workspace, project: Project, sync: Sync) -> None:
-    """As a run does; a sync that never ran has no project yet (S10)."""
-    if workspace.con.execute("from state.meta").fetchone():
-        check_meta(workspace, project.settings, sync, project)
 
 
 def _not_there(con: duckdb.DuckDBPyConnection, pks: tuple[str, ...]) -> list[str]:

@@ -26,9 +26,10 @@ def recover(
     if requests:
         log(f"{sync.name}: {len(requests)} requests may not have arrived; they go again as they were")
     for run_id, group in groupby(requests, key=lambda each: each[0]):
+        # before, so that whatever is answered is merged, also if this run is killed too
+        con.execute("update state.runs set merged = false, published = false where run_id = ?", [run_id])
         sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log)
         sender.resend(request for _, request in group)
-        con.execute("update state.runs set merged = false, published = false where run_id = ?", [run_id])
         tally = sender.tally
         if tally.stopped:
             break

@@ -160,13 +160,13 @@ class Sender:
 
     def _pack(self, pages: Iterator[list[Change]]) -> Errand | None:
         while True:
+            self._refuse_large()
             request = self._packer.next(flush=False)
             page = None
             if request is None and self._packer.held < _MOST_HELD:
                 page = next(pages, None)
             if page is not None:
                 self._packer.add(page)
-                self._refuse_large()
                 continue
             request = request or self._packer.next(flush=True)
             return Errand(request) if request else None

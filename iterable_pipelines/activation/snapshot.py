@@ -42,8 +42,8 @@ class Source:
 class Snapshot:
     """`scratch.snapshot(pk, source_hash, row)` and `scratch.duplicates(pk)`.
 
-    rows: all of them. nulls: those without a primary key, which the view leaves out. whole: whether it has every row
-    of the source, so that one that is missing is gone.
+    rows: all of them. nulls: those without a primary key, which the view leaves out; none unless it is `whole`: has
+    every row of the source, so that one that is missing is gone.
     """
 
     columns: tuple[str, ...]
@@ -91,7 +91,8 @@ def take_snapshot(
     workspace.con.execute(f"create view scratch.snapshot as from {file_sql} where {_part(file_sql, options)}")
     reads = {name: source.carried[name].read for name in carry}
     whole = not options.only_pks and options.limit is None
-    return Snapshot(tuple(carry), {name: read for name, read in reads.items() if read}, rows, nulls, whole)
+    part = {name: read for name, read in reads.items() if read}
+    return Snapshot(tuple(carry), part, rows, nulls if whole else 0, whole)
 
 
 def rows_of(workspace: Workspace, snapshot: Snapshot, sql: str) -> Iterator[list[tuple[Any, dict[str, Any]]]]:

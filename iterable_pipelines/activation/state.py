@@ -119,6 +119,9 @@ def open_workspace(
         former = state_path(settings, renamed_from) if renamed_from else path
         if former.exists() and not path.exists():
             if write:
+                # what was committed last may still stand beside the file of a run that was killed
+                if (last := Path(f"{former}.wal")).exists():
+                    os.replace(last, f"{path}.wal")
                 os.replace(former, path)
             else:
                 path = former

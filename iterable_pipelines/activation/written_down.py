@@ -1,5 +1,7 @@
 """What a run means to do, written into the state before anything is sent: one transaction."""
 
+from datetime import UTC
+
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.noting import note_plan
 from iterable_pipelines.activation.options import Options
@@ -49,7 +51,7 @@ def write_down(workspace: Workspace, run_id: str, sync: Sync, plan: Plan, option
             "$whole as whole",
             {
                 **run,
-                "as_of": plan.as_of.replace(tzinfo=None),
+                "as_of": plan.as_of.astimezone(UTC).replace(tzinfo=None),
                 "version": plan.mapping_version,
                 "rows": plan.rows,
                 "whole": plan.whole,

@@ -88,7 +88,9 @@ def _show(found: "Plan", show_values: bool) -> None:
         )
     for lines in (
         [f"row {pk}: {': '.join(filter(None, (code, path, text)))}" for pk, code, path, text in found.wrong],
-        [f"{found.in_doubt:,} requests of an earlier run are in doubt: a run settles them first"] if found.in_doubt else [],
+        [f"{found.in_doubt:,} requests of an earlier run are in doubt: a run settles them first"]
+        if found.in_doubt
+        else [],
         [f"Iterable would make the fields {', '.join(fields.new)}"] if fields.new else [],
         [f"Iterable would make the list {name}" for name in found.lists],
         found.warnings,

@@ -46,7 +46,8 @@ class DeviceCompiler(RowCompiler[DeviceSync]):
     def leave(self, acknowledged: Acknowledged) -> Record | None:
         """The device is switched off for its user, where the sync says so. Browsers cannot be."""
         told = acknowledged.payload
-        if self.sync.on_leave != "disable" or acknowledged.output != DEVICE:
+        # of a token that was there before the first run nothing is known
+        if self.sync.on_leave != "disable" or acknowledged.output != DEVICE or not told:
             return None
         name = "email" if "email" in told else "userId"
         payload = {"token": told["device"]["token"], name: told[name]}

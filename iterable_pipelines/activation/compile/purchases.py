@@ -65,9 +65,11 @@ class CartCompiler(RowCompiler[CartSync]):
 
     def leave(self, acknowledged: Acknowledged) -> Record | None:
         """The cart is emptied, where the sync says so."""
-        if self.sync.on_leave != "clear":
+        identity = acknowledged.identity
+        if self.sync.on_leave != "clear" or identity is None:
             return None
-        payload = {"user": acknowledged.payload["user"], "items": []}
+        # of a cart that was there before the first run no more is known
+        payload = {"user": acknowledged.payload.get("user", {identity.kind: identity.value}), "items": []}
         return Record(CART, "cart", payload, acknowledged.identity, acknowledged.key)
 
 

@@ -24,16 +24,9 @@ S = TypeVar("S", bound=Sync)
 NO_MAPPING = {
     *("description", "source", "connection", "frequency", "enabled", "guards", "window", "first_run", "log_payloads"),
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
-    *(
-        "key_retention_days",
-        "on_type_mismatch",
-        "strict_fields",
-        "on_duplicate_identity",
-        "on_email_exists",
-        "on_leave",
-    ),
-    *("existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
-    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation"),
+    *("key_retention_days", "on_type_mismatch", "strict_fields", "on_duplicate_identity", "on_email_exists"),
+    *("on_leave", "existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
+    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from"),
 }
 
 
@@ -79,7 +72,8 @@ class RowCompiler(Generic[S]):
     def mapping(self) -> dict[str, Any]:
         """What is kept of a version of the mapping (G10); `compiler_again` makes a compiler of it."""
         said = self.sync.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=NO_MAPPING)
-        return {"sync": said, "project_type": self.project}
+        # to be called otherwise changes no record either
+        return {"sync": {**said, "name": self.ids}, "project_type": self.project}
 
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
         """The user of a row."""

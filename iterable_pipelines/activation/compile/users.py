@@ -71,10 +71,10 @@ class UserCompiler(RowCompiler[ProfileSync]):
         """Its fields are cleared, or the user is deleted, where the sync says so."""
         if acknowledged.output != OUTPUT or self.sync.mode in ("insert", "update"):
             return None
-        top = {name: acknowledged.payload[name] for name in ("email", "userId") if name in acknowledged.payload}
-        if self.sync.on_leave == "delete":
-            name = next(iter(top))
-            return Record(OUTPUT, "delete", {name: top[name]}, acknowledged.identity, acknowledged.key)
+        identity = acknowledged.identity
+        if self.sync.on_leave == "delete" and identity is not None:
+            return Record(OUTPUT, "delete", {identity.kind: identity.value}, identity, acknowledged.key)
+        top = {name: acknowledged.payload[name] for name in IDENTIFIERS if name in acknowledged.payload}
         merged = bool(acknowledged.payload.get("mergeNestedObjects"))
         cleared = _cleared(acknowledged.payload.get("dataFields", {}), merged)
         if self.sync.on_leave != "null_fields" or not cleared:
@@ -109,7 +109,7 @@ def email_change(pk: str, old: dict[str, str], new: str) -> Record:
 def _cleared(data: dict[str, Any], merged: bool) -> dict[str, Any]:
     """The same fields without values; an identity stays, and so do others' fields of an object that was merged into."""
     return {
-        name: dict.fromkeys(value) if merged and isinstance(value, dict) else None
+        name: _cleared(value, merged) if merged and isinstance(value, dict) else None
         for name, value in data.items()
         if name not in IDENTIFIERS
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
-from iterable_pipelines.activation.keys import bury_key, claim_key, orphans, with_kept_key
+from iterable_pipelines.activation.keys import bury_key, claim_key, move_keys, orphans, with_kept_key
 from iterable_pipelines.activation.objects import AudienceSync, TraitSync
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.settings import Settings
@@ -84,6 +84,15 @@ def test_p1_a_renamed_file_keeps_the_key(iterable_project: Project) -> None:
 def test_keys_of_another_project_are_others(iterable_project: Project, project: Settings) -> None:
     claim_key(iterable_project, sync_of(WIN_BACK, "first"))
     claim_key(Project("http://127.0.0.1:9", "hybrid", "another key", project), sync_of(WIN_BACK, "second"))
+
+
+def test_s10_keys_outlast_a_new_api_key_of_the_same_project(iterable_project: Project, project: Settings) -> None:
+    claim_key(iterable_project, sync_of(WIN_BACK, "first"))
+    bury_key(iterable_project, "first")
+    renewed = Project("http://127.0.0.1:9", "hybrid", "a new key", project)
+    move_keys(renewed, iterable_project.fingerprint)
+    with pytest.raises(ActivationRefused, match="audience_key_reused"):
+        claim_key(renewed, sync_of(WIN_BACK, "second"))
 
 
 def test_p9_a_deleted_sync_leaves_an_orphan_as_it_was(iterable_project: Project, project: Settings) -> None:

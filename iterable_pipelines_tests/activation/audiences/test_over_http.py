@@ -315,3 +315,24 @@ def test_p9_a_deleted_audience_is_left_as_it_is_or_told_to_leave(project: Activa
     assert {each["dataFields"]["win_back_90_days"] for each in sent(project, USERS, "users")} == {False}
     assert len(project.requests(OFF)) == 1
     assert orphans(project.settings, set()) == []
+
+
+def test_g10_the_second_run_takes_the_kept_key_for_no_other_mapping(project: Activation) -> None:
+    project.sync("win_back", AUDIENCE + "on_mapping_change: backfill\n")
+    members(project, "ana", "bo")
+    run(project)
+    report = run(project, hour=1)
+    assert (report.mapping_version, report.requests) == (1, 0)
+
+
+def test_p8_whoever_has_a_new_address_leaves_by_the_old_one_first(project: Activation) -> None:
+    project.table("warehouse.members", "select 1 as id, 'new@x.example' as email")
+    run(project)
+    project.table("warehouse.members", "select 1 as id, 'old@x.example' as email")
+    run(project, hour=1)
+    told = [(each["email"], each["dataFields"]["win_back_90_days"]) for each in sent(project, USERS, "users")]
+    assert told == [("new@x.example", False), ("old@x.example", True)]
+    project.table("warehouse.members", "select 1 as id, 'new@x.example' as email")
+    run(project, hour=2)
+    told = [(each["email"], each["dataFields"]["win_back_90_days"]) for each in sent(project, USERS, "users")]
+    assert told == [("old@x.example", False), ("new@x.example", True)]

@@ -165,7 +165,7 @@ def test_i3_i4_i8_what_does_not_suit_the_project(settings: Settings, kind: str, 
 def test_g11_of_every_setting_it_is_known_whether_it_changes_records() -> None:
     changes_records = {
         *("name", "object", "primary_key", "match", "mode", "fields", "constants", "null_policy", "delivery"),
-        *("renamed_from", "volatile", "naive_timezone", "convert_iso_strings", "on_long_value", "create_new_fields"),
+        *("volatile", "naive_timezone", "convert_iso_strings", "on_long_value", "create_new_fields"),
         *("merge_nested_objects", "allow_managed_fields", "identify_by", "placeholder_email", "longest_user_id"),
         *(
             "keep_identifiers_in_data_fields",

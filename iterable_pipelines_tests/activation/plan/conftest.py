@@ -11,6 +11,7 @@ import pytest
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.merge import merge
+from iterable_pipelines.activation.meta import check_meta
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outbox import moment
@@ -66,6 +67,7 @@ class Planning:
         """Plan, write down, have everything answered, and merge."""
         chosen = Options(**options)
         with open_workspace(self.settings, sync.name, write=True, renamed_from=sync.renamed_from) as workspace:
+            check_meta(workspace, self.settings, sync, Project.of(self.settings, sync))
             plan = make_plan(workspace, Project.of(self.settings, sync), sync, chosen, None)
             plan.refuse_unapproved()
             cursor = workspace.con.execute("from scratch.changes order by number")

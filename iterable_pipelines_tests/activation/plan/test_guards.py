@@ -41,6 +41,23 @@ def test_p12_a_source_that_became_empty_stops_the_run(planning: Callable[..., Pl
     assert len(here.run(sync, approve=("empty_source",)).changes) == 3
 
 
+@pytest.mark.parametrize("lost", ["id", "email"])
+def test_p12_rows_of_nobody_are_as_good_as_none(planning: Callable[..., Planning], lost: str) -> None:
+    here = planning()
+    sync = here.sync(
+        "vips",
+        "object: list\nsource: m.t\nprimary_key: id\nmatch: {column: email, field: email}\nmode: mirror\n"
+        "list: {id: 7}\n",
+    )
+    here.table("m.t", MANY.format(3))
+    here.run(sync)
+    here.table("m.t", f"select * replace (null as {lost}) from ({MANY.format(3)})")
+    with pytest.raises(ActivationRefused, match="empty_source: no row of the source names anybody"):
+        here.run(sync)
+    here.table("m.t", MANY.format(1))
+    assert len(here.run(sync).changes) == 2
+
+
 def test_p12_a_source_may_be_empty_if_its_file_says_so(planning: Callable[..., Planning]) -> None:
     here = planning()
     sync = here.sync("people", MIRROR + "guards: {allow_empty: true}\n")

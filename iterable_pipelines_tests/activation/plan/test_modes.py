@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync, preview_pk
+from iterable_pipelines.activation.run import reset_sync
 from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines_tests.activation.conftest import Activation
 from iterable_pipelines_tests.activation.plan.conftest import Planning
@@ -76,6 +78,17 @@ def test_g8_an_event_does_not_move_to_another_user(planning: Callable[..., Plann
     assert here.state(sync, "select pk, code from state.issues") == [("1", "event_identity_changed")]
 
 
+def test_g8_nor_does_it_when_all_are_sent_again(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("pings", EVENT + "first_run: backfill\n")
+    here.table("m.t", rows((1, "a@ex.com", 1, "e1", NOON), columns=COLUMNS))
+    here.run(sync)
+    reset_sync(here.settings, sync, "resend")
+    here.table("m.t", rows((1, "b@ex.com", 1, "e1", NOON), columns=COLUMNS))
+    ran = here.run(sync)
+    assert (ran.changes, ran.plan.invalid) == ([], {"event_identity_changed": 1})
+
+
 def test_a_first_run_from_now_takes_what_there_is_for_sent(planning: Callable[..., Planning]) -> None:
     here = planning()
     sync = here.sync("pings", EVENT + "first_run: from_now\n")
@@ -85,6 +98,26 @@ def test_a_first_run_from_now_takes_what_there_is_for_sent(planning: Callable[..
     assert (first.changes, first.plan.counts) == ([], {"baseline": 2})
     here.table("m.t", rows((2, "a@ex.com", 1, "e2", NOON), (3, "a@ex.com", 1, "e3", NOON), columns=COLUMNS))
     assert here.run(sync).ops == {"3": "add"}
+
+
+def test_s11_old_news_is_sent_by_name_only(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("pings", EVENT + "first_run: from_now\n")
+    here.table("m.t", rows((1, "a@ex.com", 1, "e1", NOON), (2, "a@ex.com", 1, "e2", NOON), columns=COLUMNS))
+    here.run(sync)
+    assert (reset_sync(here.settings, sync, "resend"), here.run(sync).changes) == (0, [])
+    assert (reset_sync(here.settings, sync, "pk", ("2",)), here.run(sync).ops) == (1, {"2": "retry"})
+
+
+def test_s11_what_was_refused_for_long_is_tried_again_when_it_is_asked_for(planning: Callable[..., Planning]) -> None:
+    here = planning()
+    sync = here.sync("people", USER)
+    here.table("m.t", rows((1, "a@ex.com", 1)))
+    here.run(sync, lambda change: ("rejected", "identity_conflict"))
+    here.state(sync, "update state.issues set first_seen = timestamp '2020-01-01'")
+    assert here.run(sync).ops == {}
+    reset_sync(here.settings, sync, "pk", ("1",))
+    assert here.run(sync).ops == {"1": "retry"}
 
 
 def test_p4_an_audience_without_history_tells_of_those_who_come_and_go_from_now_on(
@@ -199,6 +232,24 @@ def test_g4_imported_users_that_are_too_old_decide_nothing(planning: Callable[..
         here.plan(sync)
 
 
+def test_g4_users_of_another_project_decide_nothing(
+    planning: Callable[..., Planning], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = planning()
+    monkeypatch.setenv("OTHER_KEY", "other")
+    here.table(
+        "streams.iterable_users", "select 'old@ex.com' as email, null::text as user_id, now()::timestamp as _fetched_at"
+    )
+    here.table("streams.iterable_custom_activity", """select '{"id": "e1"}'::json as record""")
+    here.table("m.t", rows((1, "old@ex.com", 2, "e1", NOON), columns=COLUMNS))
+    there = "connection: {key_env: OTHER_KEY, project_type: hybrid}\n"
+    with pytest.raises(ActivationRefused, match="no imported users of its project"):
+        here.plan(here.sync("people", USER + f"mode: insert\nexistence: snapshot\n{there}"))
+    assert here.plan(here.sync("people", USER + f"mode: insert\nexistence: lookup\n{there}")).counts == {"add": 1}
+    events = here.sync("pings", EVENT + f"mode: update\nfirst_run: backfill\n{there}")
+    assert here.plan(events).skipped == {"not_in_iterable": 1}
+
+
 def test_g2_an_email_project_needs_no_lookup_for_user_ids(planning: Callable[..., Planning]) -> None:
     here = planning("email")
     here.table("m.t", "select 1 as id, 'u1' as email, 1 as v")
@@ -234,6 +285,27 @@ def test_x15_an_address_that_replaces_a_placeholder_comes_first(planning: Callab
         ("", {"currentEmail": "u9@placeholder.email", "newEmail": "kim@ex.com"}),
         ("email_change", {"email": "kim@ex.com", "userId": "u9"}),
     ]
+    assert here.run(sync).changes == []
+
+
+def test_b7_without_the_change_of_address_that_it_needs_a_user_is_held(planning: Callable[..., Planning]) -> None:
+    """The address would make a second profile of him."""
+    here = planning("email")
+    sync = here.sync(
+        "people",
+        "object: user\nsource: m.t\nprimary_key: id\nplaceholder_email: true\n"
+        "fields: {email: email, uid: userId, v: v}\n",
+    )
+    here.table("m.t", "select 1 as id, null::text as email, 'u9' as uid, 1 as v")
+    here.run(sync)
+
+    def answer(change: dict[str, Any]) -> tuple[str, str]:
+        return ("rejected", "unknown_email") if change["endpoint"] == "email_change" else ("deferred", "needs_it")
+
+    here.table("m.t", "select 1 as id, 'kim@ex.com' as email, 'u9' as uid, 1 as v")
+    assert len(here.run(sync, answer).changes) == 2
+    assert here.run(sync).changes == []
+    here.table("m.t", "select 1 as id, 'kim@ex.com' as email, 'u9' as uid, 2 as v")
     assert here.run(sync).changes == []
 
 

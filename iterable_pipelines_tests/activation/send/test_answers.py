@@ -201,6 +201,23 @@ def test_g2_an_update_that_must_not_create_says_that_nobody_was_there(sending: M
     assert project.outcomes() == {"1": ("skipped", "not_in_iterable"), "2": ACKED}
 
 
+def test_r8_many_that_are_named_at_once_stop_nobody_else(sending: Make) -> None:
+    project = sending()
+    wrong = [user(f"p{nth}@ex.com", age="n/a") for nth in range(25)]
+    project.write_down("users", [*wrong, user("a@ex.com", age=1)])
+    project.answer(_mismatch("proj:::age", "long", "string", "n/a"), 400)
+    tally = project.send()
+    assert (tally.stopped, project.outcomes()["26"]) == (None, ACKED)
+
+
+def test_r9_a_refusal_that_passes_rejects_nobody(sending: Make) -> None:
+    project = sending()
+    project.write_down("users", [user(f"p{nth}@ex.com", n=nth) for nth in range(4)])
+    project.answer({"msg": "An error occurred", "code": "GenericError", "params": None}, 400)
+    project.send()
+    assert set(project.outcomes().values()) == {ACKED}
+
+
 @pytest.mark.parametrize("bad", [0, 499, 999])
 def test_r9_a_poison_row_among_a_thousand_costs_eleven_calls_at_most(sending: Make, bad: int) -> None:
     project = sending()

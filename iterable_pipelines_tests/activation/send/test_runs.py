@@ -14,6 +14,7 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.run import reset_sync, resolve, send_pk
+from iterable_pipelines.activation.standing import standing_of
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation, quick_client
 
@@ -23,6 +24,17 @@ source: marts.people
 primary_key: id
 match: {column: email, field: email}
 fields: {city: city}
+"""
+VISITS = """
+object: event
+source: marts.visits
+primary_key: id
+match: {column: user_id, field: userId}
+event_name: {constant: Visit}
+created_at: at
+fields: {page: page}
+first_run: backfill
+mode: upsert
 """
 Make = Callable[..., Activation]
 
@@ -50,6 +62,15 @@ def test_g9_a_disabled_sync_is_skipped_and_its_state_untouched(town: Activation)
 def test_s1_a_second_run_at_the_same_time_is_refused(town: Activation) -> None:
     with open_workspace(town.settings, "people", write=True), pytest.raises(AlreadyRunning, match="Nothing was sent"):
         town.run("people")
+
+
+def test_a_run_that_was_killed_is_no_run_at_work(town: Activation) -> None:
+    town.run("people")
+    with open_workspace(town.settings, "people", write=True) as workspace:
+        assert standing_of(town.settings, "people").status == "at work"
+        begun = "now()::timestamp + interval 1 hour as started_at"
+        workspace.con.execute(f"insert into state.runs by name select 'killed' as run_id, 'running' as status, {begun}")
+    assert standing_of(town.settings, "people").status == "interrupted"
 
 
 def test_s10_the_state_of_one_project_is_not_used_for_another(town: Activation) -> None:
@@ -257,20 +278,7 @@ def test_b7_what_needs_another_record_waits_until_iterable_has_taken_it_in(activ
 
 def test_s7_events_that_did_not_arrive_go_first_and_as_they_were(activation_project: Make) -> None:
     project = activation_project("userid", unknown_users="created")
-    project.sync(
-        "visits",
-        """
-object: event
-source: marts.visits
-primary_key: id
-match: {column: user_id, field: userId}
-event_name: {constant: Visit}
-created_at: at
-fields: {page: page}
-first_run: backfill
-mode: upsert
-""",
-    )
+    project.sync("visits", VISITS)
     rows = "select {0} as id, 'u1' as user_id, timestamp '2026-11-01' as at, '{1}' as page"
     project.table("marts.visits", rows.format(1, "old"))
     project.sandbox.fault("status", "/api/events/trackBulk", status=503, times=8)
@@ -285,3 +293,19 @@ mode: upsert
     assert len(bodies) == 18
     (event,) = project.sandbox.world.snapshot_of_writes()["events"].values()
     assert "new" in str(event) and "old" not in str(event)
+
+
+def test_s11_what_was_said_by_hand_outlasts_answers_that_come_late(activation_project: Make) -> None:
+    """A run is merged again once its last request is answered; what it was answered before is no news then."""
+    project = activation_project("userid", unknown_users="created")
+    project.sync("visits", VISITS + "delivery: single\n")
+    rows = ", ".join(f"({nth}, 'u{nth}', timestamp '2026-11-0{nth}', 'page')" for nth in (1, 2))
+    project.table("marts.visits", f'from (values {rows}) t(id, user_id, "at", page)')
+    project.sandbox.fault("lost_answer", "/api/events/track", match={"userId": "u2"}, times=None)
+    project.run("visits")
+    project.sandbox.faults.clear()
+    (sync,) = load_syncs(project.settings)
+    reset_sync(project.settings, sync, "resend")
+    project.sandbox.log.clear()
+    project.run("visits")
+    assert {each["id"] for each in project.requests()} == {"wh:visits:1", "wh:visits:2"}
