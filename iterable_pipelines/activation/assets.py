@@ -73,7 +73,8 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
             if options.dry_run:
                 plan = plan_sync(project, sync, options, context.log.info)
                 context.log_event(dg.AssetObservation(asset_key(sync), metadata=plan_metadata(plan)))
-                context.log.info(f"{sync.name}: a dry run; nothing was sent")
+                would = f"{plan.sends:,} records would go in {plan.costs.requests:,} requests"
+                context.log.info(f"{sync.name}: a dry run: {would}; nothing was sent")
                 return
             try:
                 report = run_sync(project, sync, options, context.log.info)
@@ -84,7 +85,7 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
             except duckdb.Error as error:
                 # Dagster keeps what an error says, and DuckDB quotes the values that it stumbled over
                 raise ActivationFailed(
-                    f"{sync.name}: DuckDB could not go on: {without_values(error)}. What was acknowledged is safe.\n"
+                    f"{sync.name}: DuckDB could not go on: {without_values(error)}\nWhat was acknowledged is safe.\n"
                     f"Next: iterable-pipelines sync plan {sync.name}"
                 ) from None
             standing = standing_of(project, sync.name)
@@ -95,7 +96,7 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
         if report.status == "failed":
             # what was sent is acknowledged: to send the rest again by itself would give the same answers
             context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
-            raise dg.Failure(report.note, metadata={**metadata, "retry": NEVER}, allow_retries=False)
+            raise dg.Failure(report.failure(sync.name), metadata={**metadata, "retry": NEVER}, allow_retries=False)
         yield dg.MaterializeResult(metadata=metadata)
 
     return send_what_changed

@@ -26,6 +26,11 @@ class Guard:
     message: str
     approved: bool = False
 
+    @property
+    def title(self) -> str:
+        """What it is called where people read of it."""
+        return self.name or "type_conflict"
+
 
 @dataclass(frozen=True)
 class Guards:
@@ -136,7 +141,7 @@ def refuse_unapproved(sync: str, guards: Sequence[Guard]) -> None:
     stopping = [each for each in guards if not each.approved]
     if not stopping:
         return
-    told = "\n".join(f"  {each.name or 'type_conflict'}: {each.message}" for each in stopping)
+    told = "\n".join(f"  {each.title}: {each.message}" for each in stopping)
     flags = " ".join(f"--approve {each.name}" for each in stopping if each.name)
     if any(each.name is None for each in stopping):
         then = f"correct syncs/{sync}.yml, then iterable-pipelines sync plan {sync}"

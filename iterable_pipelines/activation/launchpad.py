@@ -17,7 +17,9 @@ APPROVALS: tuple[str, ...] = get_args(Approval)
 class RunOptions(dg.Config):
     """The options of a run. Left as they are, everything that changed is sent."""
 
-    dry_run: bool = Field(False, description="Say what would be sent, in the run's log; send nothing.")
+    dry_run: bool = Field(
+        False, description="Say what would be sent, in the run's log and the asset's Events; send nothing."
+    )
     approve: list[str] = Field([], description=f"Guards that may let this run pass: {', '.join(APPROVALS)}.")
     only_pks: list[str] = Field([], description="Primary keys: these rows only. Columns of one key are joined by |.")
     limit: int | None = Field(None, ge=1, description="The first so many rows by primary key; others stay as they are.")

@@ -47,8 +47,8 @@ class Plan:
 
     rows: of the source. whole: whether all of them were looked at. counts: records by op (diff.py). invalid, skipped,
     warned: what is wrong with rows, why they are not sent, and what is odd about them, by code. in_doubt: requests of a
-    run that died. gate: asks for users first. requests, changes: the first ones, with values of persons, only where
-    somebody asks for a plan (`plan_sync`).
+    run that died. gate: asks for users first. Only where somebody asks for a plan (`plan_sync`): requests, changes, the
+    first ones, with values of persons; wrong: the first invalid rows, primary key, code, path and message.
     """
 
     sync: str
@@ -71,6 +71,7 @@ class Plan:
     lists: tuple[str, ...] = ()
     requests: tuple[ShownRequest, ...] = ()
     changes: tuple[ShownChange, ...] = ()
+    wrong: tuple[tuple[str, str, str, str], ...] = ()
     gate: Gate | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -124,8 +125,12 @@ def plan_sync(settings: Settings, sync: Sync, options: Options, log: Log = print
         wanted = wanted_list(sync)
         is_missing = wanted and client and find_list(workspace, wanted, client) is None
         show_list(workspace, sync)
+        wrong = workspace.con.execute(
+            "select pk, code, path, message from scratch.issues where severity = 'error' order by all limit ?", [shown]
+        ).fetchall()
         return replace(
             plan,
+            wrong=tuple(wrong),
             warnings=(*plan.warnings, *_mixed(settings, sync)),
             lists=(wanted.name,) if wanted and is_missing else (),
             requests=shown_requests(workspace, shown),
@@ -149,7 +154,7 @@ def preview_pk(settings: Settings, sync: Sync, pk: str, log: Log = print) -> Pre
         if not con.execute("from scratch.snapshot").fetchone():
             raise ActivationRefused(
                 f"{sync.name}: its source has no row whose {'|'.join(sync.primary_key)} is {pk}. Nothing was sent.\n"
-                f"Next: iterable-pipelines sync plan {sync.name} shows some of its rows"
+                f"Next: iterable-pipelines sync plan {sync.name} --show-values shows some of its rows"
             )
         con.execute("update scratch.compared set op = 'change' where op in ('same', 'rebased', 'held')")
         number_changes(workspace, plan.mapping_version)
@@ -203,7 +208,7 @@ def plan_rows(
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()
-    said = [*sync.warnings, *mappings.warnings(sync, source.columns)]
+    said = [*_not_there(con, options.only_pks), *sync.warnings, *mappings.warnings(sync, source.columns)]
     if sync.clear_removed_fields:
         clear_removed_fields(workspace, mappings)
     said += ask_imported_users(workspace, settings, sync, moment)
@@ -251,6 +256,11 @@ def number_changes(workspace: Workspace, version: int) -> None:
         f"identity_kind, identity, payload, payload_hash, {version}::bigint as mapping_version, member, seq "
         f"from scratch.compared where op in ({', '.join(map(literal, SENT))})"
     )
+
+
+def _not_there(con: duckdb.DuckDBPyConnection, pks: tuple[str, ...]) -> list[str]:
+    there = con.execute("select pk from scratch.snapshot where list_contains(?, pk)", [list(pks)]).fetchall()
+    return [f"the source has no row with the primary key {pk}" for pk in pks if (pk,) not in there]
 
 
 def _counted(con: duckdb.DuckDBPyConnection, column: str, table: str) -> dict[str, int]:

@@ -11,6 +11,7 @@ import duckdb
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.merge import kinds_of
 from iterable_pipelines.activation.outcomes import Standing
+from iterable_pipelines.activation.row_log import KEPT_DAYS, SCHEMA, create_tables
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.quoting import literal
@@ -18,39 +19,9 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.streams.warehouse import WarehouseFailed
 
-KEPT_DAYS = 90
 # for whoever has the warehouse; after that the next run publishes
 WAIT_SECONDS = 60.0
-SCHEMA = "activation"
 STANDINGS: tuple[str, ...] = get_args(Standing)
-
-_TABLES = {
-    "sync_runs": (
-        "run_id text, sync text, object text, mode text, started_at timestamp, finished_at timestamp, status text, "
-        "rows bigint, counts json, acknowledged bigint, rejected bigint, skipped bigint, pending bigint, "
-        "requests bigint, bytes bigint, http_429 bigint, mapping_version bigint, as_of timestamp, note text, "
-        "dagster_run_id text"
-    ),
-    "sync_rows": (
-        "run_id text, sync text, pk text, output text, op text, outcome text, standing text, code text, message text, "
-        "field_path text, details text, identity_hash text, payload_hash text, payload json, request_id text, "
-        "http_status bigint, sent_at timestamp, acked_at timestamp, verified_at timestamp"
-    ),
-    "sync_errors": (
-        "sync text, pk text, output text, code text, message text, field_path text, severity text, "
-        "first_seen timestamp, last_seen timestamp, attempts bigint, tried_again boolean"
-    ),
-    "sync_requests": (
-        "request_id text, run_id text, sync text, endpoint text, bytes bigint, attempts bigint, state text, "
-        "http_status bigint, response text, sent_at timestamp, done_at timestamp"
-    ),
-    # written by verify/publish.py: what each verification found, and what is not at Iterable as it was acknowledged
-    "sync_verifications": (
-        "sync text, verified_at timestamp, is_full boolean, checked bigint, verified bigint, mismatch bigint, "
-        "missing bigint, drifted bigint, pending bigint, unseen bigint, from_copy bigint, lookups bigint, lists json"
-    ),
-    "sync_mismatches": ("sync text, pk text, output text, verdict text, fields text, found json, noted_at timestamp"),
-}
 # rows that are of a run, and go when it does
 _OF_RUNS = ("sync_runs", "sync_rows", "sync_requests")
 _STANDING = "case " + " ".join(f"when kind in ({kinds_of(each)}) then '{each}'" for each in STANDINGS) + " end"
@@ -66,12 +37,6 @@ _ROWS = f"""
 """
 
 
-def create_statements() -> list[str]:
-    """The schema and its tables, where they are not there yet."""
-    tables = [f"create table if not exists {SCHEMA}.{name} ({columns})" for name, columns in _TABLES.items()]
-    return [f"create schema if not exists {SCHEMA}", *tables]
-
-
 def publish(workspace: Workspace, settings: Settings, sync: Sync, log: Callable[[str], None]) -> bool:
     """Bring every run that is over and not published into the warehouse. False if that cannot be had now."""
     con = workspace.con
@@ -83,8 +48,7 @@ def publish(workspace: Workspace, settings: Settings, sync: Sync, log: Callable[
     listed = ", ".join(map(literal, runs))
     try:
         with warehouse.transaction() as there:
-            for statement in create_statements():
-                there.execute(statement)
+            create_tables(there)
             for name in _OF_RUNS:
                 # published before, by a run that was killed before it could note that
                 there.execute(f"delete from {SCHEMA}.{name} where run_id in ({listed})")

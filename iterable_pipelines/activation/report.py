@@ -1,9 +1,10 @@
 """What a run of a sync did, in figures."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.merge import kinds_of
 from iterable_pipelines.activation.send import Tally
 from iterable_pipelines.activation.state import Workspace
@@ -15,7 +16,8 @@ Status = Literal["succeeded", "partial", "failed", "skipped"]
 class RunReport:
     """counts: records by operation (add, change, remove, retry) and what became of them; `aborted` were not tried.
 
-    codes: of all that were neither acknowledged nor new. answer: what Iterable said to a single row that was sent.
+    codes: of all that were neither acknowledged nor new. note, then: what stopped it or is left, and the next command.
+    answer: what Iterable said to a single row that was sent.
     """
 
     run_id: str
@@ -32,11 +34,16 @@ class RunReport:
     as_of: datetime | None = None
     mapping_version: int | None = None
     note: str = ""
+    then: str = ""
     answer: str = ""
 
     def total(self, *kinds: str) -> int:
         """Records with one of these outcomes, over all operations."""
         return sum(each.get(kind, 0) for each in self.counts.values() for kind in kinds)
+
+    def failure(self, name: str) -> str:
+        """Why the run of this sync failed, what is safe, and what to type."""
+        return f"{name}: {self.note} What was acknowledged is noted and safe.\nNext: {self.then}"
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as JSON has it."""
@@ -51,9 +58,7 @@ NEWEST = (
 )
 
 
-def report_of(
-    workspace: Workspace, run_id: str, tally: Tally, max_failure_ratio: float, strict_fields: bool, note: str = ""
-) -> RunReport:
+def report_of(workspace: Workspace, run_id: str, sync: Sync, tally: Tally) -> RunReport:
     """The report of a run that is over, with its status (S14)."""
     con, run = workspace.con, {"run": run_id}
     counts: dict[str, dict[str, int]] = {}
@@ -82,24 +87,34 @@ def report_of(
         as_of,
         version,
     )
-    status, said = _status(report, tally, max_failure_ratio, strict_fields)
-    return RunReport(**{**vars(report), "status": status, "note": " ".join(filter(None, (note, said)))})
+    status, note, then = _status(report, sync, tally)
+    return replace(report, status=status, note=note, then=f"iterable-pipelines {then}" if then else "")
 
 
-def _status(report: RunReport, tally: Tally, max_failure_ratio: float, strict_fields: bool) -> tuple[Status, str]:
-    tried = sum(sum(each.values()) for each in report.counts.values()) - report.total("skipped")
-    failed = report.total("rejected", "invalid")
+def _status(report: RunReport, sync: Sync, tally: Tally) -> tuple[Status, str, str]:
+    """The status, why, and the command that comes next."""
+    # of whom Iterable was told to forget nothing can be mended (0.17)
+    forgotten = report.codes.get("user_forgotten", 0)
+    tried = sum(sum(each.values()) for each in report.counts.values()) - report.total("skipped") - forgotten
+    failed, allowed = report.total("rejected", "invalid") - forgotten, sync.max_failure_ratio
     if tally.stopped and not tally.gave_up:
-        return "failed", f"{tally.stopped[0]}: {tally.stopped[1]}."
+        code, why = tally.stopped
+        return "failed", f"{code}: {why}.", "check" if code == "bad_api_key" else f"sync plan {sync.name}"
     if report.total("unknown"):
-        return "failed", "What may have happened, and must not happen twice, has to be resolved."
-    if strict_fields and tally.filtered_fields:
-        return "failed", f"Iterable left out {len(tally.filtered_fields)} fields (strict_fields)."
-    if tried and failed / tried > max_failure_ratio:
-        return "failed", f"{failed:,} of {tried:,} records were refused, more than {max_failure_ratio:.0%}."
+        note = "What may have happened, and must not happen twice, has to be resolved."
+        return "failed", note, f"sync resolve {sync.name} drop where it has happened, … resend where it has not"
+    if sync.strict_fields and (left_out := tally.filtered_fields):
+        note = f"Iterable left out fields, which strict_fields forbids: {', '.join(sorted(left_out))}."
+        return "failed", note, f"sync plan {sync.name}"
+    if tried and failed / tried > allowed:
+        note = f"{failed:,} of {tried:,} records were refused, more than {allowed:.0%}."
+        return "failed", note, f"sync errors {sync.name}"
+    again = f"sync run {sync.name}"
     if tally.stopped:
-        return "partial", f"{tally.stopped[0]}: {tally.stopped[1]}."
-    return ("partial", "Some records wait for the next run.") if report.total("deferred") else ("succeeded", "")
+        return "partial", f"{tally.stopped[0]}: {tally.stopped[1]}.", again
+    return (
+        ("partial", "Some records wait for the next run.", again) if report.total("deferred") else ("succeeded", "", "")
+    )
 
 
 __all__ = ["NEWEST", "RunReport", "Status", "kinds_of", "report_of"]

@@ -40,8 +40,17 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
     figures = {op: sum(report.counts.get(op, {}).values()) for op in _OPS}
     return {
         "status": report.status,
+        **({"note": report.note} if report.note else {}),
+        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report, standing), "planned, acknowledged, verified")),
+        "outcomes": dg.MetadataValue.md(outcome_table(report.counts)),
+        "rejections": dg.MetadataValue.md(code_table(report.codes)),
+        "row_log": dg.MetadataValue.md(
+            f"`iterable-pipelines sync errors {name}`, or in the warehouse\n\n"
+            f"`select * from activation.sync_rows where run_id = '{report.run_id}'`"
+        ),
         **rows,
         **{f"{op}_rows": number for op, number in figures.items()},
+        **{f"{each}_in_all": getattr(standing, each) for each in ("acknowledged", "verified", "rejected")},
         "requests": report.requests,
         "bytes": report.bytes,
         "minutes": round(seconds / 60, 2),
@@ -51,21 +60,14 @@ def report_metadata(name: str, report: RunReport, standing: Standing, seconds: f
         "created_fields": ", ".join(report.created_fields) or "none",
         "filtered_fields": ", ".join(report.filtered_fields) or "none",
         **({"as_of": f"{report.as_of:%Y-%m-%d %H:%M} UTC"} if report.as_of else {}),
-        "funnel": dg.MetadataValue.md(as_markdown(funnel_of(report, standing), "planned, acknowledged, verified")),
-        "outcomes": dg.MetadataValue.md(outcome_table(report.counts)),
-        "rejections": dg.MetadataValue.md(code_table(report.codes)),
-        "row_log": dg.MetadataValue.md(
-            f"`iterable-pipelines sync errors {name}`, or in the warehouse\n\n"
-            f"`select * from activation.sync_rows where run_id = '{report.run_id}'`"
-        ),
-        **({"note": report.note} if report.note else {}),
     }
 
 
 def plan_metadata(plan: Plan) -> dict[str, Any]:
     """Metadata of a dry run: figures and names of fields, no rows."""
     return {
-        "exit_code": plan.exit_code,
+        "rows": plan.rows,
+        "would_send": plan.sends,
         **{f"{op}_rows": plan.counts.get(op, 0) for op in _OPS},
         "invalid": dg.MetadataValue.md(code_table(plan.invalid)),
         "skipped": dg.MetadataValue.md(code_table(plan.skipped)),
@@ -74,7 +76,7 @@ def plan_metadata(plan: Plan) -> dict[str, Any]:
         "minutes": plan.costs.minutes,
         "new_fields": ", ".join(plan.fields.new) or "none",
         "warnings": "; ".join(plan.warnings) or "none",
-        "guards": "; ".join(f"{each.name}: {each.message}" for each in plan.guards) or "none",
+        "guards": "; ".join(f"{each.title}: {each.message}" for each in plan.guards) or "none",
     }
 
 

@@ -30,10 +30,12 @@ def retire_sync(
     declared = {sync.name for sync in load_syncs(settings)}
     sync = next((each.sync for each in orphans(settings, declared) if each.sync.name == name), None)
     if sync is None:
-        why = f"syncs/{name}.yml is there" if name in declared else "no audience or trait of that name was ever sent"
+        why, then = "there is no audience or trait of that name, or it is retired already", ""
+        if name in declared:
+            why, then = f"syncs/{name}.yml is there", f"delete syncs/{name}.yml first; "
         raise ActivationRefused(
             f"{name} cannot be retired: {why}. Nothing was sent.\n"
-            f"Next: delete syncs/{name}.yml first; iterable-pipelines sync list shows what is there"
+            f"Next: {then}iterable-pipelines sync list shows what is there"
         )
     report = RunReport("", "succeeded", note=f"{name} is retired; in Iterable everything stays as it is.")
     if getattr(sync, "on_delete", "keep") == "exit_members":

@@ -16,7 +16,7 @@ from iterable_pipelines.activation.plan import Plan, make_plan
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.publish import publish
 from iterable_pipelines.activation.recover import recover
-from iterable_pipelines.activation.report import RunReport, report_of
+from iterable_pipelines.activation.report import RunReport, Status, report_of
 from iterable_pipelines.activation.send import Pace, Sender, Tally
 from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace, open_workspace
@@ -55,8 +55,12 @@ def run_sync(
         if recovered.stopped:
             publish(workspace, settings, sync, log)
             note = f"What an earlier run has left did not arrive: {recovered.stopped[1]}. Nothing new was planned."
-            return RunReport("", "partial" if recovered.gave_up else "failed", requests=recovered.requests, note=note)
+            status: Status = "partial" if recovered.gave_up else "failed"
+            then = f"iterable-pipelines {'check' if status == 'failed' else f'sync run {sync.name}'}"
+            return RunReport("", status, requests=recovered.requests, note=note, then=then)
         plan = make_plan(workspace, project, sync, options, clients(), log)
+        for each in plan.warnings:
+            log(f"{sync.name}: {each}")
         plan.refuse_unapproved()
         claim_key(project, sync)
         settle_list(workspace, sync, clients(), log)
@@ -74,7 +78,7 @@ def finish(
     """Merge and publish a run whose sending is over."""
     merge(workspace, run_id, plan)
     crashpoint("activation_merged")
-    report = report_of(workspace, run_id, tally, sync.max_failure_ratio, sync.strict_fields)
+    report = report_of(workspace, run_id, sync, tally)
     workspace.con.execute(
         "update state.runs set status = $status, finished_at = $now, requests = $requests, bytes = $bytes, "
         "http_429 = $http_429, note = $note where run_id = $run",

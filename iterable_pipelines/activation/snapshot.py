@@ -152,7 +152,7 @@ def _explained(settings: Settings, sync: Sync) -> Iterator[None]:
         raise WarehouseFailed(f"{sync.name}: {cause}. Nothing was sent.\nNext: {then}run it again") from None
     except duckdb.Error as error:
         raise ActivationRefused(
-            f"{sync.name}: its source cannot be read: {without_values(error)}. Nothing was sent.\n"
+            f"{sync.name}: its source cannot be read: {without_values(error)}\nNothing was sent.\n"
             f"Next: correct syncs/{sync.name}.yml or the table; iterable-pipelines query shows what a query brings"
         ) from None
 

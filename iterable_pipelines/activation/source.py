@@ -85,6 +85,6 @@ def _named(table: tuple[str, str]) -> str:
 
 def _wrong(sync: Sync, what: str) -> ActivationRefused:
     return ActivationRefused(
-        f"{sync.name}: {what}. Nothing was sent.\n"
+        f"{sync.name}: {what}\nNothing was sent.\n"
         f"Next: correct syncs/{sync.name}.yml, then iterable-pipelines sync plan {sync.name}"
     )

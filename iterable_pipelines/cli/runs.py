@@ -110,11 +110,13 @@ class Runs:
         lineage = {_PARENT: before.run_id, _ROOT: root or before.run_id} if before else {}
         chosen = [self._dg.AssetKey(name.split("/")) for name in assets] if assets is not None else None
         ops = {name.replace("/", "__"): {"config": each} for name, each in (config or {}).items()}
+        # checks speak by their results, and Dagster by its own words
+        speaking = {name.replace("/", "__") for name in assets} if assets is not None else None
 
         def heard(entry: object) -> None:
             event = entry.dagster_event  # type: ignore[attr-defined]
             if event is None:
-                if said:
+                if said and (speaking is None or entry.step_key in speaking):  # type: ignore[attr-defined]
                     said(entry.user_message)  # type: ignore[attr-defined]
             elif (event.is_step_success or event.is_step_failure or event.is_step_skipped) and done:
                 done()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from iterable_pipelines.activation.publish import SCHEMA as ROW_LOG
+from iterable_pipelines.activation.row_log import SCHEMA as ROW_LOG
 from iterable_pipelines.activation.state import FOLDER as ACTIVATION
 from iterable_pipelines.cli.console import say
 from iterable_pipelines.data_types import DATA_TYPE

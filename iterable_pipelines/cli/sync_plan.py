@@ -66,25 +66,35 @@ def _as_json(found: "Plan", show_values: bool) -> dict[str, Any]:
 
 
 def _show(found: "Plan", show_values: bool) -> None:
-    shown = table(f"{found.sync}: what would become of {found.rows:,} rows", "what", "records", numbers=("records",))
+    shown = table("", "what", "records", numbers=("records",))
     for op, records in found.counts.items():
         shown.add_row(op, f"{records:,}")
     for what, codes in (("invalid", found.invalid), ("skipped", found.skipped), ("warning", found.warned)):
         for code, rows in codes.items():
             shown.add_row(f"{what}: {plain(code)}", f"{rows:,}")
-    out().print(shown)
+    if shown.row_count:
+        # as a title it would be folded to the width of two narrow columns
+        say(f"{found.sync}: what would become of {found.rows:,} rows")
+        out().print(shown)
+    else:
+        say(f"{found.sync}: {found.rows:,} rows, and nothing is new about them.")
     costs, fields = found.costs, found.fields
     lookups = f", {costs.lookups:,} users looked up before" if costs.lookups else ""
-    say(
-        f"{found.sends:,} records in {costs.requests:,} requests, {costs.bytes:,} bytes{lookups}, at least "
-        f"{costs.minutes:,.2f} minutes; windows end at {found.as_of:%Y-%m-%dT%H} UTC; mapping {found.mapping_version}"
-    )
+    if found.sends:
+        say(
+            f"To send: {found.sends:,} records, {costs.requests:,} requests, {costs.bytes:,} bytes{lookups}, at least "
+            f"{costs.minutes:,.2f} minutes; as_of {found.as_of:%Y-%m-%dT%H} UTC; mapping version "
+            f"{found.mapping_version}"
+        )
     for lines in (
-        [f"{found.in_doubt:,} requests of an earlier run are in doubt"] if found.in_doubt else [],
+        [f"row {pk}: {': '.join(filter(None, (code, path, text)))}" for pk, code, path, text in found.wrong],
+        [f"{found.in_doubt:,} requests of an earlier run are in doubt: a run settles them first"]
+        if found.in_doubt
+        else [],
         [f"Iterable would make the fields {', '.join(fields.new)}"] if fields.new else [],
         [f"Iterable would make the list {name}" for name in found.lists],
         found.warnings,
-        [f"{'approved' if each.approved else 'stops'}: {each.name}: {each.message}" for each in found.guards],
+        [f"{'approved' if each.approved else 'stops'}: {each.title}: {each.message}" for each in found.guards],
     ):
         for line in lines:
             say(f"- {line}")
@@ -92,8 +102,11 @@ def _show(found: "Plan", show_values: bool) -> None:
         show_changes(found.changes)
         show_requests(found.requests)
     say(f"{found.sync}: nothing was sent.")
-    stopping = " ".join(f"--approve {each.name}" for each in found.guards if each.name and not each.approved)
-    if stopping:
-        say(f"Next, if that is meant: iterable-pipelines sync run {found.sync} {stopping}")
+    stopping = [each.name for each in found.guards if not each.approved]
+    if None in stopping:
+        say(f"Next: correct syncs/{found.sync}.yml, then iterable-pipelines sync plan {found.sync}")
+    elif stopping:
+        flags = " ".join(f"--approve {each}" for each in stopping)
+        say(f"Next, if that is meant: iterable-pipelines sync run {found.sync} {flags}")
     elif found.sends:
         say(f"Next: iterable-pipelines sync run {found.sync}")

@@ -20,7 +20,7 @@ from iterable_pipelines.cli.sync_arguments import (
     one_sync,
 )
 from iterable_pipelines.cli.sync_plan import plan
-from iterable_pipelines.settings import load_settings
+from iterable_pipelines.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from iterable_pipelines.activation.report import RunReport
@@ -61,8 +61,21 @@ def run(
         say(line)
     if outcome.failed:
         raise CannotGoOn("\n".join(outcome.failed.values()))
+    for each in chosen:
+        _tell_what_is_left(settings, each.name)
     if sent := [each.name for each in chosen if each.enabled]:
         say(f"Next: iterable-pipelines sync verify {' '.join(sent)}")
+
+
+def _tell_what_is_left(settings: Settings, name: str) -> None:
+    """Records that Iterable does not have, whichever run it was that tried them."""
+    from iterable_pipelines.activation.standing import standing_of
+
+    found = standing_of(settings, name)
+    if found.status == "partial":
+        say(f"{name}: some records wait. Next: iterable-pipelines sync run {name}")
+    if found.rejected:
+        say(f"{name}: {found.rejected:,} records are rejected. Next: iterable-pipelines sync errors {name}")
 
 
 def send(
@@ -76,7 +89,7 @@ def send(
     report = send_pk(settings, one_sync(settings, name), pk, log=say)
     show_report(name, report)
     if report.status == "failed":
-        raise CannotGoOn(report.note or f"{name}: it was not sent. Next: iterable-pipelines sync errors {name}")
+        raise CannotGoOn(report.failure(name))
 
 
 def show_report(name: str, report: "RunReport") -> None:

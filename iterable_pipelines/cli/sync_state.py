@@ -52,5 +52,5 @@ def resolve(
 
     settings = load_settings()
     requests = settle(settings, one_sync(settings, name), how, log=say)
-    say(f"{name}: {requests:,} requests were in doubt, and are settled.")
-    say(f"Nothing was sent.\nNext: iterable-pipelines sync run {name}")
+    what = f"{requests:,} requests were in doubt, and are settled" if requests else "nothing is in doubt"
+    say(f"{name}: {what}. Nothing was sent.\nNext: iterable-pipelines sync run {name}")

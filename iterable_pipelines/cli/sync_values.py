@@ -25,9 +25,10 @@ def preview(name: Name, pk: Annotated[str, typer.Option("--pk", help="Primary ke
         say(": ".join(filter(None, (code, path, message))))
     show_changes(found.changes)
     show_requests(found.requests)
-    if not found.requests:
-        say("This row gives no request.")
-    say(f"{name}: nothing was sent.\nNext: iterable-pipelines sync send {name} --pk '{pk}'")
+    if found.requests:
+        say(f"{name}: nothing was sent.\nNext: iterable-pipelines sync send {name} --pk '{pk}'")
+    else:
+        say(f"{name}: this row gives no request, and nothing was sent.\nNext: iterable-pipelines sync plan {name}")
 
 
 def show_changes(changes: Sequence["ShownChange"]) -> None:

@@ -52,5 +52,7 @@ def _tell(found: "Verified") -> None:
         for wrong in found.wrong:
             shown.add_row(escape(wrong.pk), wrong.output, wrong.verdict, escape(wrong.fields or ""))
         out().print(shown)
+    if found.pending:
+        say(f"{found.sync}: {found.pending:,} are pending, too young to be read back: the same command later does it")
     if found.note:
         say(f"{found.sync}: {found.note}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from iterable_pipelines_tests.activation.conftest import Activation, activation_project
-from iterable_pipelines_tests.cli.command import Command, CommandHere
+from iterable_pipelines_tests.cli.command import CommandHere
 
 __all__ = ["activation_project"]
 
@@ -35,6 +35,8 @@ def shop(activation_project: Callable[..., Activation]) -> Activation:
 @pytest.fixture
 def here(shop: Activation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandHere:
     """The command line of that project, in this process."""
+    # a run names Dagster's home there
+    monkeypatch.setenv("DAGSTER_HOME", "")
     return CommandHere(shop.settings.project_root, monkeypatch, capfd, **settings_of(shop))
 
 
@@ -47,7 +49,7 @@ def test_from_the_plan_to_what_was_read_back(shop: Activation, here: CommandHere
     said = here("sync", "plan", "people")
     assert said.code == 2, said.err
     assert shop.requests() == []
-    said = Command(shop.settings.project_root, **settings_of(shop))("sync", "run", "people")
+    said = here("sync", "run", "people")
     assert said.code == 0, said.err
     assert "people: succeeded: 2 planned, 2 acknowledged, 0 skipped, 0 rejected, 0 pending; 1 requests" in said.out
     assert "Next: iterable-pipelines sync verify people" in said.out
@@ -57,6 +59,8 @@ def test_from_the_plan_to_what_was_read_back(shop: Activation, here: CommandHere
     assert "Read back" in said.out
     said = here("sync", "list")
     assert said.code == 0 and "succeeded" in said.out
+    said = here("sync", "plan", "people")
+    assert (said.code, said.out.splitlines()[0]) == (0, "people: 2 rows, and nothing is new about them.")
 
 
 def test_the_exit_code_of_a_plan_says_what_was_found(shop: Activation, here: CommandHere) -> None:
@@ -65,7 +69,8 @@ def test_the_exit_code_of_a_plan_says_what_was_found(shop: Activation, here: Com
     shop.table("shop.people", PEOPLE.replace("'Bob'", "'Rob'"))
     assert here("sync", "plan", "people").code == 2
     shop.table("shop.people", ONE_IS_WRONG)
-    assert here("sync", "plan", "people").code == 3
+    said = here("sync", "plan", "people")
+    assert said.code == 3 and "- row 3: invalid_email: email: not an e-mail address" in said.out
     shop.table("shop.people", f"{PEOPLE} limit 0")
     said = here("sync", "plan", "people")
     assert said.code == 4 and "empty_source" in said.out + said.err
@@ -112,6 +117,7 @@ def test_the_state_is_reset_when_asked_twice(shop: Activation, here: CommandHere
     said = here("sync", "reset", "people", "pk", "--pk", "1")
     assert said.code == 0 and here("sync", "plan", "people").code == 2
     assert here("sync", "reset", "people", "pk").code == 2
+    assert "people: nothing is in doubt." in here("sync", "resolve", "people", "drop").out
     assert len(shop.requests()) == 1
 
 
@@ -140,6 +146,28 @@ def test_exposures_are_written_once_and_checked(
     assert "sync_people" in path.read_text()
     said = here("sync", "exposures", "--check")
     assert said.code == 0 and "up to date: 1 syncs" in said.out
+
+
+def test_a_failed_run_says_why_what_is_safe_and_what_to_type_and_nothing_else(
+    shop: Activation, here: CommandHere
+) -> None:
+    shop.sync("people", SYNC.replace("0.5", "0.1"))
+    shop.table("shop.people", ONE_IS_WRONG)
+    said = here("sync", "run", "people")
+    assert said.code == 1
+    assert said.err.strip().endswith("safe.\nNext: iterable-pipelines sync errors people")
+    # neither Dagster nor the checks, which did not run, add to it
+    assert [each.partition(": ")[0] for each in said.out.splitlines()] == ["people"]
+
+
+def test_a_guard_that_nothing_lets_pass_has_a_name_and_a_way_out(shop: Activation, here: CommandHere) -> None:
+    shop.run("people")
+    (shop.settings.project_root / "syncs" / "people.yml").unlink()
+    trait = SYNC.replace("object: user", "object: trait\ntrait_name: First Name\nkey: firstName\nvalue: id")
+    shop.sync("named", trait.replace("fields: {first_name: firstName}\n", ""))
+    said = here("sync", "plan", "named")
+    assert said.code == 4 and "- stops: type_conflict: the field firstName is of type string" in said.out
+    assert "Next: correct syncs/named.yml, then iterable-pipelines sync plan named" in said.out
 
 
 def test_what_cannot_be_done_is_said(shop: Activation, here: CommandHere) -> None:

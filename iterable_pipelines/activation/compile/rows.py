@@ -109,7 +109,7 @@ def settle(
     for column in sorted({*sync.roles, *sync.bookkeeping, *sync.targets} - {"*"} - set(columns)):
         near = did_you_mean(column, columns) or f"; it has {', '.join(columns)}"
         raise ActivationRefused(
-            f"{here} names the column {column}, which its source does not have{near}. Nothing was sent.\n"
+            f"{here} names the column {column}, which its source does not have{near}\nNothing was sent.\n"
             f"Next: correct {here}, then iterable-pipelines sync plan {sync.name}"
         )
     if isinstance(sync, CallsSync):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import AlreadyRunning
-from iterable_pipelines.activation.publish import KEPT_DAYS, SCHEMA, create_statements
+from iterable_pipelines.activation.row_log import KEPT_DAYS, SCHEMA, create_tables
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines.activation.verify.promises import WRONG
 from iterable_pipelines.landing.scratch import scratch_folder
@@ -63,8 +63,7 @@ def _store(settings: Settings, sync: Sync, folder: Path, wait_seconds: float, lo
     files = {name: f"read_parquet({literal(str(folder / f'{name}.parquet'))})" for name in _QUERIES}
     warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
     with warehouse.transaction() as there:
-        for statement in create_statements():
-            there.execute(statement)
+        create_tables(there)
         # published before, by a process that was killed before it could note that
         there.execute(
             f"delete from {SCHEMA}.sync_verifications where sync = ? and verified_at in "

@@ -55,8 +55,9 @@ def _invalid_rows(con: duckdb.DuckDBPyConnection, sync: Sync, at: datetime) -> W
 
 def _reject_ratio(con: duckdb.DuckDBPyConnection, sync: Sync, at: datetime) -> Watched:
     ((refused, kept),) = con.execute(
-        "select (select count(*) from (select distinct key, output from state.issues where severity = 'error')), "
-        "(select count(*) from state.acked)"
+        "select (select count(*) from (select distinct key, output from state.issues where severity = 'error' "
+        # of whom Iterable was told to forget nothing can be mended (0.17)
+        "and code <> 'user_forgotten')), (select count(*) from state.acked)"
     ).fetchall()
     ratio = refused / (refused + kept) if refused else 0.0
     text = f"{refused:,} of {refused + kept:,} records are refused; {sync.max_failure_ratio:.0%} are allowed."

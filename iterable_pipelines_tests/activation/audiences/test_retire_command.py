@@ -29,4 +29,4 @@ def test_p9_an_orphan_is_named_and_retired(
     assert found and found["win_back_90_days"] is False
     assert "its file is gone" not in here("sync", "list").out
     unknown = here("sync", "retire", "win_back")
-    assert unknown.code == 1 and "no audience or trait of that name was ever sent" in unknown.err
+    assert unknown.code == 1 and "there is no audience or trait of that name" in unknown.err

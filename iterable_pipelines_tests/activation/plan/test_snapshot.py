@@ -85,7 +85,7 @@ def test_r19_a_query_that_fails_half_way_leaves_the_state_as_it_was(planning: Ca
     here.run(sync)
     before = here.state(sync, "select count(*), min(run_id), max(last_acked_at) from state.acked")
     broken = here.sync("people", USER.replace("source: m.t", f'source: {{sql: "{query.format(4999)}"}}'))
-    with pytest.raises(ActivationRefused, match=r"cannot be read.*Nothing was sent") as failed:
+    with pytest.raises(ActivationRefused, match=r"cannot be read.*\nNothing was sent") as failed:
         here.run(broken)
     # what a query stumbles over may be of a person
     assert "secret" not in str(failed.value)
@@ -98,6 +98,6 @@ def test_a_table_that_is_not_there_is_named(planning: Callable[..., Planning]) -
     here = planning()
     here.table("m.other", "select 1 as x")
     with pytest.raises(
-        ActivationRefused, match=r"Table with name t.*Nothing was sent\.\nNext: correct syncs/people.yml"
+        ActivationRefused, match=r"Table with name t.*\nNothing was sent\.\nNext: correct syncs/people.yml"
     ):
         here.run(here.sync("people", USER))

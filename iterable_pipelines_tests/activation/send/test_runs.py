@@ -14,6 +14,7 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.run import reset_sync, resolve, send_pk
+from iterable_pipelines.activation.standing import standing_of
 from iterable_pipelines.activation.state import open_workspace
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation, quick_client
 
@@ -63,6 +64,15 @@ def test_s1_a_second_run_at_the_same_time_is_refused(town: Activation) -> None:
         town.run("people")
 
 
+def test_a_run_that_was_killed_is_no_run_at_work(town: Activation) -> None:
+    town.run("people")
+    with open_workspace(town.settings, "people", write=True) as workspace:
+        assert standing_of(town.settings, "people").status == "at work"
+        begun = "now()::timestamp + interval 1 hour as started_at"
+        workspace.con.execute(f"insert into state.runs by name select 'killed' as run_id, 'running' as status, {begun}")
+    assert standing_of(town.settings, "people").status == "interrupted"
+
+
 def test_s10_the_state_of_one_project_is_not_used_for_another(town: Activation) -> None:
     town.run("people")
     town.settings = town.settings.model_copy(update={"api_key": SecretStr("another")})
@@ -79,7 +89,10 @@ def test_s14_too_many_refusals_fail_the_run(town: Activation) -> None:
     report = town.run("people")
     assert (report.status, report.counts) == ("failed", {"add": {"acked": 2, "invalid": 1}})
     assert report.codes == {"invalid_email": 1}
-    assert "1 of 3" in report.note
+    assert report.failure("people") == (
+        "people: 1 of 3 records were refused, more than 5%. What was acknowledged is noted and safe.\n"
+        "Next: iterable-pipelines sync errors people"
+    )
     town.sync("people", PEOPLE + "max_failure_ratio: 0.5\n")
     town.table("marts.people", "from (values (1, 'a@ex.com', 'Rome'), (3, 'nobody', 'x')) t(id, email, city)")
     assert town.run("people").status == "succeeded"
@@ -109,6 +122,20 @@ def test_6_5_every_row_of_a_run_is_in_the_warehouse_and_nobody_can_be_read_there
         assert "ex.com" not in str(town.published(f"from activation.{table}"))
     # what is published need not stand here too
     assert town.state("select count(*) from state.changes") == [(0,)]
+
+
+def test_6_5_every_table_and_column_is_described(town: Activation) -> None:
+    town.run("people")
+    tables = "select table_name from duckdb_tables() where schema_name = 'activation' and comment"
+    assert len(town.published(f"{tables} is not null")) == 6
+    assert town.published(f"{tables} is null") == []
+    columns = "select table_name, column_name from duckdb_columns() where schema_name = 'activation' and comment"
+    assert town.published(f"{columns} is null") == []
+
+
+def test_rows_that_are_asked_for_and_not_there_are_named(town: Activation) -> None:
+    assert town.run("people", only_pks=("1", "77")).counts == {"add": {"acked": 1}}
+    assert "people: the source has no row with the primary key 77" in town.said
 
 
 def test_6_5_payloads_are_published_where_the_sync_says_so(town: Activation) -> None:
@@ -157,7 +184,9 @@ def test_0_17_of_whom_iterable_has_forgotten_only_the_hash_is_kept(town: Activat
         status=200,
         body={"successCount": 0, "failCount": 1, "failedUpdates": {"forgottenEmails": ["a@ex.com"]}},
     )
-    assert town.run("people").codes == {"user_forgotten": 1}
+    report = town.run("people")
+    # that is no failure of the run
+    assert (report.codes, report.status) == ({"user_forgotten": 1}, "succeeded")
     assert "a@ex.com" not in str(town.state("from state.acked")) + str(town.state("from state.issues"))
     (hashed, payload) = town.published(
         "select identity_hash, payload from activation.sync_rows where code = 'user_forgotten'"

@@ -49,12 +49,14 @@ def test_a_run_tells_what_became_of_every_row_and_nothing_of_a_person(
         "http_429",
     )
     assert [first[each] for each in figures] == ["succeeded", 3, 2, 1, 0, 0, 3, 1, 0]
+    assert (first["acknowledged_in_all"], first["verified_in_all"], first["rejected_in_all"]) == (2, 0, 1)
     assert first["bytes"] > 0 and first["mapping_version"] == 1
     assert "| `invalid_email` | 1 |" in first["rejections"]
     assert "activation.sync_rows where run_id" in first["row_log"]
     assert first["funnel"].startswith("![planned, acknowledged, verified](data:image/svg+xml;base64,")
     second = told(run(shop, instance))
     assert (second["planned"], second["requests"]) == (0, 0)
+    assert second["acknowledged_in_all"] == 2
     assert second["outcomes"] == "nothing had to be sent"
     left = [each.read_bytes() for each in (tmp_path / "dagster").rglob("*") if each.is_file()]
     for secret in (b"ada@ex.com", b"Ada", shop.sandbox.key.encode() + b'"'):
@@ -66,7 +68,8 @@ def test_a_dry_run_observes_and_sends_nothing(shop: Activation, instance: dg.Dag
     assert result.success and not result.asset_materializations_for_node(OP)
     assert shop.requests() == []
     (seen,) = instance.fetch_observations(KEY, limit=5).records
-    assert seen.asset_observation.metadata["add_rows"].value == 2  # type: ignore[union-attr]
+    found = {name: each.value for name, each in seen.asset_observation.metadata.items()}  # type: ignore[union-attr]
+    assert (found["rows"], found["would_send"], found["add_rows"]) == (3, 2, 2)
     assert not (shop.settings.data_dir / "activation" / "people.duckdb").exists()
 
 
@@ -105,7 +108,9 @@ def test_s14_too_many_refused_rows_fail_the_run_which_is_not_tried_again(
     result = run(shop, instance)
     failure = result.failure_data_for_node(OP)
     assert failure and failure.user_failure_data
-    assert "1 of 3 records were refused, more than 10%" in (failure.user_failure_data.description or "")
+    description = failure.user_failure_data.description or ""
+    assert "people: 1 of 3 records were refused, more than 10%" in description
+    assert description.endswith("Next: iterable-pipelines sync errors people")
     found = failure.user_failure_data.metadata
     assert (found["retry"].value, found["acknowledged"].value) == (NEVER, 2)
     stored = instance.get_run_by_id(result.run_id)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from iterable_pipelines.activation.publish import create_statements
+from iterable_pipelines.activation.row_log import create_tables
 from iterable_pipelines.activation.verify import verify
 from iterable_pipelines.activation.verify.publish import publish_findings
 from iterable_pipelines.streams import Warehouse
@@ -26,8 +26,7 @@ def published(proof: Proof, sql: str) -> list[tuple[Any, ...]]:
 def rows_of_a_run(proof: Proof) -> None:
     """The row log of the run that sent the users, as the run publishes it."""
     with Warehouse.of(proof.settings).transaction() as con:
-        for statement in create_statements():
-            con.execute(statement)
+        create_tables(con)
         for key, digest in proof.state("select key, payload_hash from state.acked"):
             con.execute(
                 "insert into activation.sync_rows by name select 'run of users' as run_id, 'people' as sync, "
