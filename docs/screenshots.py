@@ -208,7 +208,9 @@ def main() -> None:
         raise SystemExit("no browser found. Next: apt install chromium, then make screenshots")
     # as root a browser has no sandbox of its own; the others keep it from calling home
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with tempfile.TemporaryDirectory(prefix="screenshots-") as temporary, sync_playwright() as playwright:
+    # a run that the daemon began at the last moment may still be writing there
+    scratch = tempfile.TemporaryDirectory(prefix="screenshots-", ignore_cleanup_errors=True)
+    with scratch as temporary, sync_playwright() as playwright:
         folder = Path(temporary)
         browser = playwright.chromium.launch(executable_path=chromium, args=[*quiet, "--disable-sync"])
         with served(folder) as url:

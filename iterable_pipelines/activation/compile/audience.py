@@ -15,7 +15,7 @@ from iterable_pipelines.activation.compile.members import (
     list_endpoint,
     list_flags,
     listed,
-    names_of,
+    name_of,
 )
 from iterable_pipelines.activation.compile.moments import Moments
 from iterable_pipelines.activation.compile.rows import Settled
@@ -55,7 +55,7 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
         output, identity = acknowledged.output, acknowledged.identity
         if output not in self.sync.outputs or identity is None:
             return None
-        return self._record(output, identity, names_of(acknowledged), False, acknowledged.seq, self._now)
+        return self._record(output, identity, name_of(acknowledged, identity), False, acknowledged.seq, self._now)
 
     def addresses(self, row: Row) -> Sequence[Any]:
         """All addresses of the column that has several, or the first or last of them."""

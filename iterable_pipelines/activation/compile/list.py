@@ -10,7 +10,7 @@ from iterable_pipelines.activation.compile.members import (
     key_of_member,
     list_endpoint,
     list_flags,
-    names_of,
+    name_of,
 )
 from iterable_pipelines.activation.compile.rows import Settled
 from iterable_pipelines.activation.objects import ListSync
@@ -38,7 +38,7 @@ class ListCompiler(MemberCompiler[ListSync]):
         """Off the list, if the sync mirrors it; None where `on_leave` is keep."""
         if self.sync.on_leave != "unsubscribe" or acknowledged.identity is None:
             return None
-        return self._record(acknowledged.identity, names_of(acknowledged), False)
+        return self._record(acknowledged.identity, name_of(acknowledged, acknowledged.identity), False)
 
     def _record(self, identity: Identity, names: dict[str, Any], joins: bool) -> Record:
         flags = list_flags(self.sync.list, joins)

@@ -14,7 +14,6 @@ from iterable_pipelines.activation.records import Identity, Issue
 S = TypeVar("S", bound=Sync)
 NOBODY = "no_identifier"
 LIST = "list"
-_NAMES = ("email", "userId", "preferUserId")
 
 
 class MemberCompiler(RowCompiler[S]):
@@ -52,11 +51,10 @@ def key_of_member(identity: Identity) -> str:
     return f"{identity.kind}:{identity.value}"
 
 
-def names_of(acknowledged: Acknowledged) -> dict[str, Any]:
-    """The members of the acknowledged payload that name the user."""
-    if not acknowledged.payload and acknowledged.identity:
-        return {acknowledged.identity.kind: acknowledged.identity.value}
-    return {name: acknowledged.payload[name] for name in _NAMES if name in acknowledged.payload}
+def name_of(acknowledged: Acknowledged, identity: Identity) -> dict[str, Any]:
+    """Who leaves, by the one identity that entered: another name beside it may be somebody who stays (P8)."""
+    preference = {each: acknowledged.payload[each] for each in ("preferUserId",) if each in acknowledged.payload}
+    return {identity.kind: identity.value, **preference}
 
 
 def list_endpoint(joins: bool) -> str:

@@ -158,6 +158,15 @@ def test_i3_i6_the_types_of_projects() -> None:
     assert found["list"].payload == {"userId": "u1"}
 
 
+def test_p8_who_leaves_is_named_by_what_entered_and_by_nothing_else() -> None:
+    both: dict[str, Any] = {"fields": {"user_id": "userId"}}
+    for output, record in entries({"email": "old@x.example", "user_id": "u1"}, project="hybrid", **both).items():
+        assert record.payload["userId"] == "u1"
+        gone = compiler(project="hybrid", **both).leave(acknowledged(record))
+        # u1 may have come in by another address meanwhile, and stays
+        assert gone and (gone.payload["email"], "userId" in gone.payload) == ("old@x.example", False), output
+
+
 def test_an_output_that_was_taken_out_is_told_of_no_exit() -> None:
     track = entries({"email": "ana@x.example"})["track"]
     assert compiler(outputs=("identify",)).leave(acknowledged(track)) is None
