@@ -59,6 +59,27 @@ def on_list(project: Activation, list_id: Any) -> set[str]:
     return {str(email).partition("@")[0] for email, _ in project.sandbox.world.members(list_id) or ()}
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_p13_who_belonged_before_it_was_known_enters_now_unless_the_time_is_mapped(
+    activation_project: Callable[..., Activation], mapped: bool
+) -> None:
+    project = activation_project()
+    project.sync("win_back", AUDIENCE + ("changed_at: since\n" if mapped else ""))
+    since = NOON - timedelta(days=3)
+    rows = [f"select '{name}' as id, '{name}@x.example' as email, {_at(since)} as since" for name in ("ana", "late")]
+    project.table("warehouse.members", rows[0])
+    run(project)
+    project.table("warehouse.members", " union all ".join(rows))
+    run(project, hour=5)
+    (entered,) = sent(project, EVENTS, "events")
+    assert who([entered]) == {"late"}
+    assert entered["createdAt"] == int((since if mapped else NOON + timedelta(hours=5)).timestamp())
+
+
+def _at(moment: datetime) -> str:
+    return f"timestamp '{moment.replace(tzinfo=None)}'"
+
+
 def test_p4_the_first_sync_sends_every_member_and_later_ones_only_the_difference(project: Activation) -> None:
     members(project, "ana", "bo", "cy")
     assert run(project).status == "succeeded"
