@@ -54,7 +54,13 @@ FOUND = {
     "POST /api/users/registerDeviceToken": "device token",
     "POST /api/events/track": "track",
     "POST /api/events/trackBulk": "track bulk",
-    "POST /api/lists/subscribe": "unstated",
+    "POST /api/lists/subscribe": "list members",
+    "POST /api/lists/unsubscribe": "list members",
+    "POST /api/lists": "unstated",
+    "POST /api/users/updateEmail": "email change",
+    "POST /api/users/bulkUpdateSubscriptions": "subscriptions",
+    "POST /api/commerce/trackPurchase": "commerce",
+    "POST /api/commerce/updateCart": "commerce",
 }
 
 
