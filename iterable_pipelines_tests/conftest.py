@@ -18,6 +18,15 @@ from iterable_pipelines_tests.postgres_server import Server, running_postgres
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# the slowest, by file: begun last, it would run alone for minutes
+_FIRST = "test_demo.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: item.path.name != _FIRST)
+
+
 @pytest.fixture(autouse=True)
 def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the environment and the `.env` of whoever runs the tests out of them."""
