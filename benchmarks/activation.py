@@ -24,9 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iterable_pipelines.sandbox.server import running_sandbox
-from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.activation.conftest import QUICK, Activation
+from iterable_pipelines_tests.activation.conftest import QUICK, Activation, empty_project
 from iterable_pipelines_tests.activation.send.test_killed import SYNCS, check, process, wait_for_state
 
 _ALLOWED = 5
@@ -69,14 +67,7 @@ def people(rows: int, changed: int) -> str:
 def project_of(folder: Path, project_type: str, **options: Any) -> Iterator[Activation]:
     """A project in a folder, and an empty sandbox for it."""
     folder.mkdir(exist_ok=True)
-    with running_sandbox(users=0, project_type=project_type, **options) as sandbox:
-        settings = Settings(
-            api_key=sandbox.key,
-            base_url=sandbox.url,
-            project_root=folder,
-            project_type=project_type,
-            data_dir=folder / "data",
-        )
+    with empty_project(folder, project_type, **options) as (settings, sandbox):
         yield Activation(settings, sandbox, said=[])
 
 

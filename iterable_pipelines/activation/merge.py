@@ -6,7 +6,7 @@ Merging a run twice gives the same: a run that died is merged when the next one 
 import duckdb
 
 from iterable_pipelines.activation.noting import remember_rows
-from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS, STANDING, TRIED_AGAIN
+from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS, STANDING, TRIED_AGAIN, newest_outcomes
 from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
@@ -16,16 +16,13 @@ _RECORD = (
     "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id"
 )
 # changes with the newest that became of them
-_RESULT = """
+_RESULT = f"""
     create or replace temp table result as
     select c.*, o.* exclude (run_id, number),
         -- a run is merged again for what was answered after it; what was then may be otherwise by now
         coalesce(o.noted_at > (select finished_at from state.runs where run_id = $run), true) as is_news
     from (from state.changes where run_id = $run) c
-    left join (
-        from state.outcomes where run_id = $run
-        qualify row_number() over (partition by number order by noted_at desc, kind) = 1
-    ) o using (number)
+    left join {newest_outcomes("run_id = $run")} o using (number)
 """
 
 

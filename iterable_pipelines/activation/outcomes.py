@@ -26,6 +26,14 @@ TRIED_AGAIN = frozenset({"user_not_found", "identity_conflict", "email_already_e
 RETRY_HORIZON_DAYS = 14
 
 
+def newest_outcomes(which: str) -> str:
+    """SQL of the newest outcome of each change, of the rows of state.outcomes that the condition chooses."""
+    return (
+        f"(from state.outcomes where {which} "
+        "qualify row_number() over (partition by run_id, number order by noted_at desc, kind) = 1)"
+    )
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one record. `message` holds nothing of a person; `details` are codes of further failures (R2)."""

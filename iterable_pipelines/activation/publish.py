@@ -10,7 +10,7 @@ import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.merge import kinds_of
-from iterable_pipelines.activation.outcomes import Standing
+from iterable_pipelines.activation.outcomes import Standing, newest_outcomes
 from iterable_pipelines.activation.row_log import KEPT_DAYS, SCHEMA, create_tables
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.crashpoints import crashpoint
@@ -25,15 +25,14 @@ STANDINGS: tuple[str, ...] = get_args(Standing)
 # rows that are of a run, and go when it does
 _OF_RUNS = ("sync_runs", "sync_rows", "sync_requests")
 _STANDING = "case " + " ".join(f"when kind in ({kinds_of(each)}) then '{each}'" for each in STANDINGS) + " end"
+_UNPUBLISHED = "run_id in (select run_id from state.runs where not published)"
 # what became of each change, the newest of it
 _ROWS = f"""
     create or replace temp table rows_now as
     select c.*, o.* exclude (run_id, number), coalesce(o.kind, 'aborted') as outcome,
         {_STANDING.replace("kind", "coalesce(o.kind, 'aborted')")} as standing
-    from state.changes c left join (
-        from state.outcomes qualify row_number() over (partition by run_id, number order by noted_at desc, kind) = 1
-    ) o on o.run_id = c.run_id and o.number = c.number
-    where c.run_id in (select run_id from state.runs where not published)
+    from state.changes c left join {newest_outcomes(_UNPUBLISHED)} o on o.run_id = c.run_id and o.number = c.number
+    where c.{_UNPUBLISHED}
 """
 
 

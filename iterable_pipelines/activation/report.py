@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.merge import kinds_of
+from iterable_pipelines.activation.outcomes import newest_outcomes
 from iterable_pipelines.activation.send import Tally
 from iterable_pipelines.activation.state import Workspace
 
@@ -51,10 +51,9 @@ class RunReport:
 
 
 # changes with the newest that became of each
-NEWEST = (
-    "(from state.changes where run_id = $run) left join (select number, kind, code from state.outcomes "
-    "where run_id = $run qualify row_number() over (partition by number order by noted_at desc, kind) = 1) "
-    "using (number)"
+_NEWEST = (
+    "(from state.changes where run_id = $run) left join "
+    f"(select number, kind, code from {newest_outcomes('run_id = $run')}) using (number)"
 )
 
 
@@ -63,11 +62,11 @@ def report_of(workspace: Workspace, run_id: str, sync: Sync, tally: Tally) -> Ru
     con, run = workspace.con, {"run": run_id}
     counts: dict[str, dict[str, int]] = {}
     for op, kind, number in con.execute(
-        f"select op, coalesce(kind, 'aborted'), count(*) from {NEWEST} group by all order by all", run
+        f"select op, coalesce(kind, 'aborted'), count(*) from {_NEWEST} group by all order by all", run
     ).fetchall():
         counts.setdefault(op, {})[kind] = number
     codes = con.execute(
-        f"select code, count(*) from {NEWEST} where code <> '' and kind <> 'noop' group by all order by all", run
+        f"select code, count(*) from {_NEWEST} where code <> '' and kind <> 'noop' group by all order by all", run
     ).fetchall()
     as_of, version, rows = con.execute(
         "select as_of, mapping_version, rows from state.runs where run_id = $run", run
@@ -115,6 +114,3 @@ def _status(report: RunReport, sync: Sync, tally: Tally) -> tuple[Status, str, s
     return (
         ("partial", "Some records wait for the next run.", again) if report.total("deferred") else ("succeeded", "", "")
     )
-
-
-__all__ = ["NEWEST", "RunReport", "Status", "kinds_of", "report_of"]

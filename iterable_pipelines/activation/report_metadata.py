@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from iterable_pipelines.activation.diff import SENT
 from iterable_pipelines.activation.outcomes import STANDING
 from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.report import RunReport
@@ -13,7 +14,6 @@ from iterable_pipelines.funnel import funnel
 from iterable_pipelines.svg import as_markdown
 
 STEPS = ("planned", "acknowledged", "verified")
-_OPS = ("add", "change", "remove", "retry")
 _CODES = 10
 
 
@@ -37,7 +37,7 @@ def summary(report: RunReport) -> str:
 def report_metadata(name: str, report: RunReport, standing: Standing, seconds: float) -> dict[str, Any]:
     """Metadata of a materialization. `standing` is of the sync as a whole, the run included."""
     rows = standings(report.counts)
-    figures = {op: sum(report.counts.get(op, {}).values()) for op in _OPS}
+    figures = {op: sum(report.counts.get(op, {}).values()) for op in SENT}
     return {
         "status": report.status,
         **({"note": report.note} if report.note else {}),
@@ -68,7 +68,7 @@ def plan_metadata(plan: Plan) -> dict[str, Any]:
     return {
         "rows": plan.rows,
         "would_send": plan.sends,
-        **{f"{op}_rows": plan.counts.get(op, 0) for op in _OPS},
+        **{f"{op}_rows": plan.counts.get(op, 0) for op in SENT},
         "invalid": dg.MetadataValue.md(code_table(plan.invalid)),
         "skipped": dg.MetadataValue.md(code_table(plan.skipped)),
         "requests": plan.costs.requests,
@@ -83,7 +83,7 @@ def plan_metadata(plan: Plan) -> dict[str, Any]:
 def funnel_of(report: RunReport, standing: Standing) -> str:
     """An SVG: what this run did for each operation, and below the sync as a whole, read back as far as it is."""
     rows = []
-    for op in _OPS:
+    for op in SENT:
         if op in report.counts:
             found = standings({op: report.counts[op]})
             # nothing is read back before it has settled: verification tells of it later
@@ -96,7 +96,7 @@ def funnel_of(report: RunReport, standing: Standing) -> str:
 def outcome_rows(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], list[list[str]]]:
     """A heading and its rows: each operation, and how many of its rows have which outcome."""
     kinds = [kind for kind in STANDING if any(each.get(kind) for each in counts.values())]
-    rows = [[op, *(f"{counts[op].get(kind, 0):,}" for kind in kinds)] for op in _OPS if op in counts]
+    rows = [[op, *(f"{counts[op].get(kind, 0):,}" for kind in kinds)] for op in SENT if op in counts]
     return ["operation", *kinds], rows if kinds else []
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -81,20 +81,27 @@ class Activation:
         return Warehouse.of(self.settings).read(sql)
 
 
+@contextmanager
+def empty_project(folder: Path, project_type: str, **options: Any) -> Iterator[tuple[Settings, Sandbox]]:
+    """The settings of a project in a folder, and an empty sandbox for it; `options` are those of `running_sandbox`."""
+    with running_sandbox(users=0, project_type=project_type, **options) as sandbox:
+        settings = Settings(
+            api_key=sandbox.key,
+            base_url=sandbox.url,
+            project_root=folder,
+            project_type=project_type,
+            data_dir=folder / "data",
+        )
+        yield settings, sandbox
+
+
 @pytest.fixture
 def activation_project(tmp_path: Path) -> Iterator[Callable[..., Activation]]:
     """Makes a project of a type; `options` are those of `running_sandbox`."""
     with ExitStack() as running:
 
         def make(project_type: str = "hybrid", **options: Any) -> Activation:
-            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, pace=QUICK, **options))
-            settings = Settings(
-                api_key=sandbox.key,
-                base_url=sandbox.url,
-                project_root=tmp_path,
-                project_type=project_type,
-                data_dir=tmp_path / "data",
-            )
+            settings, sandbox = running.enter_context(empty_project(tmp_path, project_type, pace=QUICK, **options))
             return Activation(settings, sandbox)
 
         yield make

@@ -12,18 +12,11 @@ from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync, preview_pk
 from iterable_pipelines.activation.retire import retire_sync
+from iterable_pipelines_tests.activation.audiences.syncs import WIN_BACK
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, Activation
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
-AUDIENCE = """
-object: audience
-audience_name: Win Back 90 Days
-source: warehouse.members
-primary_key: id
-match: {column: email, field: email}
-as: [identify, track, list]
-guards: {allow_empty: true}
-"""
+AUDIENCE = WIN_BACK + "guards: {allow_empty: true}\n"
 USERS, EVENTS = "/api/users/bulkUpdate", "/api/events/trackBulk"
 ON, OFF = "/api/lists/subscribe", "/api/lists/unsubscribe"
 

@@ -18,9 +18,9 @@ from iterable_pipelines.activation.outbox import Outbox
 from iterable_pipelines.activation.send import Pace, Sender, Tally
 from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace, open_workspace
-from iterable_pipelines.sandbox.server import Sandbox, running_sandbox
+from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.activation.conftest import AT_ONCE, QUICK, quick_client
+from iterable_pipelines_tests.activation.conftest import AT_ONCE, QUICK, empty_project, quick_client
 
 RUN = "run-1"
 USERS = UserSync(
@@ -127,14 +127,7 @@ def sending(tmp_path: Path) -> Iterator[Callable[..., Sending]]:
     with ExitStack() as running:
 
         def make(sync: Any = USERS, project_type: str = "hybrid", **options: Any) -> Sending:
-            sandbox = running.enter_context(running_sandbox(users=0, project_type=project_type, pace=QUICK, **options))
-            settings = Settings(
-                api_key=sandbox.key,
-                base_url=sandbox.url,
-                project_root=tmp_path,
-                project_type=project_type,
-                data_dir=tmp_path / "data",
-            )
+            settings, sandbox = running.enter_context(empty_project(tmp_path, project_type, pace=QUICK, **options))
             workspace = running.enter_context(open_workspace(settings, sync.name, write=True))
             return Sending(settings, sandbox, workspace, sync)
 
