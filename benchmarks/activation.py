@@ -24,8 +24,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# the tests are no part of what is installed
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from iterable_pipelines_tests.activation.conftest import QUICK, Activation, empty_project
-from iterable_pipelines_tests.activation.send.test_killed import SYNCS, check, process, wait_for_state
+from iterable_pipelines_tests.activation.send.test_killed import (
+    SYNCS,
+    check,
+    process,
+    wait_for_state,
+)
 
 _ALLOWED = 5
 _USERS = """
