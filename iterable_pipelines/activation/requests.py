@@ -10,6 +10,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from iterable_pipelines.activation.endpoints import ENDPOINTS, MOST_BYTES, Endpoint
+from iterable_pipelines.activation.records import wire
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,14 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path, which for a deletion ends with whom it is about."""
+        """The path, filled with the flags that stand in it; for a deletion of a user it ends with whom it is about."""
         change = self.changes[0]
-        if change.endpoint.method != "DELETE":
+        if change.endpoint.in_path:
+            flags = json.loads(change.flags)
+            return change.endpoint.path.format_map(
+                {each: quote(str(flags[each]), "") for each in change.endpoint.in_path}
+            )
+        if change.endpoint.name != "delete":
             return change.endpoint.path
         user = change.read()
         if "userId" in user:
@@ -77,14 +83,32 @@ class Request:
 
 def _body(changes: list[Change]) -> bytes:
     first = changes[0]
-    if first.endpoint.method == "DELETE":
+    if first.endpoint.method == "DELETE" and first.endpoint.envelope is None:
         return b""
-    members = first.flags.strip()[1:-1]
+    members = _members(first)
     if first.endpoint.envelope is None:
         own = first.payload.strip()[1:-1]
         return ("{" + ",".join(filter(None, (own, members))) + "}").encode()
-    records = ",".join(each.payload for each in changes)
-    return (f'{{"{first.endpoint.envelope}":[{records}]' + (f",{members}" if members else "") + "}").encode()
+    records = ",".join(_in_envelope(each) for each in changes)
+    opened, closed = "{}" if first.endpoint.shape == "map" else "[]"
+    envelope = f'"{first.endpoint.envelope}":{opened}{records}{closed}'
+    return (f"{{{envelope}" + (f",{members}" if members else "") + "}").encode()
+
+
+def _members(change: Change) -> str:
+    """The flags that go into the body."""
+    if not change.endpoint.in_path:
+        return change.flags.strip()[1:-1]
+    flags = json.loads(change.flags)
+    return wire({name: value for name, value in flags.items() if name not in change.endpoint.in_path})[1:-1]
+
+
+def _in_envelope(change: Change) -> str:
+    if change.endpoint.shape == "array":
+        return change.payload
+    # keys are sorted: `{"id":"…"}` or `{"id":"…","value":…}`, and such ids hold no quotes (outbound.md 4.1)
+    name, _, value = change.payload[len('{"id":') : -1].partition(',"value":')
+    return f"{name}:{value}" if change.endpoint.shape == "map" else name
 
 
 def _size(change: Change) -> int:

@@ -10,13 +10,21 @@ from iterable_pipelines.api.errors import Refused
 # one starts an export, the other says where webhooks are sent; no data of the project's is changed
 _POSTS = ("/api/export/start", "/api/webhooks")
 # add what activation may write here
+_ONE = r"[^/]+"
 _WRITES = {
     "POST": re.compile(
         r"/api/(users/(bulkUpdate|update|updateEmail|merge|bulkUpdateSubscriptions|updateSubscriptions"
         r"|registerDeviceToken|registerBrowserToken|disableDevice|forget|unforget)"
-        r"|events/(track|trackBulk)|commerce/(trackPurchase|updateCart)|lists(/subscribe|/unsubscribe)?)"
+        r"|events/(track|trackBulk)|commerce/(trackPurchase|updateCart)|lists(/subscribe|/unsubscribe)?"
+        rf"|catalogs/{_ONE}(/items)?|templates/(email|push|sms|inapp|embedded)/(upsert|update)"
+        rf"|campaigns/(create|trigger|abort|cancel|activateTriggered|deactivateTriggered|{_ONE}/(schedule|send))"
+        r"|inApp/target|workflows/triggerWorkflow)"
     ),
-    "DELETE": re.compile(r"/api/users/(byUserId/)?[^/]+"),
+    "PUT": re.compile(rf"/api/(catalogs/{_ONE}/(fieldMappings|items/{_ONE})|snippets/{_ONE}|metadata/{_ONE}/{_ONE})"),
+    "PATCH": re.compile(rf"/api/catalogs/{_ONE}/items/{_ONE}"),
+    "DELETE": re.compile(
+        rf"/api/(users/(byUserId/)?{_ONE}|catalogs/{_ONE}(/items)?|lists/\d+|snippets/{_ONE}|metadata/{_ONE}(/{_ONE})?)"
+    ),
 }
 _CANCEL = re.compile(r"/api/export/(\d+)")
 # a user id may hold a slash, and there is no other way to ask for that person's events (api.md 1.1)
