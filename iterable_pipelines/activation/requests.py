@@ -90,7 +90,7 @@ def _body(changes: list[Change]) -> bytes:
         own = first.payload.strip()[1:-1]
         return ("{" + ",".join(filter(None, (own, members))) + "}").encode()
     records = ",".join(_in_envelope(each) for each in changes)
-    opened, closed = "{}" if first.endpoint.shape == "map" else "[]"
+    opened, closed = ("{", "}") if first.endpoint.shape == "map" else ("[", "]")
     envelope = f'"{first.endpoint.envelope}":{opened}{records}{closed}'
     return (f"{{{envelope}" + (f",{members}" if members else "") + "}").encode()
 
