@@ -1,6 +1,6 @@
 """Read endpoints for campaigns, templates, channels, message types, journeys and lists (api.md 5.1 to 5.6)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -10,12 +10,11 @@ from starlette.routing import Route
 from iterable_pipelines.sandbox.dates import read_moment
 from iterable_pipelines.sandbox.errors import bad_params, invalid_list, not_found
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS, Campaign
+from iterable_pipelines.sandbox.shifts import Rows
 from iterable_pipelines.sandbox.world import World
 
 
-def page_of(
-    world: World, request: Request, rows: Sequence[dict[str, Any]], key: str, default: int, largest: int, total: str
-) -> Response:
+def page_of(world: World, request: Request, rows: Rows, key: str, default: int, largest: int, total: str) -> Response:
     """One page of `rows`, with links to its neighbours (api.md 1.7). 400 for a page or size out of range."""
     query = request.query_params
     try:

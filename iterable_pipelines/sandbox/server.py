@@ -62,6 +62,16 @@ class Sandbox:
         """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
         return self.world.written.dropped
 
+    def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
+        """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, value)
+
+    def remove_item(self, catalog: str, item_id: str) -> None:
+        """Somebody deletes a catalog's item in the UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, None)
+
     def fault(
         self,
         kind: str,

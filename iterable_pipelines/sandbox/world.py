@@ -16,9 +16,11 @@ from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window
 from iterable_pipelines.hours import now as present
 from iterable_pipelines.sandbox import behaviour, in_app, messages
+from iterable_pipelines.sandbox.catalogs import Catalogs
 from iterable_pipelines.sandbox.chance import dice
 from iterable_pipelines.sandbox.everybody import Everybody
 from iterable_pipelines.sandbox.identify import Identify, trimmed
+from iterable_pipelines.sandbox.metadata_tables import MetadataTables
 from iterable_pipelines.sandbox.objects import Objects
 from iterable_pipelines.sandbox.people import Population
 from iterable_pipelines.sandbox.pipelines import Effect, Pipelines
@@ -27,6 +29,7 @@ from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.schema import Schema, field_types
 from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.snapshot import snapshot_of_writes
+from iterable_pipelines.sandbox.snippets import Snippets
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
@@ -128,6 +131,8 @@ class World:
         self.event_schemas: dict[tuple[str, str], Schema] = {}
         self.shifts = Shifts()
         self.hooks = Hooks()
+        self.catalogs = Catalogs(seed, self.now)
+        self.snippets, self.tables = Snippets(self.now), MetadataTables(self.now)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}
         self._remembered: OrderedDict[tuple[str, int], Begun] = OrderedDict()
