@@ -91,14 +91,7 @@ def shelf_routes(world: World) -> list[Route]:
         return JSONResponse(found) if found else not_found(f"Metadata not found: {name}/{key}")
 
     def settled(read: Callable[[Request], Response]) -> Callable[[Request], Response]:
-        """The read as it is when everything that is due has happened, and no write changes it meanwhile."""
-
-        def answer(request: Request) -> Response:
-            with world.written.lock:
-                world.settle()
-                return read(request)
-
-        return answer
+        return lambda request: world.settled(lambda: read(request))
 
     reads = {
         "catalogs": catalogs,

@@ -97,6 +97,13 @@ NOBODY = {"email": "no address"}
 JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
 PAGES = {"page": 1, "pageSize": 10}
 PRODUCTS = {"catalogName": "products"}
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "email": {"subject": "Hi", "html": "<p>Hi</p>", "ccEmails": ["cc@example.com"], "dataFeedIds": [1]},
+    "push": {"title": "Hi", "message": "There", "buttons": [], "deeplink": {"ios": "app://a"}},
+    "sms": {"message": "Hi", "linkParams": [{"key": "a", "value": "b"}]},
+    "inapp": {"html": "<p>Hi</p>", "inboxMetadata": {"title": "Hi"}},
+    "embedded": {"title": "Hi", "body": "There", "elements": {"buttons": [], "text": []}},
+}
 
 
 class Ask(NamedTuple):
@@ -169,6 +176,15 @@ POSTS = {
     "/api/lists": Ask(body={"name": "New", "description": "made by a test"}),
     "/api/lists/subscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}, NOBODY]}),
     "/api/lists/unsubscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}]}),
+    "/api/templates/bulkDelete": Ask(body={"ids": [1]}),
+    **{
+        f"/api/templates/{medium}/upsert": Ask(body={"clientTemplateId": "mine", "name": "Mine", **fields})
+        for medium, fields in TEMPLATES.items()
+    },
+    **{
+        f"/api/templates/{medium}/update": Ask(body={"templateId": 3000000 + nth, **fields})
+        for nth, (medium, fields) in zip((0, 1, 2, 3, 5), TEMPLATES.items(), strict=True)
+    },
     "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
     "/api/users/bulkUpdateSubscriptions": Ask(
         body={"updateSubscriptionsRequests": [{"email": EMAIL, "emailListIds": [949810]}, NOBODY]}

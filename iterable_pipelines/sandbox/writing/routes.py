@@ -21,6 +21,7 @@ from iterable_pipelines.sandbox.writing.events import Events
 from iterable_pipelines.sandbox.writing.identities import Identities
 from iterable_pipelines.sandbox.writing.lists import Lists
 from iterable_pipelines.sandbox.writing.subscriptions import Subscriptions
+from iterable_pipelines.sandbox.writing.templates import template_writes
 from iterable_pipelines.sandbox.writing.users import Users
 
 LARGEST_BODY = 4_000_000
@@ -53,7 +54,7 @@ def write_routes(world: World) -> list[Route]:
 
         return Route(f"/api/{write.path}", respond, methods=[write.method])
 
-    return [route(each) for each in (*people_writes(world), *catalog_writes(world))]
+    return [route(each) for each in (*people_writes(world), *catalog_writes(world), *template_writes(world))]
 
 
 def _read(body: bytes, shape: Shape, path: str) -> Row:
