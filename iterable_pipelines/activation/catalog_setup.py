@@ -77,11 +77,13 @@ def _setups(workspace: Workspace, sync: Sync, client: Iterable) -> Iterator[Setu
         for name, kind in sync.field_types.items():
             if known.get(name, kind) != kind:
                 raise ActivationRefused(
-                    f"field_type_conflict: the field {name} of the catalog {catalog} is of type {known[name]} for ever, "
-                    f"and syncs/{sync.name}.yml says {kind}. Nothing was sent.\n"
+                    f"field_type_conflict: the field {name} of the catalog {catalog} is of type {known[name]} for "
+                    f"ever, and syncs/{sync.name}.yml says {kind}. Nothing was sent.\n"
                     f"Next: write {name}: {known[name]} under field_types, or give the field another name"
                 )
-        yield Setup(catalog, there is None, {name: kind for name, kind in sync.field_types.items() if name not in known})
+        yield Setup(
+            catalog, there is None, {name: kind for name, kind in sync.field_types.items() if name not in known}
+        )
 
 
 def _write(sync: Sync, client: Iterable, method: str, path: str, body: bytes = b"") -> Answer:

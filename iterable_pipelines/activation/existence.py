@@ -12,7 +12,7 @@ from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.lookups import LOOKUPS
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.outcomes import Outcome
-from iterable_pipelines.activation.records import USERS
+from iterable_pipelines.activation.records import OF_USERS
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.activation.things import ThingSync
@@ -55,7 +55,7 @@ class Gate:
             said = f"whether it exists could not be asked ({error.status or type(error).__name__})"
             return Outcome("deferred", "lookup_failed", said)
         if exists == self._is_insert:
-            there = INSERTED if change.identity_kind in USERS else EXISTS
+            there = INSERTED if change.identity_kind in OF_USERS else EXISTS
             return Outcome("skipped", there if exists else MISSING)
         return None
 
@@ -125,7 +125,7 @@ def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> N
 
 _UNDECIDED = (
     "c.op in ('add', 'retry') and c.identity is not null "
-    f"and (c.endpoint in ('users', 'user') or c.identity_kind not in {USERS}) "
+    f"and (c.endpoint in ('users', 'user') or c.identity_kind not in {OF_USERS}) "
     # Iterable itself says who is not there (G2), and a user in doubt is of our own making
     "and (c.payload::json->>'$.preferUserId') is distinct from 'false' "
     "and (c.flags::json->>'$.updateOnly') is distinct from 'true' "
