@@ -35,7 +35,7 @@ from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
 from iterable_pipelines.sandbox.wire import OpenProtocol
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing import write_routes
-from iterable_pipelines.sandbox.written import Dropped
+from iterable_pipelines.sandbox.written import Dropped, Send
 
 KEY = "sandbox"
 READ_ONLY_KEY = "sandbox-read-only"
@@ -62,15 +62,19 @@ class Sandbox:
         """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
         return self.world.written.dropped
 
+    @property
+    def sends(self) -> list[Send]:
+        """What was really sent through the API so far, in order; what is scheduled is not."""
+        self.world.settle()
+        return list(self.world.written.sends)
+
     def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
-        """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""
-        with self.world.written.lock:
-            self.world.catalogs.write(catalog, item_id, value)
+        """Somebody makes `value` all there is of a catalog's item in the UI. Raises KeyError for a missing catalog."""
+        self._write_item(catalog, item_id, value)
 
     def remove_item(self, catalog: str, item_id: str) -> None:
-        """Somebody deletes a catalog's item in the UI."""
-        with self.world.written.lock:
-            self.world.catalogs.write(catalog, item_id, None)
+        """Somebody deletes a catalog's item in the UI. Raises KeyError for a missing catalog."""
+        self._write_item(catalog, item_id, None)
 
     def edit_template(self, template_id: int, **fields: Any) -> None:
         """Somebody changes these fields of a template in the UI. Raises KeyError for one that is not there."""
@@ -84,6 +88,12 @@ class Sandbox:
         """Somebody deletes a template in the UI."""
         with self.world.written.lock:
             self.world.templates.remove(template_id)
+
+    def _write_item(self, catalog: str, item_id: str, value: dict[str, Any] | None) -> None:
+        with self.world.written.lock:
+            if self.world.catalogs.find(catalog) is None:
+                raise KeyError(catalog)
+            self.world.catalogs.write(catalog, item_id, value)
 
     def fault(
         self,
@@ -142,7 +152,7 @@ def make_app(
     """
     routes = [*make_routes(world, **options), *_control_routes(log, faults)]
     starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
-    return Front(starlette, log, faults, Limits(relaxed, pace), key, read_only_key)
+    return Front(starlette, log, faults, Limits(relaxed, pace, world.now), key, read_only_key)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
