@@ -135,10 +135,11 @@ def _send(
             refuse_repeated(settled_now(ledger, each, client, clock()))
         prepared = prepare(procedure, client, clock())
         noted = _with_found(planned, prepared)
+        if gate:
+            # it looks at the objections too, and writes down what it decides
+            gate(prepared, noted)
         if prepared.objections:
             raise CallRefused(_refusal(procedure, prepared))
-        if gate:
-            gate(prepared, noted)
     except Exception as error:
         ledger.note(replace(noted, state="refused", note=str(error).partition("\n")[0], done_at=clock()))
         raise

@@ -18,7 +18,17 @@ from iterable_pipelines.settings_values import did_you_mean
 
 FOLDER = "campaigns"
 CheckName = Literal[
-    "campaign", "fresh", "complete", "rejects", "verified", "streams", "size", "suppression", "not_too_often", "awake"
+    "campaign",
+    "audience",
+    "fresh",
+    "complete",
+    "rejects",
+    "verified",
+    "streams",
+    "size",
+    "suppression",
+    "not_too_often",
+    "awake",
 ]
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -130,6 +140,7 @@ class GatedCampaign(Scheduled):
         rules, of_sync = self.gate, self.audience is not None
         asked: dict[CheckName, bool] = {
             "campaign": True,
+            "audience": of_sync,
             "fresh": rules.fresh_within is not None,
             "complete": of_sync and rules.complete,
             "rejects": of_sync,

@@ -13,6 +13,7 @@ from iterable_pipelines.campaigns.errors import CallRefused, GateClosed
 from iterable_pipelines.campaigns.gates import Check, Facts, evaluate
 from iterable_pipelines.campaigns.ledger import Call, CallLedger, Decision
 from iterable_pipelines.campaigns.procedures import TriggerCampaign
+from iterable_pipelines.campaigns.publish import publish
 from iterable_pipelines.campaigns.sync_facts import SyncFacts, sync_facts
 from iterable_pipelines.hours import now
 from iterable_pipelines.settings import Settings
@@ -28,15 +29,15 @@ class Override:
 
 @dataclass(frozen=True)
 class Gated:
-    """What the checks found, and the call, which was a dry run unless it was approved and all passed."""
+    """What the checks found, and the call: a dry run unless approved, None where the list is not known."""
 
     checks: list[Check]
-    report: Report
+    report: Report | None
 
     @property
-    def passed(self) -> bool:
-        """Whether nothing stands in the way."""
-        return all(each.lets_pass for each in self.checks)
+    def closed(self) -> list[Check]:
+        """The checks that stand in the way."""
+        return [each for each in self.checks if not each.lets_pass]
 
 
 def trigger_gated(
@@ -58,28 +59,12 @@ def trigger_gated(
     """
     override = override or Override()
     _check_override(campaign, override)
-    facts = _facts(settings, campaign)
-    lists = list(campaign.list_ids) or ([facts.list_id] if facts and facts.list_id else [])
-    if not lists:
-        why = "a run of it is at work" if facts is None else "it has not made or found its list yet"
-        raise GateClosed(
-            f"{campaign.name}: the list of {campaign.audience} is not known: {why}. Nothing was sent.\n"
-            f"Next: iterable-pipelines sync run {campaign.audience}"
-        )
-    procedure = TriggerCampaign(
-        campaign_id=campaign.campaign_id,
-        list_ids=lists,
-        suppression_list_ids=list(campaign.suppression_list_ids),
-        data_fields=campaign.data_fields,
-        allow_repeat_marketing_sends=campaign.allow_repeat_marketing_sends,
-    )
-    checks: list[Check] = []
+    facts, found = _facts(settings, campaign), list[Check]()
 
-    def gate(prepared: Prepared, planned: Call) -> None:
+    def gate(prepared: Prepared | None, planned: Call | None) -> None:
         ledger = CallLedger(settings)
-        checks.extend(evaluate(Facts(settings, campaign, prepared, ledger, clock(), facts), override.checks))
-        decided(checks)
-        closed = [each for each in checks if not each.lets_pass]
+        found.extend(evaluate(Facts(settings, campaign, prepared, ledger, clock(), facts), override.checks))
+        closed = [each for each in found if not each.lets_pass]
         ledger.decide(
             Decision(
                 id=token_hex(6),
@@ -89,22 +74,22 @@ def trigger_gated(
                 who=who,
                 outcome="refused" if closed else "passed",
                 approved=approve,
-                evidence=[each.as_json() for each in checks],
-                overridden=[each.name for each in checks if each.overridden],
+                evidence=[each.as_json() for each in found],
+                overridden=[each.name for each in found if each.overridden],
                 because=override.because,
-                call_id=planned.id,
+                call_id=planned.id if planned else None,
                 dagster_run_id=dagster_run_id,
             )
         )
+        decided(found)
         if closed and approve:
-            told = "\n".join(f"  {each.name}: {each.word}: {each.text}" for each in closed)
-            raise GateClosed(
-                f"{campaign.name}: the gate is closed. Nothing was sent.\n{told}\n"
-                f"Next: mend that, then iterable-pipelines campaign gate {campaign.name}; or, if it is meant, "
-                f"iterable-pipelines campaign trigger {campaign.name} --approve --override {closed[0].name} "
-                '--because "…"'
-            )
+            raise GateClosed(_closed_text(campaign, closed))
 
+    procedure = _procedure(campaign, facts)
+    if procedure is None:
+        gate(None, None)
+        publish(settings, CallLedger(settings), log)
+        return Gated(found, None)
     report = call(
         settings,
         procedure,
@@ -117,7 +102,30 @@ def trigger_gated(
         log=log,
         clock=clock,
     )
-    return Gated(checks, report)
+    return Gated(found, report)
+
+
+def _procedure(campaign: GatedCampaign, facts: SyncFacts | None) -> TriggerCampaign | None:
+    """The call that the file asks for; None while nobody knows which list its audience is on."""
+    lists = list(campaign.list_ids) or ([facts.list_id] if facts and facts.list_id else [])
+    if not lists:
+        return None
+    return TriggerCampaign(
+        campaign_id=campaign.campaign_id,
+        list_ids=lists,
+        suppression_list_ids=list(campaign.suppression_list_ids),
+        data_fields=campaign.data_fields,
+        allow_repeat_marketing_sends=campaign.allow_repeat_marketing_sends,
+    )
+
+
+def _closed_text(campaign: GatedCampaign, closed: Sequence[Check]) -> str:
+    told = "\n".join(f"  {each.name}: {each.word}: {each.text}" for each in closed)
+    return (
+        f"{campaign.name}: the gate is closed. Nothing was sent.\n{told}\n"
+        f"Next: mend that, then iterable-pipelines campaign gate {campaign.name}; or, if it is meant, "
+        f'iterable-pipelines campaign trigger {campaign.name} --approve --override {closed[-1].name} --because "…"'
+    )
 
 
 def _facts(settings: Settings, campaign: GatedCampaign) -> SyncFacts | None:
@@ -130,7 +138,7 @@ def _facts(settings: Settings, campaign: GatedCampaign) -> SyncFacts | None:
 def _check_override(campaign: GatedCampaign, override: Override) -> None:
     """Raise CallRefused for checks that are none, or cannot be set aside, or are without a reason."""
     # what Iterable itself would refuse is no matter of courage
-    may_be = [each for each in campaign.checks if each != "campaign"]
+    may_be = [each for each in campaign.checks if each not in ("campaign", "audience")]
     unknown: Sequence[str] = [each for each in override.checks if each not in may_be]
     if unknown:
         raise CallRefused(

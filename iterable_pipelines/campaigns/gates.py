@@ -27,11 +27,11 @@ Found = tuple[bool | None, str, Figures]
 
 @dataclass(frozen=True)
 class Facts:
-    """What the checks go by. `sync`: None where it is not known, because a run of it is at work, or there is none."""
+    """What the checks go by. `sync`: None while a run of it is at work; `prepared`: None without a call."""
 
     settings: Settings
     campaign: GatedCampaign
-    prepared: Prepared
+    prepared: Prepared | None
     ledger: CallLedger
     moment: datetime
     sync: SyncFacts | None
@@ -76,9 +76,19 @@ def evaluate(facts: Facts, overrides: Sequence[str] = ()) -> list[Check]:
 
 
 def _campaign(facts: Facts) -> Found:
+    if facts.prepared is None:
+        return None, "it was not looked at", {}
     against = facts.prepared.objections
     state = (facts.prepared.campaign or {}).get("campaignState")
     return not against, "; ".join(against) or f"campaign {facts.campaign.campaign_id} is {state}", {"state": state}
+
+
+def _audience(facts: Facts) -> Found:
+    if facts.sync is None:
+        return _at_work(facts)
+    known = facts.sync.list_id
+    told = f"{facts.campaign.audience} keeps list {known}" if known else "it has not made or found its list yet"
+    return known is not None, told, {"list_id": known}
 
 
 def _fresh(facts: Facts) -> Found:
@@ -162,10 +172,10 @@ def _streams(facts: Facts) -> Found:
 
 
 def _size(facts: Facts) -> Found:
-    asked, reach = facts.campaign.gate.size, facts.prepared.reach
+    asked, reach = facts.campaign.gate.size, facts.prepared.reach if facts.prepared else None
     assert asked is not None
     before = next((each.list_size for each in _sends(facts) if each.list_size is not None), None)
-    figures = {"members": reach, "min": asked.min, "max": asked.max, "members_last_time": before}
+    figures: Figures = {"members": reach, "min": asked.min, "max": asked.max, "members_last_time": before}
     if reach is None:
         return None, "Iterable does not say how many are on its lists", figures
     text = f"{reach:,} are on its lists" + (f", {before:,} were the last time" if before is not None else "")
@@ -207,10 +217,8 @@ def _awake(facts: Facts) -> Found:
     quiet = facts.campaign.gate.quiet_hours
     assert quiet is not None
     here = facts.moment.astimezone(ZoneInfo(quiet.timezone)).time().replace(tzinfo=None)
-    if quiet.start <= quiet.end:
-        asleep = quiet.start <= here < quiet.end
-    else:
-        asleep = here >= quiet.start or here < quiet.end
+    over_night = quiet.start > quiet.end
+    asleep = (here >= quiet.start or here < quiet.end) if over_night else quiet.start <= here < quiet.end
     text = f"it is {here:%H:%M} in {quiet.timezone}; quiet from {quiet.start:%H:%M} to {quiet.end:%H:%M}"
     return not asleep, text, {"time": f"{here:%H:%M}"}
 
@@ -222,8 +230,7 @@ def _read_within(facts: Facts, lists: Sequence[int], allowed: timedelta) -> Foun
     ages = {each: age(known[each], facts.moment) if each in known else None for each in lists}
     figures = {f"list_{each}_hours": None if old is None else _hours(old) for each, old in ages.items()}
     told = [
-        f"list {each} "
-        + (f"was read {_hours(old)} hours ago" if old is not None else "is not there, or was never read")
+        f"list {each} is not there, or was never read" if old is None else f"list {each} was read {_hours(old)} h ago"
         for each, old in ages.items()
     ]
     passed = all(old is not None and old <= allowed for old in ages.values())
@@ -253,6 +260,7 @@ def _naive(moment: datetime) -> datetime:
 
 _CHECKS: dict[CheckName, Callable[[Facts], Found]] = {
     "campaign": _campaign,
+    "audience": _audience,
     "fresh": _fresh,
     "complete": _complete,
     "rejects": _rejects,

@@ -45,7 +45,7 @@ def sync_facts(settings: Settings, sync: Sync) -> SyncFacts | None:
     """What is known of a sync; None while a run of it is at work."""
     try:
         with open_workspace(settings, sync.name, log=lambda text: None) as state:
-            run = state.con.execute(_RUN).fetchone() or (None, None)
+            status, whole = state.con.execute(_RUN).fetchone() or (None, None)
             fresh_at, pending, verified_at, list_id = state.con.execute(_REST).fetchall()[0]
             ((acknowledged,),) = state.con.execute("select count(*) from state.acked where member").fetchall()
         figures = {each.name: each.figures for each in watch(settings, sync)}
@@ -53,8 +53,9 @@ def sync_facts(settings: Settings, sync: Sync) -> SyncFacts | None:
         return None
     verified = figures["verified"]
     return SyncFacts(
-        list_id,
-        *run,
+        list_id=list_id,
+        status=status,
+        whole=whole,
         fresh_at=_aware(fresh_at),
         pending=int(pending),
         acknowledged=int(acknowledged),
