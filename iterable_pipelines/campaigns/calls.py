@@ -71,6 +71,9 @@ def prepare(procedure: Procedure, client: Iterable, moment: datetime) -> Prepare
         sizes = {procedure.list_id: read_size(client, procedure.list_id)}
     elif procedure.kind == "send" and campaign:
         sizes = {list_id: read_size(client, list_id) for list_id in campaign["listIds"]}
+    if campaign and client.server_date:
+        # by its own clock: messages are looked for from here on
+        campaign["readAt"] = client.server_date.isoformat()
     return Prepared(procedure, campaign, sizes, tuple(against))
 
 

@@ -59,7 +59,8 @@ def _sent(client: Iterable, call: Call, campaign: Mapping[str, Any]) -> tuple[Se
     if moved:
         return "done", f"{', '.join(moved)} of campaign {call.campaign_id} changed since"
     sample = _sample(client, call)
-    since = f"{(call.sent_at or call.planned_at).astimezone(UTC):%Y-%m-%d %H:%M:%S} +00:00"
+    read_at = datetime.fromisoformat(call.before["readAt"]) if "readAt" in call.before else call.planned_at
+    since = f"{read_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} +00:00"
     for person in sample:
         query = {**person.query, "campaignIds": call.campaign_id, "startDateTime": since, "limit": 10}
         if client.get("/api/users/getSentMessages", query).get("messages"):
