@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from iterable_pipelines.api import Iterable
+from iterable_pipelines.api import Iterable, Patience
 from iterable_pipelines.campaigns.calls import Report, call
 from iterable_pipelines.campaigns.ledger import Call, CallLedger
 from iterable_pipelines.campaigns.procedures import Procedure, TriggerCampaign
@@ -64,7 +64,7 @@ class Town:
 
     @property
     def client(self) -> Iterable:
-        return quick_client(self.settings, self.said.append)
+        return quick_client(self.settings, self.said.append, Patience(attempts=2, first_wait=0.0))
 
     def call(self, procedure: Procedure, approve: bool = True, **more: Any) -> Report:
         told = {"client": self.client, "log": self.said.append, "clock": self.clock}

@@ -1,4 +1,4 @@
-"""Procedures at the sandbox: what is sent, what is refused before and by Iterable, and what is written down (K18-K20)."""
+"""Procedures at the sandbox: what is sent, what is refused, by whom, and what is written down (K18 to K20)."""
 
 import json
 from datetime import UTC, datetime, timedelta
