@@ -28,6 +28,11 @@ _LATE = timedelta(hours=1)
 _APPROVE = "Do it. Left off, the run's log says what would be done."
 
 
+def op_name(job: str) -> str:
+    """The one op of a job, which may not be called like it."""
+    return f"call_{job}"
+
+
 class GatedConfig(dg.Config):
     """Which campaign, and whether it is to be sent if its gate lets it pass."""
 
@@ -76,7 +81,7 @@ def _job(kind: type[Procedure]) -> dg.JobDefinition:
 
     # Dagster reads the type of the configuration off the function
     run.__annotations__["config"] = config
-    op = dg.op(name=kind.name, description=kind.description)(run)
+    op = dg.op(name=op_name(kind.name), description=kind.description)(run)
 
     @dg.job(name=kind.name, description=f"{kind.description} Only looks unless approved.", tags=_TAGS)
     def job() -> None:
@@ -85,14 +90,14 @@ def _job(kind: type[Procedure]) -> dg.JobDefinition:
     return job
 
 
-@dg.op(name=GATED)
+@dg.op(name=op_name(GATED))
 def _trigger_gated(context: dg.OpExecutionContext, config: GatedConfig) -> None:
     with explained(context):
         settings = load_settings()
         known = {each.name: each for each in load_campaigns(settings)}
         if config.name not in known:
             near = did_you_mean(config.name, known) or f"; there are {', '.join(known) or 'none'}"
-            raise CallRefused(f"{config.name!r} is no campaign of {FOLDER}/{near}. Nothing was sent.")
+            raise CallRefused(f"Nothing was sent: {config.name!r} is no campaign of {FOLDER}/{near}")
 
         def decided(checks: list[Check]) -> None:
             metadata = gate_metadata(checks) | {"approved": config.approve, "because": config.because or "nothing"}
@@ -154,7 +159,7 @@ def _schedule(campaign: GatedCampaign, settings: Settings) -> dg.ScheduleDefinit
         config = {"name": campaign.name, "approve": present.approve}
         return dg.RunRequest(
             run_key=f"{campaign.name} {context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
-            run_config={"ops": {GATED: {"config": config}}},
+            run_config={"ops": {op_name(GATED): {"config": config}}},
             tags={"iterable/campaign": campaign.name},
         )
 
