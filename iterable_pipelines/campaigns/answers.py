@@ -50,6 +50,10 @@ def _advice(procedure: Procedure, status: int, message: str) -> str:
         )
     if status == 429:
         return "Next: the same command, in a minute"
+    if "invalidListId" in message or "listIds" in message:
+        return "A list is not there, or is none to send to. Next: iterable-pipelines lists"
+    if "already being triggered" in message:
+        return "The list is still on its way into this journey. Next: the same command once that is over"
     if not isinstance(procedure, OfCampaign):
         return "Next: look at the journey in Iterable: it must be switched on, and let the API start it"
     look = _QUERY.format(id=procedure.campaign_id)
@@ -58,8 +62,6 @@ def _advice(procedure: Procedure, status: int, message: str) -> str:
             "It is a blast, which has lists of its own. "
             f"Next: iterable-pipelines campaign send {procedure.campaign_id}, or {look}"
         )
-    if "invalidListId" in message or "listIds" in message:
-        return "A list is not there, or is none to send to. Next: iterable-pipelines lists"
     if "failed" in message or "state" in message.lower():
         return f"It is in no state in which Iterable does that. Next: {look}"
     if status == 404 or "campaignId" in message or "not found" in message.lower():

@@ -79,17 +79,18 @@ def trigger(
     suppress: Annotated[list[int] | None, typer.Option(help="By id: a list that gets nothing; repeatable.")] = None,
     data: Data = None,
     repeat: Annotated[
-        bool, typer.Option("--repeat/--no-repeat", help="By id: whether who has had it gets it again.")
-    ] = False,
+        bool | None,
+        typer.Option("--repeat/--no-repeat", help="By id: whether who has had it gets it again. Left out: yes."),
+    ] = None,
     override: Annotated[list[str] | None, typer.Option(help="By name: a check to set aside; repeatable.")] = None,
     because: Annotated[str, typer.Option(help="Why it is set aside; it is kept.")] = "",
     approve: Approve = False,
 ) -> None:
     """Send a triggered campaign to lists: by name through its gate, by id as the options say."""
     if not campaign.isdigit():
-        if lists or suppress or data or repeat:
+        if lists or suppress or data or repeat is not None:
             raise CallRefused(
-                f"campaigns/{campaign}.yml says whom it goes to: --list, --suppress, --data and --repeat are for ids. "
+                f"campaigns/{campaign}.yml says whom it goes to: --list, --suppress, --data and --no-repeat are for ids. "
                 f"Nothing was sent.\nNext: iterable-pipelines campaign trigger {campaign}"
             )
         pass_gate(campaign, approve, override or [], because)

@@ -44,6 +44,11 @@ class Town:
         found = self.get("templates/getByClientTemplateId", clientTemplateId="c")["templates"]
         self.template = found[0]["templateId"]
 
+    @property
+    def journey(self) -> int:
+        """One that people can enter."""
+        return next(int(each["id"]) for each in self.get("journeys", pageSize=50)["journeys"] if each["enabled"])
+
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         headers = {"Api-Key": self.sandbox.key}
         return requests.post(f"{self.sandbox.url}/api/{path}", json=body, headers=headers, timeout=30).json()  # type: ignore[no-any-return]

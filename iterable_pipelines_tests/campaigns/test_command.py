@@ -34,7 +34,7 @@ def test_what_would_be_done_and_then_what_was(town: Town, here: CommandHere) -> 
         (("trigger", "5"), "triggers no campaign without listIds"),
         (("trigger", "5", "--list", "1", "--data", "[1]"), "--data must be a JSON object"),
         (("trigger", "5", "--list", "1", "--override", "fresh"), "has no gate to override"),
-        (("trigger", "sale", "--list", "1"), "--list, --suppress, --data and --repeat are for ids"),
+        (("trigger", "sale", "--list", "1"), "--list, --suppress, --data and --no-repeat are for ids"),
         (("schedule", "5", "--at", "2026-11-23T09:00"), "write the time zone"),
         (("journey", "7"), "exactly one of"),
         (("settle", "--happened"), "are about one call"),

@@ -232,6 +232,18 @@ def test_a_journey_is_entered_by_a_user_or_a_list_and_nobody_is_written_down(tow
     assert b"xample.com" not in kept
 
 
+def test_a_list_enters_a_journey_and_waits_until_it_is_in(make_town: Any) -> None:
+    town = make_town(settle_seconds=60)
+    enter = TriggerJourney(workflow_id=town.journey, list_id=town.all)
+    town.sandbox.world.stop_clock(town.clock() + timedelta(minutes=2))
+    assert town.call(enter, approve=False).prepared.reach == 3
+    assert town.call(enter).call.state == "done" and [sorted(each) for each in town.recipients] == [sorted(PEOPLE)]
+    with pytest.raises(CallRefused, match="still on its way into this journey"):
+        town.call(enter)
+    with pytest.raises(CallRefused, match="must be switched on"):
+        town.call(TriggerJourney(workflow_id=1, list_id=town.all))
+
+
 def test_every_procedure_is_one_that_may_be_written() -> None:
     from iterable_pipelines.api.operations import check_write
 
