@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from iterable_pipelines.api import Broken, Iterable, IterableError, Ledger
+from iterable_pipelines.api import Broken, Iterable, IterableError, Ledger, Refused
 from iterable_pipelines.campaigns.answers import Meaning, read_answer
 from iterable_pipelines.campaigns.campaign import read_campaign, read_size
 from iterable_pipelines.campaigns.declaration import FOLDER, load_campaigns
 from iterable_pipelines.campaigns.doubts import doubt, next_of, refuse_repeated, settled_now
-from iterable_pipelines.campaigns.errors import CallInDoubt, CallRefused
+from iterable_pipelines.campaigns.errors import CallAtWork, CallInDoubt, CallRefused
 from iterable_pipelines.campaigns.ledger import Call, CallLedger
 from iterable_pipelines.campaigns.procedures import STATES, OfCampaign, Procedure, TriggerCampaign, TriggerJourney
 from iterable_pipelines.campaigns.publish import publish
@@ -105,6 +105,9 @@ def call(
             return _look(ledger, planned, procedure, client, clock(), gate)
         with ledger.turn(planned.lane):
             return _send(ledger, planned, procedure, client, clock, gate, log)
+    except CallAtWork as busy:
+        ledger.note(replace(planned, state="refused", note=str(busy).partition("\n")[0], done_at=clock()))
+        raise
     finally:
         publish(settings, ledger, log)
 
@@ -163,11 +166,16 @@ def _answered(
     """Send, and note what came back; nothing is sent twice that may have been carried out."""
     try:
         status, meaning = _sent(procedure, client, log)
+    except Refused as error:
+        # by the client itself, before any byte has left
+        status, meaning = None, Meaning("refused", str(error))
     except Broken as error:
         status, meaning = None, Meaning("unknown", str(error))
     crashpoint("campaign_call_answered")
     answered = replace(sending, http_status=status, response=meaning.text, done_at=clock(), settled_by="answer")
     if meaning.outcome == "done":
+        # said at once: the warehouse may keep whoever publishes this waiting
+        log(f"{procedure.name}: Iterable answers {meaning.text}")
         return ledger.note(replace(answered, state="done"))
     if meaning.outcome in ("refused", "wait"):
         ledger.note(replace(answered, state="refused", note=meaning.advice))

@@ -15,7 +15,7 @@ from iterable_pipelines.campaigns.sync_facts import SyncFacts
 from iterable_pipelines.hours import HOUR, hour_of
 from iterable_pipelines.objects.list_members.staleness import age
 from iterable_pipelines.objects.list_members.tables import MemberList, load_lists
-from iterable_pipelines.published import reading
+from iterable_pipelines.published import reading, without_values
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.completeness import SILENT, UNTOUCHED
 from iterable_pipelines.streams.warehouse import WarehouseFailed
@@ -68,9 +68,10 @@ def evaluate(facts: Facts, overrides: Sequence[str] = ()) -> list[Check]:
     for name in facts.campaign.checks:
         try:
             passed, text, figures = _CHECKS[name](facts)
-        except (WarehouseFailed, duckdb.CatalogException) as error:
+        except (WarehouseFailed, duckdb.Error) as error:
             # nothing is imported yet, or nothing of this
-            passed, text, figures = None, f"nothing published shows it: {str(error).splitlines()[0]}", {}
+            cause = without_values(error) if isinstance(error, duckdb.Error) else str(error).splitlines()[0]
+            passed, text, figures = None, f"nothing published shows it: {cause}", {}
         found.append(Check(name, passed, text, figures, passed is not True and name in overrides))
     return found
 
@@ -153,6 +154,8 @@ def _streams(facts: Facts) -> Found:
     assert asked is not None
     end = hour_of(facts.moment - UNTOUCHED)
     start = max(end - asked.hours * HOUR, facts.settings.start_date)
+    if start >= end:
+        return None, f"the import begins at {_spelled(start)} UTC: there is no hour to look at yet", {}
     with reading(facts.settings) as con:
         rows = con.execute(
             # an hour is there when every data type of the stream is, and has nothing that is lacking

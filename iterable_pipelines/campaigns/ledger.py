@@ -132,7 +132,9 @@ class CallLedger:
 
         Raises CallAtWork while another is.
         """
-        lock = FileLock(self.path.with_name(f"calls.{lane}.lock"), mode=0o600)
+        locks = self.path.with_name("calls.locks")
+        locks.mkdir(exist_ok=True)
+        lock = FileLock(locks / lane, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -1,7 +1,7 @@
 """A call whose answer was lost: whether it has happened, as Iterable shows it (S9, R12). Reads, and writes nothing."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from iterable_pipelines.api import Iterable
@@ -13,6 +13,8 @@ from iterable_pipelines.campaigns.procedures import PROCEDURES, OfCampaign
 Settled = Literal["done", "not_done", "unknown"]
 # what moves when a campaign is sent
 _MOVES = ("startAt", "endedAt", "sendSize", "updatedAt")
+# slower than Iterable sends: whoever believes too early that nothing was sent would send twice
+_SENT_A_MINUTE = 10_000
 # so many of a list are asked for: one message is proof that it was sent
 _SAMPLE = 10
 # the longest sample of a list that Iterable gives (api.md 5.3)
@@ -34,10 +36,23 @@ def became(client: Iterable, call: Call, moment: datetime) -> tuple[Settled, str
         settled, shown = _sent(client, call, campaign)
     else:
         settled, shown = _by_state(kind, call, campaign)
-    if settled == "not_done" and call.sent_at and moment - call.sent_at < kind.shown_within:
-        minutes = int(kind.shown_within.total_seconds() / 60)
-        return "unknown", f"{shown}; but that may show only {minutes} minutes after it was sent"
+    if settled == "not_done":
+        within = _shown_within(kind, call)
+        if within is None:
+            return "unknown", f"{shown}; but how many it goes to is not known, nor how long that takes"
+        if moment - (call.sent_at or call.planned_at) < within:
+            minutes = int(within.total_seconds() / 60)
+            return "unknown", f"{shown}; but that may show only {minutes} minutes after it was sent"
     return settled, shown
+
+
+def _shown_within(kind: type[OfCampaign], call: Call) -> timedelta | None:
+    """After which time an effect would show; a send takes the longer the more people it goes to."""
+    if kind.settled_by == "state":
+        return kind.shown_within
+    return (
+        None if call.list_size is None else kind.shown_within + call.list_size / _SENT_A_MINUTE * timedelta(minutes=1)
+    )
 
 
 def _by_state(kind: type[OfCampaign], call: Call, campaign: Mapping[str, Any]) -> tuple[Settled, str]:

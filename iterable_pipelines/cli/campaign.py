@@ -1,6 +1,5 @@
 """`campaign`: campaigns and journeys as wholes. This file names the commands, and has those about earlier calls."""
 
-import getpass
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from iterable_pipelines.cli.campaign_procedures import (
     trigger,
 )
 from iterable_pipelines.cli.console import CannotGoOn, out, plain, say, table
+from iterable_pipelines.cli.who import who
 from iterable_pipelines.settings import load_settings
 
 campaign_app = typer.Typer(
@@ -66,6 +66,7 @@ def settle(
     from iterable_pipelines.campaigns.calls import client_of
     from iterable_pipelines.campaigns.doubts import next_of, resolve
     from iterable_pipelines.campaigns.doubts import settle as settle_by_reading
+    from iterable_pipelines.campaigns.errors import CallAtWork
     from iterable_pipelines.campaigns.ledger import CallLedger
 
     settings = load_settings()
@@ -75,14 +76,18 @@ def settle(
                 "--happened and --did-not are about one call, and exclude each other. Nothing was changed.\n"
                 "Next: iterable-pipelines campaign calls"
             )
-        found = resolve(settings, call_id, "done" if happened else "not_done", getpass.getuser(), say)
+        found = resolve(settings, call_id, "done" if happened else "not_done", who(), say)
         say(f"call {found.id}: {found.state}, as you say")
         return
     wanted = [call_id] if call_id else [each.id for each in CallLedger(settings).in_doubt()]
     client = client_of(settings, say)
     doubtful = []
     for each in wanted:
-        found = settle_by_reading(settings, each, client, log=say)
+        try:
+            found = settle_by_reading(settings, each, client, log=say)
+        except CallAtWork as busy:
+            say(f"call {each}: {busy}")
+            continue
         say(f"call {found.id}, {found.procedure}: {found.state}" + (f": {found.note}" if found.note else ""))
         doubtful += [found] if found.state == "unknown" else []
     if not wanted:

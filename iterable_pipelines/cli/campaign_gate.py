@@ -1,6 +1,5 @@
 """`campaign gate` and `campaign gates`: whether a campaign may be sent now, and why not."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from iterable_pipelines.campaigns.declaration import FOLDER, GatedCampaign, load_campaigns
 from iterable_pipelines.cli.arguments import chosen_of
 from iterable_pipelines.cli.console import out, plain, say, table
+from iterable_pipelines.cli.who import who
 from iterable_pipelines.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def pass_gate(name: str, approve: bool, overrides: list[str], because: str) -> N
     gated = trigger_gated(
         settings,
         _one(settings, name),
-        getpass.getuser(),
+        who(),
         approve=approve,
         override=Override(tuple(overrides), because),
         log=say,

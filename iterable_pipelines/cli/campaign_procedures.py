@@ -1,6 +1,5 @@
 """`campaign abort`, `trigger`, `cancel` and the others: what happens once, and only with --approve."""
 
-import getpass
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +20,7 @@ from iterable_pipelines.campaigns.procedures import (
 )
 from iterable_pipelines.cli.campaign_gate import pass_gate
 from iterable_pipelines.cli.console import say
+from iterable_pipelines.cli.who import who
 from iterable_pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def trigger(
     if not campaign.isdigit():
         if lists or suppress or data or repeat is not None:
             raise CallRefused(
-                f"campaigns/{campaign}.yml says whom it goes to: --list, --suppress, --data and --no-repeat are for ids. "
-                f"Nothing was sent.\nNext: iterable-pipelines campaign trigger {campaign}"
+                f"campaigns/{campaign}.yml says whom it goes to: --list, --suppress, --data and --no-repeat are for "
+                f"ids. Nothing was sent.\nNext: iterable-pipelines campaign trigger {campaign}"
             )
         pass_gate(campaign, approve, override or [], because)
         return
@@ -127,7 +127,7 @@ def _call(kind: type[Procedure], given: dict[str, Any], approve: bool) -> None:
     from iterable_pipelines.campaigns.calls import call
 
     procedure = procedure_of(kind, given)
-    report = call(load_settings(), procedure, getpass.getuser(), approve=approve, log=say)
+    report = call(load_settings(), procedure, who(), approve=approve, log=say)
     show_report(report)
     if not approve and report.prepared.objections:
         say("It would be refused. Nothing was sent.")

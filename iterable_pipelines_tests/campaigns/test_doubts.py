@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from iterable_pipelines.campaigns.doubts import resolve, settle
 from iterable_pipelines.campaigns.errors import CallInDoubt, CallRefused
+from iterable_pipelines.campaigns.ledger import CallLedger
 from iterable_pipelines.campaigns.procedures import (
     AbortCampaign,
     ActivateTriggeredCampaign,
@@ -110,6 +112,24 @@ def test_who_cannot_be_asked_for_leaves_it_in_doubt(town: Town) -> None:
     with pytest.raises(CallRefused, match="not in doubt"):
         resolve(town.settings, doubtful.id, "done", "ann", town.said.append)
     assert town.call(procedure).call.state == "done"
+
+
+@pytest.mark.parametrize(("members", "told"), [(None, "how many it goes to is not known"), (1_000_000, "115 minutes")])
+def test_a_long_list_takes_its_time(town: Town, members: int | None, told: str) -> None:
+    """That none of ten has a message yet says little of a million."""
+    number = town.create()
+    town.sandbox.fault("status", "/api/campaigns/trigger", status=500)
+    with pytest.raises(CallInDoubt):
+        town.trigger(number)
+    ledger = CallLedger(town.settings)
+    (doubtful,) = ledger.in_doubt()
+    ledger.note(replace(doubtful, list_size=members))
+    town.ahead = timedelta(minutes=114)
+    settled = settle(town.settings, doubtful.id, town.client, town.clock, town.said.append)
+    assert settled.state == "unknown" and told in settled.note
+    town.ahead = timedelta(minutes=116)
+    settled = settle(town.settings, doubtful.id, town.client, town.clock, town.said.append)
+    assert settled.state == ("not_done" if members else "unknown")
 
 
 @pytest.mark.parametrize("applied", [True, False])

@@ -209,7 +209,7 @@ def test_two_processes_at_once_make_one_call(town: Town) -> None:
     ledger = CallLedger(town.settings)
     with ledger.turn(f"send-campaign-{number}"), pytest.raises(CallAtWork, match="Nothing was sent"):
         town.trigger(number)
-    assert town.recipients == []
+    assert town.recipients == [] and town.calls[0].state == "refused"
     assert town.trigger(number).call.state == "done"
     # what stops a campaign never waits for what sends it
     with ledger.turn(f"send-campaign-{number}"):
