@@ -172,7 +172,8 @@ def _answered(
     except Broken as error:
         status, meaning = None, Meaning("unknown", str(error))
     crashpoint("campaign_call_answered")
-    answered = replace(sending, http_status=status, response=meaning.text, done_at=clock(), settled_by="answer")
+    heard = replace(sending, http_status=status, response=meaning.text)
+    answered = replace(heard, done_at=clock(), settled_by="answer")
     if meaning.outcome == "done":
         # said at once: the warehouse may keep whoever publishes this waiting
         log(f"{procedure.name}: Iterable answers {meaning.text}")
@@ -183,7 +184,7 @@ def _answered(
             f"{procedure.name}: Iterable refuses: {meaning.text}. {_NOT_SENT}\n"
             f"{meaning.advice or 'Next: the same command, in a minute'}"
         )
-    unknown = ledger.note(replace(answered, state="unknown", done_at=None, settled_by=""))
+    unknown = ledger.note(replace(heard, state="unknown", doubtful_since=clock()))
     log(f"{procedure.name}: no answer that tells: {meaning.text}. Iterable is asked what became of it")
     try:
         settled = settled_now(ledger, unknown, client, clock())

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from iterable_pipelines.activation.state import FOLDER
 from iterable_pipelines.campaigns.errors import CallAtWork
 from iterable_pipelines.campaigns.procedures import OfCampaign, Procedure, TriggerJourney
+from iterable_pipelines.hours import now
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.sqlite_file import sqlite_file
 
@@ -47,6 +48,8 @@ class Call:
     list_size: int | None = None
     before: dict[str, Any] = field(default_factory=dict)
     sent_at: datetime | None = None
+    # the call was on its way until then, or it is not known until when
+    doubtful_since: datetime | None = None
     done_at: datetime | None = None
     http_status: int | None = None
     response: str = ""
@@ -77,7 +80,7 @@ class Decision:
 
 Row = TypeVar("Row", Call, Decision)
 _TABLES: dict[str, type[Call] | type[Decision]] = {"calls": Call, "decisions": Decision}
-_MOMENTS = ("planned_at", "sent_at", "done_at", "decided_at")
+_MOMENTS = ("planned_at", "sent_at", "doubtful_since", "done_at", "decided_at")
 
 
 class CallLedger:
@@ -145,7 +148,8 @@ class CallLedger:
         try:
             for each in self.in_doubt(lane):
                 if each.state == "sending":
-                    self.note(replace(each, state="unknown", note="the process ended before an answer came"))
+                    died = "the process ended before an answer came"
+                    self.note(replace(each, state="unknown", note=died, doubtful_since=now()))
             yield
         finally:
             lock.release()

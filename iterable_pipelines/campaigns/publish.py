@@ -82,11 +82,12 @@ def publish(settings: Settings, ledger: CallLedger, log: Callable[[str], None]) 
                     con.register("fresh", _as_arrow(rows[name], list(columns)))
                     con.execute(f"insert into {SCHEMA}.{name} by name from fresh")
                     con.unregister("fresh")
-    except WarehouseFailed as error:
+        if warehouse.copy_is_due():
+            warehouse.publish()
+    except (WarehouseFailed, OSError) as error:
+        # whoever called must hear what became of the call, and not of this
         log(f"what was called is noted, and will be published by the next call: {error}")
         return False
-    if warehouse.copy_is_due():
-        warehouse.publish()
     return True
 
 

@@ -40,9 +40,10 @@ def became(client: Iterable, call: Call, moment: datetime) -> tuple[Settled, str
         within = _shown_within(kind, call)
         if within is None:
             return "unknown", f"{shown}; but how many it goes to is not known, nor how long that takes"
-        if moment - (call.sent_at or call.planned_at) < within:
+        # a request that hung may have been carried out at its very end
+        if moment - (call.doubtful_since or call.planned_at) < within:
             minutes = int(within.total_seconds() / 60)
-            return "unknown", f"{shown}; but that may show only {minutes} minutes after it was sent"
+            return "unknown", f"{shown}; but that may show only {minutes} min after it was sent"
     return settled, shown
 
 

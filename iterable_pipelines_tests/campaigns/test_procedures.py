@@ -1,6 +1,7 @@
 """Procedures at the sandbox: what is sent, what is refused, by whom, and what is written down (K18 to K20)."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,6 +215,14 @@ def test_two_processes_at_once_make_one_call(town: Town) -> None:
     # what stops a campaign never waits for what sends it
     with ledger.turn(f"send-campaign-{number}"):
         assert town.call(AbortCampaign(campaign_id=number)).call.state == "done"
+
+
+def test_what_became_of_a_call_is_told_even_if_it_cannot_be_published(town: Town) -> None:
+    number = town.create()
+    town.settings.published_path.mkdir(parents=True)
+    os.utime(town.settings.published_path, (0, 0))
+    assert town.trigger(number).call.state == "done"
+    assert any("will be published by the next call" in each for each in town.said)
 
 
 def test_a_journey_is_entered_by_a_user_or_a_list_and_nobody_is_written_down(town: Town) -> None:
