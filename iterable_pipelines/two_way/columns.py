@@ -47,7 +47,9 @@ class Member:
             whole = f"try_cast({text} as hugeint) = try_cast({text} as double)"
             return f"if({number} and {whole}, try_cast({text} as {self.type}), null)"
         if self.type in _DOUBLES:
-            exact = f"({kind} = 'DOUBLE' or try_cast(try_cast({text} as double) as hugeint) = try_cast({text} as hugeint))"
+            exact = (
+                f"({kind} = 'DOUBLE' or try_cast(try_cast({text} as double) as hugeint) = try_cast({text} as hugeint))"
+            )
             return f"if({number} and {exact}, try_cast({text} as {self.type}), null)"
         if self.type.startswith("DECIMAL("):
             same = f"try_cast({text} as {self.type})::double = try_cast({text} as double)"

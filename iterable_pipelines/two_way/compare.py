@@ -108,12 +108,15 @@ def resolve_keys(con: duckdb.DuckDBPyConnection) -> None:
 def _load_remote(con: duckdb.DuckDBPyConnection, members: Sequence[Member]) -> None:
     columns = typed(members)
     values = "".join(f", {each.value_sql('record')} as {each.column}" for each in columns)
-    unfit = ", ".join(each.unfit_sql("record", "").replace(literal(each.column), literal(own.column))
-                      for each, own in zip(columns, members, strict=True))
+    unfit = ", ".join(
+        each.unfit_sql("record", "").replace(literal(each.column), literal(own.column))
+        for each, own in zip(columns, members, strict=True)
+    )
     con.execute(
         f"create or replace table scratch.remote as select * exclude (record), md5(content) as raw from (select *, "
         f"nullif(concat_ws(', ', {unfit or 'null'}), '') as unfit, record is null as unread, "
-        f"{content_sql(columns)}::varchar as content from (select key, alias, modified, record{values} from scratch.shown))"
+        f"{content_sql(columns)}::varchar as content from "
+        f"(select key, alias, modified, record{values} from scratch.shown))"
     )
     con.execute(
         "insert into scratch.problems select key, if(unread, 'unreadable', 'unfit_value'), if(unread, "
@@ -147,8 +150,8 @@ def _load_local(con: duckdb.DuckDBPyConnection, two_way: TwoWay, rows: Path) -> 
         )
     else:
         con.execute(
-            "insert into scratch.problems select key, 'invalid_item_id', 'ids of items have letters, digits and dashes, "
-            "up to 255 of them', null, null from scratch.rows where not regexp_full_match(key, '[A-Za-z0-9-]{1,255}')"
+            "insert into scratch.problems select key, 'invalid_item_id', 'ids of items have letters, digits and "
+            "dashes, up to 255 of them', null, null from scratch.rows where not regexp_full_match(key, '[A-Za-z0-9-]{1,255}')"
         )
     con.execute(
         "create or replace table scratch.local as select * from scratch.rows where key is not null "
@@ -194,12 +197,11 @@ def _decide_all(con: duckdb.DuckDBPyConnection, two_way: TwoWay, now: datetime) 
                     problems.append((each.key, *problem, None, None))
             insert(other, "decided", _DECIDED, decided)
             insert(other, "problems", _PROBLEMS, problems)
-    con.execute(
-        "update scratch.problems p set local = l.content from scratch.local l where p.code = 'conflict' and p.key = l.key"
-    )
-    con.execute(
-        "update scratch.problems p set remote = r.content from scratch.remote r where p.code = 'conflict' and p.key = r.key"
-    )
+    for side in ("local", "remote"):
+        con.execute(
+            f"update scratch.problems p set {side} = s.content from scratch.{side} s "
+            "where p.code = 'conflict' and p.key = s.key"
+        )
 
 
 def _decided(two_way: TwoWay, it: _Open, now: datetime) -> tuple[Action, Seen, int, tuple[str, str] | None]:

@@ -14,7 +14,9 @@ ABSENT = ""
 MOST_ATTEMPTS = 2
 
 # none: as it was. agree: both are alike. forget: both are gone. keep: deleted on one side, and left alone on the other
-Action = Literal["none", "agree", "forget", "keep", "to_remote", "to_local", "delete_remote", "delete_local", "conflict"]
+Action = Literal[
+    "none", "agree", "forget", "keep", "to_remote", "to_local", "delete_remote", "delete_local", "conflict"
+]
 Winner = Literal["warehouse", "iterable"]
 
 

@@ -152,8 +152,8 @@ def write_rows(con: duckdb.DuckDBPyConnection, two_way: TwoWay, table: Table, in
         same += f" and t.{quoted(two_way.id_column)}::varchar is not distinct from i._given"
     con.execute(
         f"create temp table incoming as select i.*, t.rowid as _row from read_parquet({literal(str(incoming))}) i "
-        f"left join {table.name} t on i._op <> 'insert' and {same} and md5({content_sql(table.members, 't.')}::varchar) "
-        "= i._expected"
+        f"left join {table.name} t on i._op <> 'insert' and {same} "
+        f"and md5({content_sql(table.members, 't.')}::varchar) = i._expected"
     )
     con.execute("delete from incoming where _op <> 'insert' and _row is null")
     taken = f"select {quoted(two_way.key)}::varchar from {table.name} where {quoted(two_way.key)} is not null"

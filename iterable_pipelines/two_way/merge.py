@@ -52,8 +52,8 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
             {"run": run_id},
         )
         con.execute(
-            "insert into state.sent by name select $run as run_id, o.number, o.key, coalesce(l.alias, p.alias) as alias, "
-            "d.local_hash as hash, l.raw as raw, d.attempts, list_distinct(coalesce(if(p.awaits, p.earlier, []), []) "
+            "insert into state.sent by name select $run as run_id, o.number, o.key, "
+            "coalesce(l.alias, p.alias) as alias, d.local_hash as hash, l.raw as raw, d.attempts, list_distinct(coalesce(if(p.awaits, p.earlier, []), []) "
             "|| [d.remote_hash] || if(p.awaits, [p.remote_hash], [])) as earlier "
             "from scratch.outgoing o join scratch.decided d using (key) left join scratch.local l using (key) "
             "left join scratch.pairs p using (key)",
@@ -68,8 +68,12 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
         )
         con.execute("delete from state.problems")
         con.execute("insert into state.problems by name from problems")
-        _note(con, run_id, now, "select key, action, 'done' as outcome from scratch.decided "
-              "where action in ('agree', 'forget', 'keep')")
+        _note(
+            con,
+            run_id,
+            now,
+            "select key, action, 'done' as outcome from scratch.decided where action in ('agree', 'forget', 'keep')",
+        )
         # the others are kept until what they decided is done
         con.execute(
             "delete from state.resolutions where key not in (select key from scratch.decided "
@@ -83,8 +87,8 @@ def merge_local(workspace: Workspace, run_id: str, applied: Path) -> None:
     with workspace.transaction() as con:
         con.execute(
             "create or replace temp table written as select d.key, coalesce(r.alias, l.alias) as alias, "
-            "d.remote_hash as local_hash, d.remote_hash, null::text as local_raw, r.raw as remote_raw, $now as agreed_at, "
-            "[]::text[] as earlier, d.action from scratch.decided d left join scratch.local l using (key) "
+            "d.remote_hash as local_hash, d.remote_hash, null::text as local_raw, r.raw as remote_raw, "
+            "$now as agreed_at, []::text[] as earlier, d.action from scratch.decided d left join scratch.local l using (key) "
             "left join scratch.remote r using (key) where d.action in ('to_local', 'delete_local') "
             f"and d.key in (select key from read_parquet({literal(str(applied))}))",
             {"now": now},
@@ -92,8 +96,13 @@ def merge_local(workspace: Workspace, run_id: str, applied: Path) -> None:
         con.execute("delete from state.pairs where key in (select key from written)")
         con.execute("delete from state.resolutions where key in (select key from written)")
         con.execute("insert into state.pairs by name select * exclude (action) from written where action = 'to_local'")
-        _note(con, run_id, now, "select key, action, if(key in (select key from written), 'done', 'changed_meanwhile') "
-              "as outcome from scratch.decided where action in ('to_local', 'delete_local')")
+        _note(
+            con,
+            run_id,
+            now,
+            "select key, action, if(key in (select key from written), 'done', 'changed_meanwhile') "
+            "as outcome from scratch.decided where action in ('to_local', 'delete_local')",
+        )
 
 
 def merge_sent(workspace: Workspace) -> None:
@@ -111,17 +120,15 @@ def merge_sent(workspace: Workspace) -> None:
     with workspace.transaction() as con:
         con.execute(
             f"create or replace temp table standing as select s.*, c.output as action, {standing} as standing, o.code, "
-            f"o.message, coalesce(o.sent_at, $now) as sent_at from state.sent s join state.changes c using (run_id, number) "
+            "o.message, coalesce(o.sent_at, $now) as sent_at from state.sent s "
+            "join state.changes c using (run_id, number) "
             f"left join {newest_outcomes('true')} o using (run_id, number)",
             {"now": now},
         )
         con.execute(
-            "create or replace temp table arrived as select key, arg_max(alias, run_id_sent) as alias, "
-            "arg_max(hash, run_id_sent) as local_hash, arg_max(hash, run_id_sent) as remote_hash, "
-            "arg_max(raw, run_id_sent) as local_raw, true as awaits, list_distinct(flatten(list(earlier))) as earlier, "
-            "max(sent_at) as sent_at, arg_max(attempts, run_id_sent) as attempts, "
-            "arg_max(standing, run_id_sent) = 'in_doubt' as in_doubt, $now as agreed_at from "
-            "(select *, sent_at as run_id_sent from standing where standing in ('acknowledged', 'in_doubt')) group by key",
+            "create or replace temp table arrived as select key, alias, hash as local_hash, hash as remote_hash, "
+            "raw as local_raw, true as awaits, earlier, sent_at, attempts, standing = 'in_doubt' as in_doubt, "
+            "$now as agreed_at from standing where standing in ('acknowledged', 'in_doubt')",
             {"now": now},
         )
         con.execute(_UPSERT.format(rows="arrived"))

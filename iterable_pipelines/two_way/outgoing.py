@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from iterable_pipelines.activation.compile.catalogs import LARGEST_VALUE
 from iterable_pipelines.activation.compile.values import read_json
 from iterable_pipelines.activation.desired import create_table, insert
 from iterable_pipelines.activation.endpoints import ENDPOINTS
@@ -14,8 +15,6 @@ from iterable_pipelines.two_way.declaration import CatalogTwoWay, TemplateTwoWay
 from iterable_pipelines.two_way.normal import normal
 from iterable_pipelines.two_way.template_members import EMPTY, MEMBERS
 
-# api.md 5.8: of one item, as it is sent
-MOST_ITEM_BYTES = 30_000
 _AT_ONCE = 1_000
 _OUTGOING = [
     ("number", pa.int64()),
@@ -42,7 +41,7 @@ def compile_outgoing(con: duckdb.DuckDBPyConnection, two_way: TwoWay) -> None:
         con.execute(
             "create or replace temp table sending as select d.key, coalesce(l.alias, p.alias, r.alias) as alias, "
             "l.content, d.remote_hash from scratch.decided d left join scratch.local l using (key) "
-            "left join scratch.pairs p using (key) left join scratch.remote r using (key) where d.action = ? order by key",
+            "left join scratch.pairs p using (key) left join scratch.remote r using (key) where d.action = ?",
             [op],
         )
         rows = con.execute("from sending order by key")
@@ -80,8 +79,8 @@ def _record(
         value = normal(two_way, value)
     if wrong := [name for name in value if "." in name]:
         raise Unsendable("invalid_field_name", f"{wrong[0]}: names of fields hold no periods")
-    if len(wire(value).encode()) > MOST_ITEM_BYTES:
-        raise Unsendable("catalog_value_too_large", f"more than {MOST_ITEM_BYTES:,} bytes")
+    if len(wire(value).encode()) > LARGEST_VALUE:
+        raise Unsendable("catalog_value_too_large", f"more than {LARGEST_VALUE:,} bytes")
     flags = {"catalog": two_way.catalog, "replaceUploadedFieldsOnly": not two_way.is_everything}
     return "catalog_items", flags, {"id": key, "value": value}
 
@@ -99,6 +98,8 @@ def _template(
     emptied = {name: EMPTY[kinds[name]] if value is None else value for name, value in content.items()}
     if not emptied.get("clientTemplateId"):
         del emptied["clientTemplateId"]
-    return "template_update", flags, {name: each for name, each in emptied.items() if each is not None} | {
-        "templateId": int(key)
-    }
+    return (
+        "template_update",
+        flags,
+        {name: each for name, each in emptied.items() if each is not None} | {"templateId": int(key)},
+    )

@@ -1,4 +1,4 @@
-"""What runs did into the warehouse's schema `two_way`: one transaction. A warehouse that is locked gets it next time."""
+"""What runs did into the warehouse's schema `two_way`: one transaction. One that is locked gets it next time."""
 
 from collections.abc import Callable
 

@@ -1,7 +1,6 @@
 """What Iterable has now: every record into `scratch.shown` of one connection, through files, whatever their number."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable as Client
@@ -12,10 +11,9 @@ from iterable_pipelines.objects.fetch import fetch
 from iterable_pipelines.objects.lines import Fetched
 from iterable_pipelines.objects.questions import Question
 from iterable_pipelines.objects.tables import fresh_sql
-from iterable_pipelines.quoting import literal
 from iterable_pipelines.two_way.declaration import CatalogTwoWay, TemplateTwoWay, TwoWay
 from iterable_pipelines.two_way.errors import TwoWayFailed, TwoWayRefused
-from iterable_pipelines.two_way.template_members import LISTED_AS, MEMBERS, SQL_TYPES
+from iterable_pipelines.two_way.template_members import LISTED_AS
 
 Log = Callable[[str], None]
 
@@ -92,8 +90,8 @@ def _read_templates(workspace: Workspace, two_way: TemplateTwoWay, client: Clien
 def _whole(two_way: TwoWay, fetched: Fetched) -> None:
     if not fetched.complete:
         raise TwoWayFailed(
-            f"{two_way.name}: what Iterable listed is not whole: {'; '.join(fetched.notes)}. Nothing was changed: what is "
-            f"not in it would count as deleted.\nNext: iterable-pipelines two-way run {two_way.name}"
+            f"{two_way.name}: what Iterable listed is not whole: {'; '.join(fetched.notes)}. Nothing was changed: what "
+            f"is not in it would count as deleted.\nNext: iterable-pipelines two-way run {two_way.name}"
         )
 
 
@@ -110,5 +108,3 @@ def members_shown(workspace: Workspace, two_way: TwoWay) -> dict[str, dict[str, 
     for name, kind, fits in found:
         members.setdefault(name, {})[kind] = fits
     return members
-
-

@@ -27,8 +27,8 @@ _TABLES = {
             "run_id": "text: The run.",
             "name": _NAME,
             "key": _KEY,
-            "action": "text: to_remote, to_local, delete_remote, delete_local; agree: alike already; forget: gone on both "
-            "sides; keep: deleted on one side and left alone on the other.",
+            "action": "text: to_remote, to_local, delete_remote, delete_local; agree: alike already; forget: gone on "
+            "both sides; keep: deleted on one side and left alone on the other.",
             "outcome": "text: done; acknowledged, by Iterable; in_doubt or unsent: the next run does it; rejected; "
             "changed_meanwhile: the row was edited while the run was at work.",
             "code": "text: Why it was rejected.",

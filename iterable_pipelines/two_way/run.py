@@ -1,7 +1,8 @@
-"""One run: what killed runs left, both sides read, decided, written down, then the table, then Iterable, then the log."""
+"""One run: both sides are read, decided on and written down; then come the table, Iterable, and the log."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -61,7 +62,7 @@ def plan_two_way(settings: Settings, two_way: TwoWay, log: Log = print, clients:
     with open_state(settings, two_way.name, write=False, log=log) as workspace:
         check_project(workspace, two_way, project.fingerprint, state_path(settings, two_way.name), write=False)
         clients = clients or (lambda: project.client(log))
-        table = _compare(workspace, settings, two_way, clients(), log, dry_run=True)
+        table = _compare(workspace, settings, two_way, clients(), log, moment(), dry_run=True)
         return _plan_of(workspace, two_way, table)
 
 
@@ -72,10 +73,11 @@ def run_two_way(
     log: Log = print,
     clients: Clients | None = None,
     pace: Pace | None = None,
+    now: datetime | None = None,
 ) -> Report:
     """Make both sides alike. What was done is in the report, whatever stopped it then.
 
-    `clients` makes a client for each thread. Raises, with nothing changed: AlreadyRunning, TwoWayRefused (a guard, the
+    `clients` makes a client for each thread; `now` is what Iterable is looked at as of. Raises, with nothing changed: AlreadyRunning, TwoWayRefused (a guard, the
     table, the project), TwoWayFailed, WarehouseFailed, IterableError (of a read).
     """
     if not two_way.enabled:
@@ -86,7 +88,7 @@ def run_two_way(
         check_project(workspace, two_way, project.fingerprint, state_path(settings, two_way.name), write=True)
         merge_sent(workspace)
         _close_killed(workspace)
-        table = _compare(workspace, settings, two_way, clients(), log)
+        table = _compare(workspace, settings, two_way, clients(), log, now or moment())
         refuse_unapproved(two_way, guards_of(workspace.con, two_way), approve)
         run_id = uuid4().hex
         write_down(workspace, run_id, moment())
@@ -106,14 +108,20 @@ def _project(settings: Settings) -> Project:
 
 def _close_killed(workspace: Workspace) -> None:
     workspace.con.execute(
-        "update state.finished set status = 'failed', finished_at = ?, note = 'it was interrupted; the next run went on "
-        "from there' where finished_at is null",
+        "update state.finished set status = 'failed', finished_at = ?, note = 'it was interrupted; the next run went "
+        "on from there' where finished_at is null",
         [moment()],
     )
 
 
 def _compare(
-    workspace: Workspace, settings: Settings, two_way: TwoWay, client: Client, log: Log, dry_run: bool = False
+    workspace: Workspace,
+    settings: Settings,
+    two_way: TwoWay,
+    client: Client,
+    log: Log,
+    now: datetime,
+    dry_run: bool = False,
 ) -> Table:
     """Read Iterable, then the table, and decide. A dry run leaves the table as it is, even where one has to be made."""
     defined = read_remote(workspace, two_way, client, log)
@@ -127,7 +135,7 @@ def _compare(
         if dry_run:
             con.execute("rollback")
             con.execute("begin")
-    compare(workspace, two_way, table.members, rows, moment())
+    compare(workspace, two_way, table.members, rows, now)
     compile_outgoing(workspace.con, two_way)
     return table
 
@@ -189,9 +197,7 @@ def _write_incoming(workspace: Workspace, two_way: TwoWay, members: tuple[Member
 _LINKED = "or (l.key is not null and r.key is not null and l.given_id is distinct from r.key)"
 
 
-def _send(
-    workspace: Workspace, two_way: TwoWay, run_id: str, clients: Clients, pace: Pace, log: Log
-) -> Tally:
+def _send(workspace: Workspace, two_way: TwoWay, run_id: str, clients: Clients, pace: Pace, log: Log) -> Tally:
     sender = Sender(Outbox(workspace, run_id), Manner(two_way.name), clients, pace, log)
     send_stages(workspace, run_id, sender, pace, log)
     return sender.tally

@@ -1,4 +1,4 @@
-"""What a two-way synchronization knows: the tables of a sync's outbox, and what both sides were at the last agreement."""
+"""What a two-way synchronization knows: a sync's outbox, and what both sides were at the last agreement."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from iterable_pipelines.two_way.errors import TwoWayFailed, TwoWayRefused
 SCHEMA_VERSION = "1"
 _SCHEMA = (
     # key: an item's id; a template's id, or new:CLIENT_TEMPLATE_ID until Iterable shows its id. The hashes are of the
-    # content at the last agreement, '' for none; the raw ones of the text it was read as, so that what is as it was need
-    # not be read. awaits: our write was not seen yet, and until then Iterable may show what is in `earlier` (Y5)
+    # content at the last agreement, '' for none; the raw ones of the text it was read as, so that what is as it was is
+    # not read. awaits: our write was not seen yet, and until then Iterable may show what is in `earlier` (Y5)
     "create table if not exists state.pairs (key text, alias text, local_hash text, remote_hash text, local_raw text, "
     "remote_raw text, awaits boolean not null default false, earlier text[], sent_at timestamp, "
     "attempts bigint not null default 0, in_doubt boolean not null default false, agreed_at timestamp)",

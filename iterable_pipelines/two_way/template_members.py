@@ -1,15 +1,22 @@
-"""What a template has that can be written, by medium (api.md 5.5, 6.5). Iterable's own ids and times are not among it."""
+"""What a template has that can be written, by medium (api.md 5.5, 6.5); Iterable's ids and times are not among it."""
 
 from typing import Literal
 
 Medium = Literal["email", "push", "sms", "inapp"]
-# how a member is told to be empty: a text, an array, an object, a switch; a number cannot be emptied
-EMPTY = {"text": "", "array": [], "object": {}, "switch": False, "number": None}
-SQL_TYPES = {"text": "VARCHAR", "array": "JSON", "object": "JSON", "switch": "BOOLEAN", "number": "DOUBLE"}
+# how a member is told to be empty: a text, an array, an object, a switch; numbers and ids cannot be emptied
+EMPTY = {"text": "", "array": [], "object": {}, "switch": False, "number": None, "id": None}
+SQL_TYPES = {
+    "text": "VARCHAR",
+    "array": "JSON",
+    "object": "JSON",
+    "switch": "BOOLEAN",
+    "number": "DOUBLE",
+    "id": "BIGINT",
+}
 # how GET /api/templates names the media (api.md 5.5)
 LISTED_AS: dict[Medium, str] = {"email": "Email", "push": "Push", "sms": "SMS", "inapp": "InApp"}
 
-_ALL = {"clientTemplateId": "text", "name": "text", "messageTypeId": "number"}
+_ALL = {"clientTemplateId": "text", "name": "text", "messageTypeId": "id"}
 _FEEDS = {"dataFeedIds": "array", "cacheDataFeed": "switch", "mergeDataFeedContext": "switch"}
 MEMBERS: dict[Medium, dict[str, str]] = {
     "email": {
