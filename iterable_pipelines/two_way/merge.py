@@ -45,6 +45,8 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
             "delete from state.pairs where key in (select key from scratch.decided where action = 'forget') "
             "and key not in (select key from agreed)"
         )
+        # a deletion that shows
+        con.execute("delete from state.pairs where local_hash = '' and remote_hash = '' and not awaits")
         con.execute(
             "insert into state.changes by name select $run as run_id, number, 'change' as op, key, key as pk, "
             "op as output, endpoint, flags::json as flags, stage, payload::json as payload, 'record' as identity_kind, "

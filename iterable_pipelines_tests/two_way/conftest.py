@@ -132,3 +132,12 @@ def edited_on_both_sides(both: Both) -> None:
     """Item a becomes a Cup in Iterable, and a Jug in the table."""
     both.edit("a", name="Cup", price=1.5)
     both.here("update shop.items set name = 'Jug' where item_id = 'a'")
+
+
+@pytest.fixture
+def shared(both_sides: Callable[..., Both]) -> Both:
+    """A project that many rounds of edits share; writes are answered at once, and happen when somebody says so."""
+    both = both_sides(settle_seconds=10_000)
+    both.edit("first", name="Mug", price=1.5)
+    both.run()
+    return both

@@ -78,7 +78,7 @@ def test_what_was_not_carried_out_is_sent_once_more_and_then_told(both_sides):
     both.edit("a", name="Mug", price=1.5)
     both.run()
     both.here("update shop.items set name = 'Cup'")
-    both.sandbox.fault("lie", "/api/catalogs/shop/items", times=None)
+    both.sandbox.fault("lie", "/api/catalogs/shop/items", times=None, holds="documents", share=1.0)
     assert both.run().count("to_remote") == 1
     both.later = LATE
     assert both.run().count("to_remote") == 1
