@@ -151,7 +151,8 @@ def _load_local(con: duckdb.DuckDBPyConnection, two_way: TwoWay, rows: Path) -> 
     else:
         con.execute(
             "insert into scratch.problems select key, 'invalid_item_id', 'ids of items have letters, digits and "
-            "dashes, up to 255 of them', null, null from scratch.rows where not regexp_full_match(key, '[A-Za-z0-9-]{1,255}')"
+            "dashes, up to 255 of them', null, null from scratch.rows "
+            "where not regexp_full_match(key, '[A-Za-z0-9-]{1,255}')"
         )
     con.execute(
         "create or replace table scratch.local as select * from scratch.rows where key is not null "

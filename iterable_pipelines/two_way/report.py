@@ -1,7 +1,7 @@
 """What a run did, and what it found: counts, and the first of the changes with what is on either side."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -35,6 +35,19 @@ class Report:
     problems: dict[str, int] = field(default_factory=dict)
     requests: int = 0
     note: str = ""
+
+    def __str__(self) -> str:
+        done = [f"{sum(each.values()):,} {action}" for action, each in self.counts.items()]
+        wrong = [f"{number:,} {code}" for code, number in self.problems.items()]
+        told = f"{self.status}: {', '.join(done) or 'nothing had to be done'}; {self.requests:,} requests"
+        return "; ".join([told, *([f"not alike: {', '.join(wrong)}"] if wrong else []), *filter(None, [self.note])])
+
+    def failure(self, name: str) -> str:
+        """What an operator is told of a run that failed."""
+        return (
+            f"{name}: {self.note}. What was done before is noted and safe.\n"
+            f"Next: iterable-pipelines check, then iterable-pipelines two-way run {name}"
+        )
 
     def count(self, action: str, outcome: str | None = None) -> int:
         """How many records had this action, and this outcome."""
@@ -88,3 +101,15 @@ def report_of(workspace: Workspace, run_id: str, tally: Tally) -> Report:
             },
         )
     return Report(run_id, status, counts, problems, tally.requests, note)
+
+
+def table_of_counts(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Markdown: each action, and how many records had which outcome."""
+    if not counts:
+        return "nothing had to be done"
+    rows = [
+        f"| {action} | {outcome} | {number:,} |"
+        for action, outcomes in counts.items()
+        for outcome, number in outcomes.items()
+    ]
+    return "\n".join(["| action | outcome | records |", "| --- | --- | ---: |", *rows])

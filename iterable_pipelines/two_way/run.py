@@ -18,7 +18,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.two_way.columns import Member
 from iterable_pipelines.two_way.compare import compare, typed
-from iterable_pipelines.two_way.declaration import Approval, TemplateTwoWay, TwoWay
+from iterable_pipelines.two_way.declaration import TemplateTwoWay, TwoWay
 from iterable_pipelines.two_way.guards import Guard, guards_of, refuse_unapproved
 from iterable_pipelines.two_way.local import Table, read_rows, table_of, write_rows
 from iterable_pipelines.two_way.merge import merge_local, merge_sent, write_down
@@ -42,6 +42,13 @@ class Plan:
     guards: list[Guard] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     makes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number:,} {action}" for action, number in sorted(self.counts.items()))
+        wrong = ", ".join(f"{number:,} {code}" for code, number in sorted(self.problems.items()))
+        stops = [f"a run would stop: {each.message} (--approve {each.name})" for each in self.guards]
+        told = f"{counts or 'nothing to do'}; {self.requests:,} requests; nothing was changed"
+        return "; ".join([told, *([f"not alike: {wrong}"] if wrong else []), *stops])
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def plan_two_way(settings: Settings, two_way: TwoWay, log: Log = print, clients:
 def run_two_way(
     settings: Settings,
     two_way: TwoWay,
-    approve: Collection[Approval] = (),
+    approve: Collection[str] = (),
     log: Log = print,
     clients: Clients | None = None,
     pace: Pace | None = None,
@@ -77,8 +84,9 @@ def run_two_way(
 ) -> Report:
     """Make both sides alike. What was done is in the report, whatever stopped it then.
 
-    `clients` makes a client for each thread; `now` is what Iterable is looked at as of. Raises, with nothing changed: AlreadyRunning, TwoWayRefused (a guard, the
-    table, the project), TwoWayFailed, WarehouseFailed, IterableError (of a read).
+    `clients` makes a client for each thread; `now` is when Iterable is looked at. Raises, with nothing changed:
+    AlreadyRunning, TwoWayRefused (a guard, the table, the project), TwoWayFailed, WarehouseFailed, IterableError (of a
+    read).
     """
     if not two_way.enabled:
         return Report("", "skipped", note=f"{two_way.name} is disabled (enabled: false).")

@@ -91,9 +91,7 @@ HASHES = st.sampled_from([OLD, NEW, OTHER, GONE])
 
 
 @given(HASHES, HASHES, HASHES, HASHES, st.sampled_from(["warehouse", "iterable"]), st.booleans())
-def test_whatever_was_changed_both_sides_are_alike_after_one_step_and_stay_so(
-    here, there, was, there_was, winner, deletes
-):
+def test_both_sides_are_alike_after_one_step_and_stay_so(here, there, was, there_was, winner, deletes):
     """Or a deletion was kept; and what was edited on one side alone is never lost."""
     local, remote = Side(here, here != was), Side(there, there != there_was)
     action = decide(local, remote, winner, deletes)

@@ -44,9 +44,7 @@ def test_too_much_at_once_has_to_be_approved(ten, guard, statement):
 def test_what_disappears_from_iterable_is_guarded_too(ten):
     for each in range(4):
         ten.remove(f"i{each}")
-    with pytest.raises(
-        TwoWayRefused, match=r"4 of 10 items would be deleted from the table shop\.items, more than 20%"
-    ):
+    with pytest.raises(TwoWayRefused, match=r"4 of 10 items would be deleted from the table .*, more than 20%"):
         ten.run()
     for each in range(4, 10):
         ten.remove(f"i{each}")
