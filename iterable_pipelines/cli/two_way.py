@@ -96,15 +96,19 @@ def run(
     chosen = _chosen(settings, name, everything)
     if not chosen:
         return
+    import dagster as dg
+
     from iterable_pipelines.automation import two_way as job
-    from iterable_pipelines.two_way.assets import checked_approvals
+    from iterable_pipelines.two_way.assets import checked_approvals, two_way_definitions
     from iterable_pipelines.two_way.by_hand import standing_of
 
     checked_approvals(approve or [])
     assets = [f"two_way/{each.name}" for each in chosen]
     options = {key: {"approve": approve or []} for key in assets}
     told: list[str] = []
-    with Runs(settings) as runs:
+    # all the other definitions would only be waited for
+    definitions = dg.Definitions.merge(two_way_definitions(settings), dg.Definitions(jobs=[job]))
+    with Runs(settings, lambda: definitions) as runs:
         outcome = runs.run(job.name, assets, config=options, said=told.append)
     for line in told:
         say(line)

@@ -37,6 +37,11 @@ def table_of(
             [schema, name],
         ).fetchall()
     )
+    if con.execute("from duckdb_views() where schema_name = ? and view_name = ?", [schema, name]).fetchone():
+        raise TwoWayRefused(
+            f"{two_way.name}: {two_way.table} is a view, whose rows nobody can write. Nothing was changed.\n"
+            f"Next: name a table in two_way/{two_way.name}.yml"
+        )
     types = _known_types(two_way, shown, defined)
     pairs = _pairs(two_way, there, types)
     own = {two_way.key: "VARCHAR", **({two_way.modified_at: "TIMESTAMP"} if two_way.modified_at else {})}
@@ -158,7 +163,9 @@ def write_rows(con: duckdb.DuckDBPyConnection, two_way: TwoWay, table: Table, in
     con.execute("delete from incoming where _op <> 'insert' and _row is null")
     taken = f"select {quoted(two_way.key)}::varchar from {table.name} where {quoted(two_way.key)} is not null"
     con.execute(f"delete from incoming where _op = 'insert' and {quoted(two_way.key)}::varchar in ({taken})")
-    for op, columns in (("update", written), ("link", own[1:])):
+    # an item's id stays, and an index of the table's owner does not like it written
+    updated = written if isinstance(two_way, TemplateTwoWay) else written[1:]
+    for op, columns in (("update", updated), ("link", own[1:])):
         if columns:
             listed = ", ".join(f"{quoted(each)} = i.{quoted(each)}" for each in columns)
             con.execute(f"update {table.name} t set {listed} from incoming i where i._op = '{op}' and t.rowid = i._row")

@@ -56,8 +56,8 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
         con.execute(
             "insert into state.sent by name select $run as run_id, o.number, o.key, "
             "coalesce(l.alias, p.alias) as alias, d.local_hash as hash, l.raw as raw, d.attempts, "
-            "list_distinct(coalesce(if(p.awaits, p.earlier, []), []) || [d.remote_hash] || if(p.awaits, [p.remote_hash], [])) as earlier "
-            "from scratch.outgoing o join scratch.decided d using (key) left join scratch.local l using (key) "
+            "list_distinct(coalesce(if(p.awaits, p.earlier, []), []) || [d.remote_hash] "
+            "|| if(p.awaits, [p.remote_hash], [])) as earlier from scratch.outgoing o join scratch.decided d using (key) left join scratch.local l using (key) "
             "left join scratch.pairs p using (key)",
             {"run": run_id},
         )
@@ -91,7 +91,8 @@ def merge_local(workspace: Workspace, run_id: str, applied: Path) -> None:
             "create or replace temp table written as select d.key, coalesce(r.alias, l.alias) as alias, "
             "d.remote_hash as local_hash, d.remote_hash, null::text as local_raw, r.raw as remote_raw, "
             "$now as agreed_at, []::text[] as earlier, d.action from scratch.decided d "
-            "left join scratch.local l using (key) left join scratch.remote r using (key) where d.action in ('to_local', 'delete_local') "
+            "left join scratch.local l using (key) left join scratch.remote r using (key) "
+            "where d.action in ('to_local', 'delete_local') "
             f"and d.key in (select key from read_parquet({literal(str(applied))}))",
             {"now": now},
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.activation.state import Workspace, open_workspace
+from iterable_pipelines.published import passing_cause
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.two_way.declaration import TwoWay
 from iterable_pipelines.two_way.errors import TwoWayFailed, TwoWayRefused
@@ -59,11 +60,8 @@ def open_state(
                     workspace.con.execute(statement)
             yield workspace
     except duckdb.Error as error:
-        # DuckDB quotes the values that it stumbled over
-        raise TwoWayFailed(
-            f"{name}: DuckDB could not go on ({type(error).__name__}). What was done is noted and safe.\n"
-            f"Next: iterable-pipelines two-way plan {name}"
-        ) from error
+        cause, first = passing_cause(error, settings)
+        raise TwoWayFailed(f"{name}: {cause}. What was done is noted and safe.\nNext: {first}{then}") from error
 
 
 def check_project(workspace: Workspace, two_way: TwoWay, fingerprint: str, path: Path, write: bool) -> None:

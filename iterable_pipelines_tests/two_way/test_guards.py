@@ -99,3 +99,9 @@ def test_members_whose_columns_would_have_one_name_are_refused(ten):
     with pytest.raises(TwoWayRefused, match="name is the name of two columns"):
         ten.run()
     assert issubclass(TwoWayRefused, TwoWayFailed)
+
+
+def test_a_view_is_no_table(ten):
+    ten.here("alter table shop.items rename to products", "create view shop.items as from shop.products")
+    with pytest.raises(TwoWayRefused, match="is a view"):
+        ten.run()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from iterable_pipelines.two_way import run
 from iterable_pipelines.two_way.by_hand import problems_of, resolve
 from iterable_pipelines.two_way.errors import TwoWayRefused
 from iterable_pipelines_tests.two_way.conftest import ITEMS, edited_on_both_sides
@@ -272,3 +273,37 @@ def test_dates_numbers_and_texts_come_back_as_they_were_sent(both_sides):
     assert both.run().count("to_local", "done") == 1
     ((at, n),) = both.here('select "at"::varchar, n from shop.items')
     assert (at, n) == ("2026-03-04 05:06:07", 9007199254740995)
+
+
+def test_a_row_that_is_edited_while_a_run_is_at_work_keeps_the_edit(shop, monkeypatch):
+    """The table is read, and written later: what was done to a row in between is seen by the next run."""
+
+    def meanwhile(point):
+        if point == "two_way_written_down":
+            shop.here(
+                "update shop.items set name = 'Jug' where item_id = 'a'",
+                "insert into shop.items (item_id, name, price) values ('c', 'Mine', 1)",
+            )
+
+    shop.edit("a", name="Cup", price=1.5)
+    shop.edit("c", name="Theirs", price=1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "crashpoint", meanwhile)
+        assert shop.run().counts == {"to_local": {"changed_meanwhile": 2}}
+    assert shop.rows() == {"a": ["Jug", 1.5], "b": ["Tea", 2.5], "c": ["Mine", 1.0]}
+    shop.run()
+    # a conflict now, which the warehouse wins
+    assert {key: value["name"] for key, value in shop.items().items()} == {"a": "Jug", "b": "Tea", "c": "Mine"}
+
+
+def test_a_table_with_a_primary_key_can_be_kept_alike(both_sides):
+    both = both_sides()
+    both.here("create schema shop", "create table shop.items (item_id text primary key, name text, price double)")
+    both.edit("a", name="Mug", price=1.5)
+    both.run()
+    both.edit("a", name="Cup", price=1.5)
+    both.edit("b", name="Tea", price=2.5)
+    both.run()
+    both.remove("b")
+    both.run()
+    assert both.rows() == {"a": ["Cup", 1.5]}
