@@ -34,32 +34,8 @@ from iterable_pipelines.sandbox.templates import Templates
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
-RHYTHM = (
-    4,
-    3,
-    3,
-    3,
-    4,
-    6,
-    8,
-    10,
-    12,
-    13,
-    13,
-    12,
-    12,
-    13,
-    13,
-    12,
-    12,
-    12,
-    13,
-    14,
-    13,
-    11,
-    8,
-    6,
-)  # tenths of the mean, by hour of day
+# tenths of the mean, by hour of day
+RHYTHM = (4, 3, 3, 3, 4, 6, 8, 10, 12, 13, 13, 12, 12, 13, 13, 12, 12, 12, 13, 14, 13, 11, 8, 6)  # fmt: skip
 REMEMBERED_EVENTS = 300_000
 
 Answer = TypeVar("Answer")
@@ -240,7 +216,14 @@ class World:
         """Everything clients wrote, to compare two runs by (sandbox.snapshot says how it looks)."""
         self.settle()
         with self.written.lock:
-            return snapshot_of_writes(self.everybody, self.written, self.objects.lists)
+            return snapshot_of_writes(self.everybody, self.written, self.objects.lists) | {
+                "catalogs": self.catalogs.writes(),
+                "templates": self.templates.writes(),
+                "campaigns": self.objects.writes(),
+                "snippets": self.snippets.writes(),
+                "metadata": self.tables.writes(),
+                "sends": self.written.writes(),
+            }
 
     def user_fields(self) -> dict[str, str]:
         """Name and type of every field a profile has or had: the seeded ones, and those clients wrote."""
