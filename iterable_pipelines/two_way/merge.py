@@ -57,7 +57,8 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
             "insert into state.sent by name select $run as run_id, o.number, o.key, "
             "coalesce(l.alias, p.alias) as alias, d.local_hash as hash, l.raw as raw, d.attempts, "
             "list_distinct(coalesce(if(p.awaits, p.earlier, []), []) || [d.remote_hash] "
-            "|| if(p.awaits, [p.remote_hash], [])) as earlier from scratch.outgoing o join scratch.decided d using (key) left join scratch.local l using (key) "
+            "|| if(p.awaits, [p.remote_hash], [])) as earlier from scratch.outgoing o "
+            "join scratch.decided d using (key) left join scratch.local l using (key) "
             "left join scratch.pairs p using (key)",
             {"run": run_id},
         )

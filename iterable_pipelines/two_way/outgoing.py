@@ -5,11 +5,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.activation.compile.catalogs import LARGEST_VALUE
+from iterable_pipelines.activation.compile.catalogs import check_item
 from iterable_pipelines.activation.compile.values import read_json
 from iterable_pipelines.activation.desired import create_table, insert
 from iterable_pipelines.activation.endpoints import ENDPOINTS
-from iterable_pipelines.activation.records import wire
+from iterable_pipelines.activation.records import Issue, wire
 from iterable_pipelines.two_way.decide import ABSENT
 from iterable_pipelines.two_way.declaration import CatalogTwoWay, TemplateTwoWay, TwoWay
 from iterable_pipelines.two_way.normal import normal
@@ -77,10 +77,10 @@ def _record(
     value = read_json(content)
     if two_way.is_everything or shown == ABSENT:
         value = normal(two_way, value)
-    if wrong := [name for name in value if "." in name]:
-        raise Unsendable("invalid_field_name", f"{wrong[0]}: names of fields hold no periods")
-    if len(wire(value).encode()) > LARGEST_VALUE:
-        raise Unsendable("catalog_value_too_large", f"more than {LARGEST_VALUE:,} bytes")
+    issues: list[Issue] = []
+    check_item(value, issues)
+    if issues:
+        raise Unsendable(issues[0].code, issues[0].message)
     flags = {"catalog": two_way.catalog, "replaceUploadedFieldsOnly": not two_way.is_everything}
     return "catalog_items", flags, {"id": key, "value": value}
 

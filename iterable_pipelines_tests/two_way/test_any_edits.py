@@ -7,7 +7,7 @@ KEYS = ("a", "b", "c")
 EDIT = st.tuples(
     st.sampled_from(["here", "there"]), st.sampled_from(KEYS), st.sampled_from([None, "Mug", "Cup", "Jug"])
 )
-STEPS = st.lists(st.one_of(EDIT, st.just("run"), st.just("happen")), max_size=8)
+STEPS = st.lists(st.one_of(EDIT, st.just("run"), st.just("happen")), max_size=6)
 
 
 def edit(both, side, key, name):
@@ -18,7 +18,7 @@ def edit(both, side, key, name):
         both.here(f"delete from shop.items where item_id = '{key}'", added)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=2, max_size=2))
 def test_both_sides_meet_and_nothing_is_lost(shared, rounds):
     for steps in rounds:
