@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from iterable_pipelines.activation.publish import WAIT_SECONDS
+from iterable_pipelines.activation.row_log import create_tables
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.quoting import literal
@@ -10,7 +11,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.streams.warehouse import WarehouseFailed
 from iterable_pipelines.two_way.declaration import TwoWay
-from iterable_pipelines.two_way.row_log import KEPT_DAYS, SCHEMA, create_tables
+from iterable_pipelines.two_way.row_log import KEPT_DAYS, SCHEMA, TABLES
 
 
 def publish(workspace: Workspace, settings: Settings, two_way: TwoWay, log: Callable[[str], None]) -> bool:
@@ -30,7 +31,7 @@ def publish(workspace: Workspace, settings: Settings, two_way: TwoWay, log: Call
     warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, WAIT_SECONDS, log)
     try:
         with warehouse.transaction() as there:
-            create_tables(there)
+            create_tables(there, SCHEMA, TABLES)
             for table in ("runs", "changes"):
                 # published before, by a run that was killed before it could note that
                 there.execute(f"delete from {SCHEMA}.{table} where run_id in ({listed})")

@@ -1,13 +1,11 @@
 """The tables of the warehouse's schema `two_way`: what runs did, record by record, and what is not alike now."""
 
-import duckdb
-
-from iterable_pipelines.quoting import literal
+from iterable_pipelines.activation.row_log import Tables
 
 SCHEMA = "two_way"
 KEPT_DAYS = 90
 _NAME, _KEY = "text: The file two_way/NAME.yml.", "text: An item's id, or a template's."
-_TABLES = {
+TABLES: Tables = {
     "runs": (
         "One row for each run of a two-way synchronization.",
         {
@@ -49,20 +47,3 @@ _TABLES = {
         },
     ),
 }
-
-
-def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the schema and its tables where they are not there yet, described for whoever looks at them."""
-    con.execute(f"create schema if not exists {SCHEMA}")
-    described = dict(
-        con.execute("select table_name, comment from duckdb_tables() where schema_name = ?", [SCHEMA]).fetchall()
-    )
-    for name, (comment, columns) in _TABLES.items():
-        told = {column: each.split(": ", 1) for column, each in columns.items()}
-        listed = ", ".join(f"{column} {kind}" for column, (kind, _) in told.items())
-        con.execute(f"create table if not exists {SCHEMA}.{name} ({listed})")
-        if described.get(name) == comment:
-            continue
-        for column, (_, text) in told.items():
-            con.execute(f"comment on column {SCHEMA}.{name}.{column} is {literal(text)}")
-        con.execute(f"comment on table {SCHEMA}.{name} is {literal(comment)}")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from uuid import uuid4
 
+from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.outbox import Outbox, moment
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.send import Pace, Sender, Tally
@@ -13,13 +13,12 @@ from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
-from iterable_pipelines.two_way.columns import Member
-from iterable_pipelines.two_way.compare import compare, typed
-from iterable_pipelines.two_way.declaration import TemplateTwoWay, TwoWay
+from iterable_pipelines.two_way.compare import compare
+from iterable_pipelines.two_way.declaration import TwoWay
 from iterable_pipelines.two_way.guards import Guard, guards_of, refuse_unapproved
+from iterable_pipelines.two_way.incoming import write_incoming
 from iterable_pipelines.two_way.local import Table, read_rows, table_of, write_rows
 from iterable_pipelines.two_way.merge import merge_local, merge_sent, write_down
 from iterable_pipelines.two_way.outgoing import compile_outgoing
@@ -69,7 +68,7 @@ def plan_two_way(settings: Settings, two_way: TwoWay, log: Log = print, clients:
     with open_state(settings, two_way.name, write=False, log=log) as workspace:
         check_project(workspace, two_way, project.fingerprint, state_path(settings, two_way.name), write=False)
         clients = clients or (lambda: project.client(log))
-        table = _compare(workspace, settings, two_way, clients(), log, moment(), dry_run=True)
+        table = _compare(workspace, settings, two_way, clients(), log, moment())
         return _plan_of(workspace, two_way, table)
 
 
@@ -101,7 +100,7 @@ def run_two_way(
         run_id = uuid4().hex
         write_down(workspace, run_id, moment())
         crashpoint("two_way_written_down")
-        _write_table(workspace, settings, two_way, table, run_id)
+        _write_table(workspace, settings, two_way, table, run_id, log)
         tally = _send(workspace, two_way, run_id, clients, pace or Pace(), log)
         crashpoint("two_way_sent")
         merge_sent(workspace)
@@ -129,9 +128,8 @@ def _compare(
     client: Client,
     log: Log,
     now: datetime,
-    dry_run: bool = False,
 ) -> Table:
-    """Read Iterable, then the table, and decide. A dry run leaves the table as it is, even where one has to be made."""
+    """Read Iterable, then the table, and decide. Nothing changes, not even where a table has to be made."""
     defined = read_remote(workspace, two_way, client, log)
     shown = members_shown(workspace, two_way)
     rows = workspace.folder / "rows.parquet"
@@ -140,9 +138,9 @@ def _compare(
         for statement in table.missing:
             con.execute(statement)
         read_rows(con, two_way, table, rows)
-        if dry_run:
-            con.execute("rollback")
-            con.execute("begin")
+        # what it lacks is made when rows are written: a guard may still stop the run
+        con.execute("rollback")
+        con.execute("begin")
     compare(workspace, two_way, table.members, rows, now)
     compile_outgoing(workspace.con, two_way)
     return table
@@ -152,57 +150,26 @@ def _plan_of(workspace: Workspace, two_way: TwoWay, table: Table) -> Plan:
     con = workspace.con
     counts = dict(con.execute("select action, count(*) from scratch.decided group by action").fetchall())
     problems = dict(con.execute("select code, count(*) from scratch.problems group by code").fetchall())
-    (requests,) = con.execute(
-        "select coalesce(sum(ceil(n / if(endpoint like 'catalog%', 1000, 1))), 0)::bigint from "
-        "(select endpoint, count(*) as n from scratch.outgoing group by endpoint)"
-    ).fetchall()[0]
+    sent = con.execute("select endpoint, count(*) from scratch.outgoing group by endpoint").fetchall()
+    requests = sum(-(-number // ENDPOINTS[name].most) for name, number in sent)
     counts.pop("none", None)
     return Plan(counts, problems, requests, guards_of(con, two_way), changes_of(con, table.members), table.missing)
 
 
-def _write_table(workspace: Workspace, settings: Settings, two_way: TwoWay, table: Table, run_id: str) -> None:
+def _write_table(
+    workspace: Workspace, settings: Settings, two_way: TwoWay, table: Table, run_id: str, log: Log
+) -> None:
     """Bring the table to what Iterable has, where that is what was decided."""
     incoming, applied = workspace.folder / "incoming.parquet", workspace.folder / "applied.parquet"
-    if not _write_incoming(workspace, two_way, table.members, incoming):
+    if not write_incoming(workspace, two_way, table.members, incoming) and not table.missing:
         return
-    with Warehouse.of(settings).transaction() as con:
+    with Warehouse.of(settings, log).transaction() as con:
+        for statement in table.missing:
+            con.execute(statement)
         write_rows(con, two_way, table, incoming, applied)
     crashpoint("two_way_table_written")
     merge_local(workspace, run_id, applied)
     crashpoint("two_way_table_merged")
-
-
-def _write_incoming(workspace: Workspace, two_way: TwoWay, members: tuple[Member, ...], to: Path) -> int:
-    is_template = isinstance(two_way, TemplateTwoWay)
-    own = [(two_way.key, "coalesce(r.alias, l.alias)" if is_template else "r.key")]
-    if isinstance(two_way, TemplateTwoWay):
-        own.append((two_way.id_column, "try_cast(r.key as bigint)"))
-    if two_way.modified_at:
-        own.append((two_way.modified_at, "r.modified"))
-    written = {name for name, _ in own}
-    values = [f"{sql} as {quoted(name)}" for name, sql in own]
-    values += [
-        f"r.{each.column} as {quoted(kept.column)}"
-        for each, kept in zip(typed(members), members, strict=True)
-        if kept.column not in written
-    ]
-    op = (
-        "case d.action when 'delete_local' then 'delete' when 'to_local' then if(l.key is null, 'insert', 'update') "
-        "else 'link' end"
-    )
-    con = workspace.con
-    con.execute(
-        f"copy (select {op} as _op, coalesce(l.key, r.key) as _key, l.alias as _alias, l.given_id as _given, "
-        f"l.raw as _expected, {', '.join(values)} from scratch.local l full join scratch.remote r using (key) "
-        "left join scratch.decided d on d.key = coalesce(l.key, r.key) "
-        f"where d.action in ('to_local', 'delete_local') {_LINKED if is_template else ''}) "
-        f"to {literal(str(to))} (format parquet)"
-    )
-    return int(con.execute(f"select count(*) from read_parquet({literal(str(to))})").fetchall()[0][0])
-
-
-# a row that is a template's, and does not say its id yet
-_LINKED = "or (l.key is not null and r.key is not null and l.given_id is distinct from r.key)"
 
 
 def _send(workspace: Workspace, two_way: TwoWay, run_id: str, clients: Clients, pace: Pace, log: Log) -> Tally:

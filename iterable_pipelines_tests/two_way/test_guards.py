@@ -36,6 +36,8 @@ def test_too_much_at_once_has_to_be_approved(ten, guard, statement):
         ten.run()
     assert "Nothing was changed" in str(refused.value)
     assert ten.items() == before and ten.writes() == 0
+    made = ten.here("select count(*) from duckdb_tables() where schema_name = 'shop'")
+    assert made == [(0 if "drop" in statement else 1,)]
     assert guard in {each.name for each in ten.plan().guards}
     ten.run("deletes", "changes", "empty_side")
     assert ten.writes() == 1 and ten.items() != before
