@@ -47,6 +47,12 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
         )
         # a deletion that shows
         con.execute("delete from state.pairs where local_hash = '' and remote_hash = '' and not awaits")
+        for side in ("local", "remote"):
+            # another text that says the same: the next run need not look at it
+            con.execute(
+                f"update state.pairs p set {side}_raw = s.raw from scratch.{side} s "
+                f"join scratch.{side}_hash h using (key) where p.key = s.key and h.hash = p.{side}_hash and p.{side}_raw is distinct from s.raw"
+            )
         con.execute(
             "insert into state.changes by name select $run as run_id, number, 'change' as op, key, key as pk, "
             "op as output, endpoint, flags::json as flags, stage, payload::json as payload, 'record' as identity_kind, "
