@@ -51,7 +51,8 @@ def write_down(workspace: Workspace, run_id: str, now: datetime) -> None:
             # another text that says the same: the next run need not look at it
             con.execute(
                 f"update state.pairs p set {side}_raw = s.raw from scratch.{side} s "
-                f"join scratch.{side}_hash h using (key) where p.key = s.key and h.hash = p.{side}_hash and p.{side}_raw is distinct from s.raw"
+                f"join scratch.{side}_hash h using (key) "
+                f"where p.key = s.key and h.hash = p.{side}_hash and p.{side}_raw is distinct from s.raw"
             )
         con.execute(
             "insert into state.changes by name select $run as run_id, number, 'change' as op, key, key as pk, "
