@@ -125,6 +125,12 @@ send_track_calls = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Events as track calls to other tools, as track_calls/*.yml say.",
 )
+two_way = dg.define_asset_job(
+    "two_way",
+    selection=dg.AssetSelection.groups("two_way"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Catalog items and templates, and tables of the warehouse, kept alike as two_way/*.yml say.",
+)
 _syncs = dg.AssetSelection.groups("activation")
 _sync_checks = _syncs & dg.AssetSelection.all_asset_checks()
 sync = dg.define_asset_job(
@@ -151,6 +157,7 @@ JOBS = [
     compare_campaigns,
     replicate,
     send_track_calls,
+    two_way,
     sync,
     verify_activation,
 ]
@@ -194,7 +201,7 @@ when_rows_arrived = (
 
 def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
-    job = {"replications": replicate, "track_calls": send_track_calls}[group]
+    job = {"replications": replicate, "track_calls": send_track_calls, "two_way": two_way}[group]
     return [
         dg.ScheduleDefinition(
             name=f"{job.name}_{each.name}",

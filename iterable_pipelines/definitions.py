@@ -24,6 +24,7 @@ from iterable_pipelines.streams.campaign_check import campaign_checks
 from iterable_pipelines.streams.completeness_asset import completeness_assets
 from iterable_pipelines.track_calls.assets import track_call_assets
 from iterable_pipelines.track_calls.declaration import enabled_destinations
+from iterable_pipelines.two_way.assets import two_way_definitions
 from iterable_pipelines.webhooks.assets import webhook_assets
 
 
@@ -72,4 +73,5 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(project, import_definitions(settings), campaign_definitions(settings))
+    others = (import_definitions(settings), campaign_definitions(settings), two_way_definitions(settings))
+    return dg.Definitions.merge(project, *others)

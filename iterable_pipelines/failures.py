@@ -14,6 +14,7 @@ from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
 from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
+from iterable_pipelines.two_way.errors import TwoWayFailed, TwoWayRefused
 from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 
 NEVER, LATER, NOW = "never", "later", "now"
@@ -26,6 +27,7 @@ _NO_USE = (
     | ReplicationRefused
     | TrackCallsRefused
     | ActivationRefused
+    | TwoWayRefused
 )
 _EXPLAINED = (
     ActivationFailed,
@@ -38,6 +40,7 @@ _EXPLAINED = (
     PostgresFailed,
     ReplicationRefused,
     TrackCallsFailed,
+    TwoWayFailed,
     WebhooksNotLanded,
 )
 

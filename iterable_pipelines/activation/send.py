@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from iterable_pipelines.activation.answers import MESSAGES, Reading, read_answer
-from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errand import Errand
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
@@ -44,6 +44,22 @@ class Pace:
     settle: float = 60.0
     at_once_bulk: int = 4
     at_once_single: int = 8
+
+
+class Manner(Protocol):
+    """What a sender has to know of whatever it sends for; every sync says it."""
+
+    @property
+    def name(self) -> str:
+        """As logs call it."""
+
+    @property
+    def on_type_mismatch(self) -> str:
+        """reject_row or drop_field (R8)."""
+
+    @property
+    def on_email_exists(self) -> str:
+        """fail or merge (I8)."""
 
 
 @dataclass
@@ -88,7 +104,7 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        sync: Sync,
+        sync: Manner,
         clients: Callable[[], Client],
         pace: Pace,
         log: Callable[[str], None],

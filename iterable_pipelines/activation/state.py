@@ -97,13 +97,16 @@ def open_workspace(
     write: bool = False,
     renamed_from: str | None = None,
     log: Callable[[str], None] = print,
+    path: Path | None = None,
+    then: str = "",
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
-    A sync that has no state yet takes that of the name it is `renamed_from`.
+    A sync that has no state yet takes that of the name it is `renamed_from`. `path` and `then`, the command that runs
+    it, are for what is no sync and keeps the same tables.
     Raises AlreadyRunning while another run of the sync has it.
     """
-    path = state_path(settings, name)
+    path = path or state_path(settings, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     sweep(settings.landing_dir)
@@ -114,7 +117,7 @@ def open_workspace(
     except Timeout:
         raise AlreadyRunning(
             f"{name}: another run of this sync is at work. Nothing was sent by this one.\n"
-            f"Next: wait for it, then iterable-pipelines sync run {name}"
+            f"Next: wait for it, then {then or f'iterable-pipelines sync run {name}'}"
         ) from None
     try:
         former = state_path(settings, renamed_from) if renamed_from else path

@@ -29,6 +29,7 @@ from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
 from iterable_pipelines.cli.track_calls import track_calls
+from iterable_pipelines.cli.two_way import two_way_app
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
@@ -39,6 +40,7 @@ from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed
 from iterable_pipelines.track_calls.errors import TrackCallsFailed
+from iterable_pipelines.two_way.errors import TwoWayFailed
 
 # no boxes around usage errors: one line can be read, searched and copied
 app = typer.Typer(
@@ -73,6 +75,7 @@ for command in (
 app.add_typer(import_app, name="import")
 app.add_typer(sync_app, name="sync")
 app.add_typer(campaign_app, name="campaign")
+app.add_typer(two_way_app, name="two-way")
 for at_iterable in (show, register):
     webhooks_app.command()(at_iterable)
 app.add_typer(webhooks_app, name="webhooks")
@@ -89,6 +92,7 @@ _KNOWN = (
     ReplicationRefused,
     TrackCallsFailed,
     ActivationFailed,
+    TwoWayFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

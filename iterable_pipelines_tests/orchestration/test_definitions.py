@@ -78,6 +78,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "compare_campaigns",
         "replicate",
         "send_track_calls",
+        "two_way",
         "sync",
         "verify_activation",
         *PROCEDURES,

@@ -63,19 +63,10 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         return Record(ITEM, endpoint, payload, identity, identity.key, flags, compared=compared)
 
     def _check(self, value: dict[str, Any], issues: list[Issue]) -> None:
-        """What Iterable would refuse, or drop without a word because it looks at items after its answer."""
-        for path in _with_period(value, ""):
-            issues.append(Issue("catalog_field_name", "the fields of a catalog have no periods in their names", path))
-        if len(value) > MOST_FIELDS:
-            issues.append(Issue("catalog_field_limit", f"{len(value):,} fields, and {MOST_FIELDS} are the most"))
+        check_item(value, issues)
         for name, kind in self.sync.field_types.items():
             if not _is_of_type(value.get(name), kind):
                 issues.append(Issue("field_type_mismatch", f"not of the type {kind} that `field_types` gives it", name))
-        size = len(wire(value).encode())
-        if size > LARGEST_VALUE:
-            issues.append(
-                Issue("catalog_value_too_large", f"an item of {size:,} bytes, and {LARGEST_VALUE:,} are the most")
-            )
 
 
 class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
@@ -96,6 +87,19 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
         if self.sync.on_leave != "delete" or identity is None:
             return None
         return Record(CATALOG, "whole_catalog_gone", {}, identity, acknowledged.key, {"catalog": identity.value})
+
+
+def check_item(value: dict[str, Any], issues: list[Issue]) -> None:
+    """What Iterable would refuse of an item, or drop without a word because it looks at items after its answer."""
+    for path in _with_period(value, ""):
+        issues.append(Issue("catalog_field_name", "the fields of a catalog have no periods in their names", path))
+    if len(value) > MOST_FIELDS:
+        issues.append(Issue("catalog_field_limit", f"{len(value):,} fields, and {MOST_FIELDS} are the most"))
+    size = len(wire(value).encode())
+    if size > LARGEST_VALUE:
+        issues.append(
+            Issue("catalog_value_too_large", f"an item of {size:,} bytes, and {LARGEST_VALUE:,} are the most")
+        )
 
 
 def _named(given: Any, what: str, issues: list[Issue]) -> str | None:
