@@ -36,13 +36,17 @@ def newest_outcomes(which: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one record. `message` holds nothing of a person; `details` are codes of further failures (R2)."""
+    """What became of one record. `message` holds nothing of a person; `details` are codes of further failures (R2).
+
+    result: what Iterable made of it, as JSON text: the id of a list or a campaign.
+    """
 
     kind: Kind
     code: str = ""
     message: str = ""
     path: str = ""
     details: tuple[str, ...] = ()
+    result: str | None = None
 
     @property
     def standing(self) -> Standing:
