@@ -7,20 +7,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from iterable_pipelines.activation.conflicts import conflicts
-from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Given, Sync, To
 from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
-
-
-class Constant(Section):
-    """A value instead of a column."""
-
-    constant: Any
-
-
-Given = str | Constant
 
 
 def key_of(name: str) -> str:
