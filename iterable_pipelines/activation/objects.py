@@ -7,6 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from iterable_pipelines.activation.conflicts import conflicts
+from iterable_pipelines.activation.content import (
+    CampaignSync,
+    InAppSync,
+    MetadataSync,
+    SnippetSync,
+    TemplateSync,
+    WholeListSync,
+)
 from iterable_pipelines.activation.declaration import FOLDER, Columns, Given, Sync, To
 from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
@@ -349,6 +357,12 @@ OBJECTS: dict[str, type[Sync]] = {
     "subscription": SubscriptionSync,
     "user_action": UserActionSync,
     "calls": CallsSync,
+    "template": TemplateSync,
+    "snippet": SnippetSync,
+    "metadata": MetadataSync,
+    "whole_list": WholeListSync,
+    "campaign": CampaignSync,
+    "in_app": InAppSync,
 }
 
 
