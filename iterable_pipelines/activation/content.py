@@ -101,7 +101,9 @@ class MetadataSync(ThingSync):
     @model_validator(mode="after")
     def _names_its_keys(self) -> "MetadataSync":
         if (self.table is None) == (self.table_column is None):
-            raise ValueError("write either `table`, the name of a metadata table, or `table_column`, the column with it")
+            raise ValueError(
+                "write either `table`, the name of a metadata table, or `table_column`, the column with it"
+            )
         has_fields = bool(self.fields or self.constants)
         if self.mode != "remove" and (self.value is None) != has_fields:
             raise ValueError("write either `value`, the column with the whole JSON object, or `fields`")

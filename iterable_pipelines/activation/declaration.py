@@ -135,6 +135,8 @@ class Sync(Declared):
     of_profile: ClassVar[bool] = False
     # whether `match`, or a field named email or userId, must say who is meant
     needs_user: ClassVar[bool] = True
+    # of records about a thing, the code of rows that name the same one: none of them is sent
+    code_of_doubles: ClassVar[str] = ""
     # the fields below that name a column of the source
     naming_columns: ClassVar[tuple[str, ...]] = ()
 
@@ -208,7 +210,7 @@ class Sync(Declared):
             raise ValueError("this object has no fields of your own")
         for name in constants:
             cls._may_be_written(name, info)
-            if name in IDENTIFIERS:
+            if name in IDENTIFIERS and cls.needs_user:
                 raise ValueError(f"{name} names the user: it cannot be the same for all rows")
         _refuse_overlap([*(to.to for to in info.data.get("fields", {}).values()), *constants])
         return constants

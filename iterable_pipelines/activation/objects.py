@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from iterable_pipelines.activation.catalogs import CatalogSync, WholeCatalogSync
 from iterable_pipelines.activation.conflicts import conflicts
 from iterable_pipelines.activation.content import (
     CampaignSync,
@@ -363,6 +364,8 @@ OBJECTS: dict[str, type[Sync]] = {
     "whole_list": WholeListSync,
     "campaign": CampaignSync,
     "in_app": InAppSync,
+    "catalog": CatalogSync,
+    "whole_catalog": WholeCatalogSync,
 }
 
 

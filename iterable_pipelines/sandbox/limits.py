@@ -35,6 +35,8 @@ LIMITS = (
     Limit("message types", "GET", r"/api/messageTypes", 100, 1),
     Limit("templates", "GET", r"/api/templates(/(email|embedded|push|sms)/get|/getByClientTemplateId)?", 100, 1),
     Limit("catalogs", "GET", r"/api/catalogs(/[^/]+/items)?", 100, 1),
+    Limit("catalog upload", "POST", r"/api/catalogs/[^/]+/items", 100, 1),
+    Limit("catalog item", "PUT", r"/api/catalogs/[^/]+/items/[^/]+", 1000, 1),
     Limit("user fields", "GET", r"/api/users/getFields", 3, 1),
     Limit("forgotten users", "GET", r"/api/users/forgotten(UserIds)?", 3, 1),
     Limit("sent messages", "GET", r"/api/users/getSentMessages", 3, 1),

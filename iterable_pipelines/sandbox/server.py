@@ -28,7 +28,7 @@ from iterable_pipelines.sandbox.metrics import metric_routes
 from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog
 from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.shelves import shelf_routes
-from iterable_pipelines.sandbox.template_details import template_routes
+from iterable_pipelines.sandbox.template_reads import template_routes
 from iterable_pipelines.sandbox.user_reads import user_read_routes
 from iterable_pipelines.sandbox.webhook_sender import AS_USUAL, Delivery, WebhookSender
 from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
@@ -61,6 +61,29 @@ class Sandbox:
     def dropped(self) -> list[Dropped]:
         """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
         return self.world.written.dropped
+
+    def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
+        """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, value)
+
+    def remove_item(self, catalog: str, item_id: str) -> None:
+        """Somebody deletes a catalog's item in the UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, None)
+
+    def edit_template(self, template_id: int, **fields: Any) -> None:
+        """Somebody changes these fields of a template in the UI. Raises KeyError for one that is not there."""
+        with self.world.written.lock:
+            template = self.world.templates.find(template_id)
+            if template is None:
+                raise KeyError(template_id)
+            self.world.templates.change(template, fields)
+
+    def remove_template(self, template_id: int) -> None:
+        """Somebody deletes a template in the UI."""
+        with self.world.written.lock:
+            self.world.templates.remove(template_id)
 
     def fault(
         self,

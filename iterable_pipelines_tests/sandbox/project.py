@@ -27,8 +27,14 @@ class Project:
     def get(self, path: str, **params: Any) -> requests.Response:
         return self.session.get(f"{self.sandbox.url}/api/{path}", params=params, timeout=30)
 
-    def delete(self, path: str) -> requests.Response:
-        return self.session.delete(f"{self.sandbox.url}/api/{path}", timeout=30)
+    def put(self, path: str, **body: Any) -> requests.Response:
+        return self.session.put(f"{self.sandbox.url}/api/{path}", json=body, timeout=30)
+
+    def patch(self, path: str, **body: Any) -> requests.Response:
+        return self.session.patch(f"{self.sandbox.url}/api/{path}", json=body, timeout=30)
+
+    def delete(self, path: str, **body: Any) -> requests.Response:
+        return self.session.delete(f"{self.sandbox.url}/api/{path}", json=body or None, timeout=30)
 
     def bulk(self, *users: dict[str, Any], **more: Any) -> dict[str, Any]:
         """The answer to users/bulkUpdate."""

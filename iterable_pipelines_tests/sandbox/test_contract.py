@@ -97,6 +97,13 @@ NOBODY = {"email": "no address"}
 JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
 PAGES = {"page": 1, "pageSize": 10}
 PRODUCTS = {"catalogName": "products"}
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "email": {"subject": "Hi", "html": "<p>Hi</p>", "ccEmails": ["cc@example.com"], "dataFeedIds": [1]},
+    "push": {"title": "Hi", "message": "There", "buttons": [], "deeplink": {"ios": "app://a"}},
+    "sms": {"message": "Hi", "linkParams": [{"key": "a", "value": "b"}]},
+    "inapp": {"html": "<p>Hi</p>", "inboxMetadata": {"title": "Hi"}},
+    "embedded": {"title": "Hi", "body": "There", "elements": {"buttons": [], "text": []}},
+}
 
 
 class Ask(NamedTuple):
@@ -157,6 +164,10 @@ GETS = {
     "/api/webhooks": Ask(),
 }
 POSTS = {
+    "/api/catalogs/{catalogName}": Ask({"catalogName": "brand-new"}),
+    "/api/catalogs/{catalogName}/items": Ask(
+        PRODUCTS, body={"documents": {"item-5": {"n": 1}}, "replaceUploadedFieldsOnly": True}
+    ),
     "/api/commerce/trackPurchase": Ask(body={"user": PERSON, "items": [ITEM], "total": 1.5, "id": "order-1"}),
     "/api/commerce/updateCart": Ask(body={"user": PERSON, "items": [ITEM]}),
     "/api/events/track": Ask(body=EVENT),
@@ -165,6 +176,15 @@ POSTS = {
     "/api/lists": Ask(body={"name": "New", "description": "made by a test"}),
     "/api/lists/subscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}, NOBODY]}),
     "/api/lists/unsubscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}]}),
+    "/api/templates/bulkDelete": Ask(body={"ids": [1]}),
+    **{
+        f"/api/templates/{medium}/upsert": Ask(body={"clientTemplateId": "mine", "name": "Mine", **fields})
+        for medium, fields in TEMPLATES.items()
+    },
+    **{
+        f"/api/templates/{medium}/update": Ask(body={"templateId": 3000000 + nth, **fields})
+        for nth, (medium, fields) in zip((0, 1, 2, 3, 5), TEMPLATES.items(), strict=True)
+    },
     "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
     "/api/users/bulkUpdateSubscriptions": Ask(
         body={"updateSubscriptionsRequests": [{"email": EMAIL, "emailListIds": [949810]}, NOBODY]}
@@ -197,13 +217,25 @@ POSTS = {
         }
     ),
 }
+PUTS = {
+    "/api/catalogs/{catalogName}/fieldMappings": Ask(
+        PRODUCTS, body={"mappingsUpdates": [{"fieldName": "size", "fieldType": "object"}]}
+    ),
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-4"}, body={"value": {"n": 1}}),
+}
+PATCHES = {
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-4"}, body={"update": {"n": 2}}),
+}
 DELETES = {
+    "/api/catalogs/{catalogName}": Ask({"catalogName": "stores"}),
+    "/api/catalogs/{catalogName}/items": Ask(PRODUCTS, body={"itemIds": ["item-1"]}),
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-2"}),
     "/api/export/{jobId}": Ask({"jobId": 3562}),
     "/api/lists/{listId}": Ask({"listId": 949813}),
     "/api/users/{email}": Ask({"email": "delete-me@example.com"}),
     "/api/users/byUserId/{userId}": Ask({"userId": "delete-me"}),
 }
-BY_VERB = {"GET": GETS, "POST": POSTS, "DELETE": DELETES}
+BY_VERB = {"GET": GETS, "POST": POSTS, "PUT": PUTS, "PATCH": PATCHES, "DELETE": DELETES}
 ASKED = {(verb, path): ask for verb, asks in BY_VERB.items() for path, ask in asks.items()}
 ALL = {(method.upper(), path) for path, operations in SPEC["paths"].items() for method in operations}
 NOT_IMPLEMENTED = ALL - set(ASKED)
@@ -293,13 +325,15 @@ def test_operation(sandboxes, method, path):
     send = partial(requests.request, method, address, params=query, json=ask.body, timeout=30)
     while (answer := send(headers={"Api-Key": sandbox.key})).status_code == 429:
         time.sleep(0.1)
-    assert answer.status_code == 200, answer.text
+    # writes that are applied later answer 202, and creations 201, where the document has these
+    assert answer.status_code == 200 or (method != "GET" and str(answer.status_code) in operation["responses"])
+    assert answer.status_code < 300, answer.text
     schema = operation["responses"].get("200", {}).get("schema")
     if path in TEXT_IN_REALITY or (schema or {}).get("type") == "string":
         assert "json" not in answer.headers["content-type"] or "json-stream" in answer.headers["content-type"]
     elif schema is not None:
         body = answer.json()
-        valid(body["params"] if path in WRAPPED else body, schema)
+        valid(body["params"] if method == "GET" and path in WRAPPED else body, schema)
 
     refused = send(headers={"Api-Key": "wrong"})
     assert refused.status_code == 401

@@ -8,6 +8,7 @@ from iterable_pipelines.activation.compile.actions import ActionCompiler
 from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.calls import CallsCompiler
 from iterable_pipelines.activation.compile.campaigns import CampaignCompiler
+from iterable_pipelines.activation.compile.catalogs import CatalogCompiler, WholeCatalogCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.devices import DeviceCompiler
 from iterable_pipelines.activation.compile.events import EventCompiler
@@ -43,6 +44,8 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "whole_list": WholeListCompiler,
     "campaign": CampaignCompiler,
     "in_app": InAppCompiler,
+    "catalog": CatalogCompiler,
+    "whole_catalog": WholeCatalogCompiler,
 }
 
 

@@ -111,8 +111,9 @@ class Identities:
         self.written.forgotten_user_ids.pop(row.get("userId", ""), None)
         return success()
 
-    def delete(self, email: str | None, user_id: str | None, call: Call) -> Response:
+    def delete(self, call: Call) -> Response:
         """DELETE users/{email} or users/byUserId/{id}, which deletes everybody who shares the id; asynchronous."""
+        email, user_id = call.at.get("email"), call.at.get("user_id")
         if email and self.world.project_type == "userid":
             raise Refused(bad_params("This project is identified by userId"))
         if not self.everybody.find(trimmed(email), user_id):

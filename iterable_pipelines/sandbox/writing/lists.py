@@ -33,9 +33,9 @@ class Lists:
         lists.append(fields | described)
         return JSONResponse({"listId": list_id})
 
-    def delete(self, list_id: int) -> Response:
+    def delete(self, call: Call) -> Response:
         """DELETE lists/{id}: 409 while a campaign still sends to it."""
-        lists = self.world.objects.lists
+        lists, list_id = self.world.objects.lists, call.at["id"]
         if list_id not in (each["id"] for each in lists):
             return invalid_list(list_id)
         for campaign in self.world.objects.standing:

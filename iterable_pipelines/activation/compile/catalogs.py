@@ -1,0 +1,134 @@
+"""Catalogs and their items: rows become documents (outbound.md 4.1, api.md 6.4)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from iterable_pipelines.activation.catalogs import NAME, CatalogSync, FieldType, WholeCatalogSync
+from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
+from iterable_pipelines.activation.compile.identity import identifier
+from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
+from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record, wire
+from iterable_pipelines.activation.verify.sameness import moment_of
+
+ITEM, CATALOG = "item", "catalog"
+# api.md 2.1: 30 kB, taken for the smaller of what that can mean; and faults.md D32
+LARGEST_VALUE, MOST_FIELDS = 30_000, 350
+
+
+class CatalogCompiler(RowCompiler[CatalogSync]):
+    """Rows of a catalog sync."""
+
+    def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
+        """The item of a row, or what is wrong with it."""
+        issues: list[Issue] = []
+        column = self.sync.catalog_column
+        catalog = self.sync.catalog if column is None else _named(row.get(column), "catalog", issues)
+        item_id = _named(row.get(self.sync.item_id), "item_id", issues)
+        value, _ = self.fields.of_row(row, issues)
+        self._check(value, issues)
+        if catalog is None or item_id is None or wrong(issues):
+            return Compiled(issues=tuple(issues))
+        return Compiled((self._record(catalog, item_id, value),), tuple(issues))
+
+    def leave(self, acknowledged: Acknowledged) -> Record | None:
+        """The item is deleted, if the sync says so."""
+        if self.sync.on_leave != "delete" or acknowledged.identity is None:
+            return None
+        catalog, _, item_id = acknowledged.identity.value.partition("/")
+        payload = {"id": item_id}
+        return Record(
+            ITEM, "catalog_items_gone", payload, acknowledged.identity, acknowledged.key, {"catalog": catalog}
+        )
+
+    def _record(self, catalog: str, item_id: str, value: dict[str, Any]) -> Record:
+        sync = self.sync
+        # a catalog's name is one in any case, an item's is not
+        identity = Identity("item", f"{catalog.lower()}/{item_id}")
+        counts = {name: each for name, each in value.items() if name not in sync.volatile} if sync.volatile else value
+        if sync.delivery == "bulk" and sync.mode != "update":
+            flags: dict[str, Any] = {"catalog": catalog, "replaceUploadedFieldsOnly": not sync.replace}
+            payload = {"id": item_id, "value": value}
+            compared = {"id": item_id, "value": counts}
+            return Record(ITEM, "catalog_items", payload, identity, identity.key, flags, compared=compared)
+        endpoint, member = ("catalog_item", "value") if sync.replace else ("catalog_item_update", "update")
+        flags = {"catalog": catalog, "itemId": item_id}
+        return Record(
+            ITEM, endpoint, {member: value}, identity, identity.key, flags, compared={"id": item_id, member: counts}
+        )
+
+    def _check(self, value: dict[str, Any], issues: list[Issue]) -> None:
+        """What Iterable would refuse, or drop without a word because it looks at items after its answer."""
+        for path in _with_period(value, ""):
+            issues.append(Issue("catalog_field_name", "the fields of a catalog have no periods in their names", path))
+        if len(value) > MOST_FIELDS:
+            issues.append(Issue("catalog_field_limit", f"{len(value):,} fields, and {MOST_FIELDS} are the most"))
+        for name, kind in self.sync.field_types.items():
+            if not _is_of_type(value.get(name), kind):
+                issues.append(Issue("field_type_mismatch", f"not of the type {kind} that `field_types` gives it", name))
+        size = len(wire(value).encode())
+        if size > LARGEST_VALUE:
+            issues.append(
+                Issue("catalog_value_too_large", f"an item of {size:,} bytes, and {LARGEST_VALUE:,} are the most")
+            )
+
+
+class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
+    """Rows of a sync of catalogs."""
+
+    def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
+        """The catalog that a row names."""
+        issues: list[Issue] = []
+        catalog = _named(row.get(self.sync.catalog_column), "catalog", issues)
+        if catalog is None:
+            return Compiled(issues=tuple(issues))
+        identity = Identity("catalog", catalog.lower())
+        return Compiled((Record(CATALOG, "whole_catalog", {}, identity, identity.key, {"catalog": catalog}),))
+
+    def leave(self, acknowledged: Acknowledged) -> Record | None:
+        """The catalog is deleted with all its items, if the sync says so."""
+        identity = acknowledged.identity
+        if self.sync.on_leave != "delete" or identity is None:
+            return None
+        return Record(CATALOG, "whole_catalog_gone", {}, identity, acknowledged.key, {"catalog": identity.value})
+
+
+def _named(given: Any, what: str, issues: list[Issue]) -> str | None:
+    """The name of a catalog or an item, as it is written; an Issue for what is none."""
+    name = identifier(given)
+    if name is not None and NAME.fullmatch(name):
+        return name
+    issues.append(Issue(f"invalid_{what}", "1 to 255 letters without accents, digits and dashes are a name", what))
+    return None
+
+
+def _with_period(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            here = f"{path}.{name}" if path else str(name)
+            if "." in name:
+                yield here
+            yield from _with_period(inner, here)
+    elif isinstance(value, list):
+        for nth, inner in enumerate(value):
+            yield from _with_period(inner, f"{path}[{nth}]")
+
+
+def _is_of_type(value: Any, kind: FieldType) -> bool:
+    """Whether a value is of a type; an array is if all its members are, and nothing is of every type."""
+    if value is None:
+        return True
+    if isinstance(value, list):
+        return all(_is_of_type(each, kind) for each in value)
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "string":
+            return isinstance(value, str)
+        case "date":
+            return isinstance(value, str) and moment_of(value) is not None
+        case "object" | "geo_location":
+            return isinstance(value, dict)
+        case "long":
+            return not isinstance(value, bool) and isinstance(value, int | float) and value == int(value)
+        case "double":
+            return not isinstance(value, bool | str | dict)

@@ -1,0 +1,45 @@
+"""Catalogs, straight from Iterable: the types of their fields, one item, all items page by page (api.md 5.8)."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from iterable_pipelines.api.client import Iterable
+from iterable_pipelines.api.errors import Refused
+from iterable_pipelines.api.paging import unwrapped
+
+# the largest page that clients have asked for (api.md 5.8)
+ITEMS_A_PAGE = 1000
+
+
+def read_field_types(client: Iterable, catalog: str) -> dict[str, str] | None:
+    """The types of the fields that have one, by name; None if there is no such catalog."""
+    try:
+        answer = client.get(f"{_path(catalog)}/fieldMappings")
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+    found = unwrapped(answer, "definedMappings").get("definedMappings")
+    return found if isinstance(found, dict) else {}
+
+
+def read_item(client: Iterable, catalog: str, item_id: str) -> dict[str, Any] | None:
+    """The value of an item; None if there is no such item, or no such catalog."""
+    try:
+        answer = client.get(f"{_path(catalog)}/items/{quote(item_id, safe='')}")
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+    value = unwrapped(answer, "value").get("value")
+    return value if isinstance(value, dict) else {}
+
+
+def read_items(client: Iterable, catalog: str) -> Iterator[dict[str, Any]]:
+    """Every item: itemId, value, lastModified, size. How deep paging goes is not documented: some may not be shown."""
+    return client.get_pages(f"{_path(catalog)}/items", "catalogItemsWithProperties", page_size=ITEMS_A_PAGE)
+
+
+def _path(catalog: str) -> str:
+    return f"/api/catalogs/{quote(catalog, safe='')}"
