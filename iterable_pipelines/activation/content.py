@@ -1,7 +1,7 @@
 """Syncs of content: templates, snippets, metadata, whole lists, campaigns, in-app messages (outbound.md 4.1)."""
 
 from collections.abc import Collection
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 from pydantic import ValidationInfo, model_validator
 
@@ -10,6 +10,7 @@ from iterable_pipelines.activation.template_members import MEMBERS, READ_ONLY, M
 from iterable_pipelines.activation.things import ThingSync
 from iterable_pipelines.settings_values import did_you_mean
 
+S = TypeVar("S", bound=Sync)
 SNIPPET_MEMBERS = ("content", "description", "variables", "createdByUserId")
 
 
@@ -47,6 +48,11 @@ class TemplateSync(_KnownFields):
     def members(self) -> Collection[str]:
         """What may be written into its templates."""
         return members_of([self.medium] if self.medium else get_args(Medium))
+
+    @property
+    def is_looked_up(self) -> bool:
+        """In every mode: of a clientTemplateId that several share, all would be written."""
+        return not self.update_all or super().is_looked_up
 
     @model_validator(mode="after")
     def _names_its_templates(self) -> "TemplateSync":
@@ -101,9 +107,7 @@ class MetadataSync(ThingSync):
     @model_validator(mode="after")
     def _names_its_keys(self) -> "MetadataSync":
         if (self.table is None) == (self.table_column is None):
-            raise ValueError(
-                "write either `table`, the name of a metadata table, or `table_column`, the column with it"
-            )
+            raise ValueError("write either `table`, a metadata table's name, or `table_column`, the column with it")
         has_fields = bool(self.fields or self.constants)
         if self.mode != "remove" and (self.value is None) != has_fields:
             raise ValueError("write either `value`, the column with the whole JSON object, or `fields`")
@@ -132,6 +136,11 @@ class WholeListSync(_WithoutFields):
     list_id: str | None = None
     # Iterable would make a second list of the name
     allow_duplicate_name: bool = False
+
+    @property
+    def is_looked_up(self) -> bool:
+        """A name that is there already would be there twice."""
+        return self.mode == "insert" and not self.allow_duplicate_name
 
     @model_validator(mode="after")
     def _names_its_lists(self) -> "WholeListSync":
@@ -170,6 +179,11 @@ class CampaignSync(_WithoutFields):
     data_fields: Given | None = None
     campaign_data_fields: Given | None = None
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Any number of campaigns may have one name."""
+        return False
+
 
 class InAppSync(Sync):
     """In-app messages: one to one user for each primary key, by a campaign that is triggered through the API."""
@@ -185,7 +199,7 @@ class InAppSync(Sync):
     allow_repeat_marketing_sends: bool = False
 
 
-def _deletes_in_mirror_only(sync: Any) -> Any:
+def _deletes_in_mirror_only(sync: S) -> S:
     if sync.on_leave == "delete" and sync.mode != "mirror":
         raise ValueError("`on_leave: delete` needs `mode: mirror`")
     return sync

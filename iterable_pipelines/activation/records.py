@@ -26,7 +26,7 @@ class Issue:
 
 # users go by one of the first two; each of the others is a thing, which goes by a natural key of its own
 Kind = Literal["email", "userId", "item", "catalog", "template", "snippet", "metadata", "list", "campaign"]
-USERS: tuple[Kind, ...] = ("email", "userId")
+OF_USERS: tuple[Kind, ...] = ("email", "userId")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Identity:
     @property
     def is_thing(self) -> bool:
         """Whether it is no user: a catalog's item, a template."""
-        return self.kind not in USERS
+        return self.kind not in OF_USERS
 
     @property
     def key(self) -> str:

@@ -196,7 +196,7 @@ class Sender:
         client: Client = self._of_thread.client
         if self._halted.wait(pause):
             return _Sent(None, failure="the run was stopped")
-        if self._gate and not errand.gated and errand.request.endpoint.repeat == "state":
+        if self._gate and not errand.gated and errand.request.endpoint.repeat != "event":
             errand.gated = True
             errand.withhold(self._gate(client, errand.request.changes))
             if not errand.request.changes:

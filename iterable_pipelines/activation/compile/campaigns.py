@@ -1,6 +1,6 @@
 """Campaigns, made once for each row (4.1, K17). What starts one is no sync: see campaigns/ (4.2)."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -86,7 +86,7 @@ def moment_to_send(value: Any, zone: ZoneInfo, issues: list[Issue]) -> str | Non
     """When to send, in UTC as Iterable takes it: 2026-11-01 09:30:00; None for now."""
     moment = read_moment(value.strip()) if isinstance(value, str) else value
     if isinstance(moment, date) and not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)
+        moment = datetime.combine(moment, time(), zone)
     if isinstance(moment, datetime):
         utc = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
         return utc.replace(microsecond=0, tzinfo=None).isoformat(" ")

@@ -28,7 +28,7 @@ _INT64 = range(-(2**63), 2**63)
 @dataclass(frozen=True)
 class Values:
     """How values are read. `zone`: of timestamps without one. `iso`: whether texts may be date-times. `nulls`: whether
-    NULLs inside objects are kept (V5). `truncate`: whether a text that is too long is cut (V8). `longest`: characters of a text.
+    NULLs inside objects are kept (V5). `truncate`: whether a text of more than `longest` characters is cut (V8).
     """
 
     zone: tzinfo = UTC
@@ -115,7 +115,7 @@ class Values:
 
 
 def verbatim(zone: tzinfo, nulls: bool) -> Values:
-    """For content, such as HTML: texts go as they are, however long; the limit of a profile's field is none of theirs."""
+    """For content, such as HTML: texts as they are, however long. The limit of a profile's field is none of theirs."""
     return Values(zone, iso=False, nulls=nulls, longest=2**31)
 
 
