@@ -1,4 +1,4 @@
-"""What Iterable's answers mean where they are about content: what was made, and why something was refused (4.1, R16)."""
+"""What Iterable's answers mean where they are about content: what was made, and why it was refused (4.1, R16)."""
 
 import json
 from typing import Any

@@ -122,10 +122,10 @@ class Guards:
         if messages:
             said.append(f"{messages:,} in-app messages would be sent to {people:,} people")
         blasts, lists = self._both(
-            "select count(*), count(distinct list_id) from (select payload, unnest(coalesce("
-            "from_json(payload::json->'$.listIds', '[\"BIGINT\"]'), [null])) as list_id, key from scratch.compared "
-            f"where {_SENT} and endpoint = 'campaign' and ((payload::json->>'$.scheduleSend') = 'true' "
-            "or payload::json->'$.sendAt' is not null))"
+            f"with blasts as (select payload::json as body from scratch.compared where {_SENT} "
+            "and endpoint = 'campaign' and ((body->>'$.scheduleSend') = 'true' or (body->'$.sendAt') is not null)) "
+            "select count(*), (select count(distinct list) from "
+            "(select unnest(from_json(body->'$.listIds', '[\"BIGINT\"]')) as list from blasts)) from blasts"
         )
         if blasts:
             said.append(f"{blasts:,} campaigns would be sent to everybody on {lists:,} lists")

@@ -22,7 +22,12 @@ STANDING: dict[Kind, Standing] = {
 
 # worth another try in every run for RETRY_HORIZON_DAYS: somebody may mend it at Iterable. All other rejections are
 # final until the row's content or the mapping changes
-TRIED_AGAIN = frozenset({"user_not_found", "identity_conflict", "email_already_exists", "list_not_found"})
+TRIED_AGAIN = frozenset(
+    {
+        *("user_not_found", "identity_conflict", "email_already_exists", "list_not_found"),
+        *("ambiguous_template", "template_not_found", "list_in_use"),
+    }
+)
 RETRY_HORIZON_DAYS = 14
 
 
