@@ -77,8 +77,8 @@ def _setups(workspace: Workspace, sync: Sync, client: Iterable) -> Iterator[Setu
         for name, kind in sync.field_types.items():
             if known.get(name, kind) != kind:
                 raise ActivationRefused(
-                    f"field_type_conflict: the field {name} of the catalog {catalog} is of type {known[name]} for ever, "
-                    f"and syncs/{sync.name}.yml says {kind}. Nothing was sent.\n"
+                    f"field_type_conflict: the field {name} of the catalog {catalog} is of type {known[name]} for "
+                    f"ever, and syncs/{sync.name}.yml says {kind}. Nothing was sent.\n"
                     f"Next: write {name}: {known[name]} under field_types, or give the field another name"
                 )
         yield Setup(

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from iterable_pipelines.activation.things import ThingSync
 
@@ -36,7 +36,7 @@ class CatalogSync(ThingSync):
     replace: bool = False
     create_if_missing: bool = False
     # types of fields: what has none cannot be searched by collections, and one that is set stays for ever
-    field_types: dict[str, FieldType] = {}
+    field_types: dict[str, FieldType] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_of_a_catalog(self) -> "CatalogSync":

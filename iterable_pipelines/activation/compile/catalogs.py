@@ -1,14 +1,15 @@
 """Catalogs and their items: rows become documents (outbound.md 4.1, api.md 6.4)."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from iterable_pipelines.activation.catalogs import NAME, CatalogSync, FieldType, WholeCatalogSync
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.identity import identifier
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
+from iterable_pipelines.activation.compile.values import read_moment
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record, wire
-from iterable_pipelines.activation.verify.sameness import moment_of
 
 ITEM, CATALOG = "item", "catalog"
 # api.md 2.1: 30 kB, taken for the smaller of what that can mean; and faults.md D32
@@ -113,6 +114,13 @@ def _with_period(value: Any, path: str) -> Iterator[str]:
             yield from _with_period(inner, f"{path}[{nth}]")
 
 
+def _is_date(text: str) -> bool:
+    try:
+        return read_moment(text) is not None or bool(datetime.strptime(text, "%Y-%m-%d"))
+    except ValueError:
+        return False
+
+
 def _is_of_type(value: Any, kind: FieldType) -> bool:
     """Whether a value is of a type; an array is if all its members are, and nothing is of every type."""
     if value is None:
@@ -125,7 +133,7 @@ def _is_of_type(value: Any, kind: FieldType) -> bool:
         case "string":
             return isinstance(value, str)
         case "date":
-            return isinstance(value, str) and moment_of(value) is not None
+            return isinstance(value, str) and _is_date(value)
         case "object" | "geo_location":
             return isinstance(value, dict)
         case "long":
