@@ -30,6 +30,7 @@ LIMITS = (
     Limit("list size", "GET", r"/api/lists/\d+/size", 5, MINUTE),
     Limit("campaign metrics", "GET", r"/api/campaigns/metrics", 10, MINUTE),
     Limit("campaigns", "GET", r"/api/campaigns(/\d+|/recurring/\d+/childCampaigns)?", 100, 1),
+    Limit("campaign archive", "POST", r"/api/campaigns/archive", 5, 1),
     Limit("channels", "GET", r"/api/channels", 100, 1),
     Limit("lists", "GET", r"/api/lists", 100, 1),
     Limit("message types", "GET", r"/api/messageTypes", 100, 1),

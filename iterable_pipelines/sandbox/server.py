@@ -35,7 +35,7 @@ from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
 from iterable_pipelines.sandbox.wire import OpenProtocol
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing import write_routes
-from iterable_pipelines.sandbox.written import Dropped
+from iterable_pipelines.sandbox.written import Dropped, Send
 
 KEY = "sandbox"
 READ_ONLY_KEY = "sandbox-read-only"
@@ -61,6 +61,12 @@ class Sandbox:
     def dropped(self) -> list[Dropped]:
         """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
         return self.world.written.dropped
+
+    @property
+    def sends(self) -> list[Send]:
+        """What was really sent through the API so far, in order; what is scheduled is not."""
+        self.world.settle()
+        return list(self.world.written.sends)
 
     def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
         """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""

@@ -70,12 +70,12 @@ class Templates:
         self._next = FIRST_WRITTEN_TEMPLATE
 
     def all(self) -> list[Template]:
-        """Every template, seeded ones first."""
+        """Every template, by id."""
         seeded = self._objects.campaigns(int(self._now().timestamp()))
         found = [self._written[id_] if (id_ := each.template_id) in self._written else _of(each) for each in seeded]
         theirs = {each.template_id for each in seeded}
         made = [each for id_, each in self._written.items() if id_ not in theirs]
-        return [each for each in (*found, *made) if each is not None]
+        return sorted((each for each in (*found, *made) if each is not None), key=lambda each: each.id)
 
     def find(self, template_id: int) -> Template | None:
         """The template of this id; None for none."""

@@ -47,6 +47,8 @@ KNOWN_WRONG = [
     Wrong(
         "GetTemplatesResponse", "totalTemplatesCount", NUMBER, "an optional number, rendered as object by the generator"
     ),
+    Wrong("ApiPushTemplateModel", "campaignId", NUMBER, "an optional number, rendered as object by the generator"),
+    Wrong("ApiSMSTemplateModel", "campaignId", NUMBER, "an optional number, rendered as object by the generator"),
     Wrong("SnippetResponse", "id", NUMBER, "an optional number, rendered as object by the generator"),
     Wrong("ApiInAppMessage", "createdAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
     Wrong("ApiInAppMessage", "expiresAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
@@ -95,6 +97,8 @@ THERE.append({"email": "shares@example.com", "userId": "delete-me"})
 EVENT = {"email": EMAIL, "eventName": "scored", "id": "scored-1", "createdAt": 1793491200, "dataFields": {"n": 1}}
 NOBODY = {"email": "no address"}
 JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
+PLANNED = {"name": "Later", "templateId": 3000000, "listIds": [949810], "scheduleSend": False}
+RIGHTS: dict[str, Any] = {"may_schedule": True, "may_activate": True, "subscription_groups": True}
 PAGES = {"page": 1, "pageSize": 10}
 PRODUCTS = {"catalogName": "products"}
 TEMPLATES: dict[str, dict[str, Any]] = {
@@ -164,6 +168,15 @@ GETS = {
     "/api/webhooks": Ask(),
 }
 POSTS = {
+    "/api/campaigns/abort": Ask(body={"campaignId": 2200001}),
+    "/api/campaigns/activateTriggered": Ask(body={"campaignId": 2200004}),
+    "/api/campaigns/archive": Ask(body={"campaignIds": [2200002, 1]}),
+    "/api/campaigns/cancel": Ask(body={"campaignId": 2899999}),
+    "/api/campaigns/create": Ask(body={"name": "New", "templateId": 3000000, "listIds": [], "scheduleSend": False}),
+    "/api/campaigns/deactivateTriggered": Ask(body={"campaignId": 2200005}),
+    "/api/campaigns/trigger": Ask(body={"campaignId": 2200007, "listIds": [949810], "dataFields": {"a": 1}}),
+    "/api/campaigns/{campaignId}/schedule": Ask({"campaignId": 5000000}, body={"sendAt": "2026-11-03 00:00:00"}),
+    "/api/campaigns/{campaignId}/send": Ask({"campaignId": 5000001}),
     "/api/catalogs/{catalogName}": Ask({"catalogName": "brand-new"}),
     "/api/catalogs/{catalogName}/items": Ask(
         PRODUCTS, body={"documents": {"item-5": {"n": 1}}, "replaceUploadedFieldsOnly": True}
@@ -245,7 +258,7 @@ NOT_IMPLEMENTED = ALL - set(ASKED)
 def sandboxes():
     start, end = utc("2026-10-25"), utc("2026-11-02")
     with (
-        running_sandbox(start=start, end=end, relaxed=True, job_seconds=60) as by_email,
+        running_sandbox(start=start, end=end, relaxed=True, job_seconds=60, **RIGHTS) as by_email,
         running_sandbox(start=start, end=end, relaxed=True, project_type="hybrid") as hybrid,
     ):
         url, headers = by_email.url, {"Api-Key": by_email.key}
@@ -254,6 +267,10 @@ def sandboxes():
         device = {"email": "pushed@example.com", "device": DEVICE}
         requests.post(url + "/api/users/registerDeviceToken", json=device, headers=headers, timeout=30)
         requests.post(url + "/api/export/start", json=JOB, headers=headers, timeout=30)
+        for _ in range(2):
+            requests.post(url + "/api/campaigns/create", json=PLANNED, headers=headers, timeout=30)
+        stopped = {"campaignId": 2200004}
+        requests.post(url + "/api/campaigns/deactivateTriggered", json=stopped, headers=headers, timeout=30)
         yield by_email, hybrid
 
 

@@ -38,7 +38,7 @@ class Lists:
         lists, list_id = self.world.objects.lists, call.at["id"]
         if list_id not in (each["id"] for each in lists):
             return invalid_list(list_id)
-        for campaign in self.world.objects.standing:
+        for campaign in self.world.objects.campaigns(int(self.world.now().timestamp())):
             if campaign.state in LIVE and list_id in campaign.list_ids + campaign.suppression_list_ids:
                 return refusal(409, "GenericError", f"List {list_id} is in use")
         lists[:] = [each for each in lists if each["id"] != list_id]

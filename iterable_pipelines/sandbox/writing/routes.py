@@ -14,6 +14,7 @@ from iterable_pipelines.sandbox.errors import Refused, refusal
 from iterable_pipelines.sandbox.identify import Row
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing.call import Call, Write
+from iterable_pipelines.sandbox.writing.campaigns import campaign_writes
 from iterable_pipelines.sandbox.writing.catalogs import catalog_writes
 from iterable_pipelines.sandbox.writing.commerce import Commerce
 from iterable_pipelines.sandbox.writing.devices import Devices
@@ -54,7 +55,8 @@ def write_routes(world: World) -> list[Route]:
 
         return Route(f"/api/{write.path}", respond, methods=[write.method])
 
-    return [route(each) for each in (*people_writes(world), *catalog_writes(world), *template_writes(world))]
+    own = (people_writes, catalog_writes, template_writes, campaign_writes)
+    return [route(each) for writes in own for each in writes(world)]
 
 
 def _read(body: bytes, shape: Shape, path: str) -> Row:
