@@ -41,7 +41,9 @@ class TemplateCompiler(RowCompiler[TemplateSync]):
             return Compiled(issues=tuple(issues), skipped="nothing_to_send")
         # Iterable's own id says exactly which one is meant
         endpoint = "template" if template_id is None else "template_update"
-        named_by = {"templateId": template_id} if template_id is not None else {"clientTemplateId": client_id}
+        named_by: dict[str, Any] = {"clientTemplateId": client_id}
+        if template_id is not None:
+            named_by = {"templateId": template_id}
         identity = Identity("template", f"{medium}/{client_id if template_id is None else template_id}")
         # each locale of a template is a content of its own
         key = f"{identity.key}/{members['locale']}" if members.get("locale") else identity.key

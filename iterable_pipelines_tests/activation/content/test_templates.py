@@ -178,7 +178,8 @@ max_failure_ratio: 1
 
 def test_long_html_that_looks_like_anything_goes_as_it_is(project: Activation) -> None:
     html = "2026-11-01T09:30:00Z" + "x" * 40_000
-    project.table("marts.templates", f"select 1 as id, 'long' as code, '2026-11-01T09:30:00Z' as title, '{html}' as html")
+    told = "2026-11-01T09:30:00Z"
+    project.table("marts.templates", f"select 1 as id, 'long' as code, '{told}' as title, '{html}' as html")
     project.sync("templates", SYNC.format(mode="upsert").replace("headline: subject, ", ""))
     project.run("templates")
     assert there(project, "long")["html"] == html
@@ -188,11 +189,12 @@ def test_long_html_that_looks_like_anything_goes_as_it_is(project: Activation) -
 def test_locales_of_a_template_are_contents_of_their_own(project: Activation) -> None:
     project.table(
         "marts.templates",
-        "select 1 as id, 'welcome' as code, null as locale, 'Hello' as headline "
+        "select 1 as id, 'welcome' as code, null as locale, 'Hello' as title "
         "union all select 2, 'welcome', 'de', 'Hallo' union all select 3, 'welcome', 'de', 'Moin'",
     )
-    text = SYNC.format(mode="upsert").replace("title: name, headline: subject, html: html", "*") + "max_failure_ratio: 1\n"
-    project.sync("templates", text.replace("fields: {*}", "fields: {locale: locale, headline: subject}"))
+    mapped = "title: name, headline: subject, html: html"
+    text = SYNC.format(mode="upsert").replace(mapped, "locale: locale, title: subject")
+    project.sync("templates", text + "max_failure_ratio: 1\n")
     project.run("templates")
     assert outcomes(project) == {
         "1": ("acked", ""),
@@ -201,7 +203,7 @@ def test_locales_of_a_template_are_contents_of_their_own(project: Activation) ->
     }
     project.table(
         "marts.templates",
-        "select 1 as id, 'welcome' as code, null as locale, 'Hello' as headline "
+        "select 1 as id, 'welcome' as code, null as locale, 'Hello' as title "
         "union all select 2, 'welcome', 'de', 'Hallo'",
     )
     project.run("templates")
