@@ -131,7 +131,8 @@ def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> N
 
 _UNDECIDED = (
     "c.op in ('add', 'retry') and c.identity is not null "
-    f"and (c.endpoint in ('users', 'user') or c.identity_kind not in {OF_USERS}) "
+    # a thing without a lookup is told by the answer: a catalog that is there is not made again
+    f"and (c.endpoint in ('users', 'user') or c.identity_kind in {[each for each in LOOKUPS if each not in OF_USERS]}) "
     # Iterable itself says who is not there (G2), and a user in doubt is of our own making
     "and (c.payload::json->>'$.preferUserId') is distinct from 'false' "
     "and (c.flags::json->>'$.updateOnly') is distinct from 'true' "

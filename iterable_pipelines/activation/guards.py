@@ -156,6 +156,9 @@ class Guards:
     def _lost_state(self) -> str:
         if not self.mappings.is_first or self._one("select count(*) from state.acked"):
             return ""
+        if not self.settings.published_path.exists():
+            # nothing was ever published, so nothing of this sync
+            return ""
         with reading(self.settings) as con:
             found = con.execute(_ROW_LOG).fetchone() and con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone()
         known = found[0] if found else 0

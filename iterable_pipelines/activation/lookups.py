@@ -1,7 +1,7 @@
 """Whether what a record is about is at Iterable: one line per kind of identity. Add one here."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.api import Iterable
@@ -46,7 +46,8 @@ def _list(client: Iterable, change: Change) -> int:
     return len(lists_named(client, change.identity or ""))
 
 
-LOOKUPS: dict[str | None, Lookup] = {
+# by kind of identity
+LOOKUPS: Mapping[str | None, Lookup] = {
     "email": _by_email,
     "userId": _by_user_id,
     "item": _item,

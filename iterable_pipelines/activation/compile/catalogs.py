@@ -1,7 +1,8 @@
 """Catalogs and their items: rows become documents (outbound.md 4.1, api.md 6.4)."""
 
+import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from iterable_pipelines.activation.catalogs import NAME, CatalogSync, FieldType, WholeCatalogSync
@@ -14,6 +15,7 @@ from iterable_pipelines.activation.records import Compiled, Identity, Issue, Rec
 ITEM, CATALOG = "item", "catalog"
 # api.md 2.1: 30 kB, taken for the smaller of what that can mean; and faults.md D32
 LARGEST_VALUE, MOST_FIELDS = 30_000, 350
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class CatalogCompiler(RowCompiler[CatalogSync]):
@@ -116,7 +118,7 @@ def _with_period(value: Any, path: str) -> Iterator[str]:
 
 def _is_date(text: str) -> bool:
     try:
-        return read_moment(text) is not None or bool(datetime.strptime(text, "%Y-%m-%d"))
+        return read_moment(text) is not None or bool(_DAY.fullmatch(text) and date.fromisoformat(text))
     except ValueError:
         return False
 
