@@ -268,6 +268,12 @@ class Objects:
         made = [each for number, each in self.written.items() if number >= FIRST_WRITTEN_CAMPAIGN]
         return [self.written.get(each.id, each) for each in seeded] + made
 
+    def writes(self) -> dict[int, dict[str, Any]]:
+        """What clients made of campaigns, by id, without any moment."""
+        keys = ("name", "type", "campaignState", "messageMedium", "listIds", "suppressionListIds", "sendSize")
+        shown = {number: each.as_json() for number, each in self.written.items()}
+        return {number: {key: each[key] for key in keys if key in each} for number, each in shown.items()}
+
     def next_campaign(self) -> int:
         """The id of a campaign that a client makes."""
         return max((FIRST_WRITTEN_CAMPAIGN - 1, *self.written)) + 1

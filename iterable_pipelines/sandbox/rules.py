@@ -24,6 +24,7 @@ class Rules:
     wrapped: whether reads of catalogs come in an envelope (api.md 5.8).
     existing_catalog: the status of a second creation, 400 or 409 (api.md 6.4).
     forgotten_linger: whether exports still show who was forgotten.
+    resubscribes: whether lists/subscribe takes back an unsubscription from the channel.
     may_schedule, may_activate, subscription_groups: whether the project has these, which answer 403 or 404 without.
     blast_seconds: how long a blast is Running before it is Finished, by the world's clock.
     trigger_moves_campaign: whether a triggered campaign's updatedAt moves when it is triggered; nobody knows.
@@ -40,6 +41,7 @@ class Rules:
     wrapped: bool = True
     existing_catalog: int = 400
     forgotten_linger: bool = False
+    resubscribes: bool = True
     may_schedule: bool = False
     may_activate: bool = False
     subscription_groups: bool = False

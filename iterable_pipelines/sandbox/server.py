@@ -148,7 +148,7 @@ def make_app(
     """
     routes = [*make_routes(world, **options), *_control_routes(log, faults)]
     starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
-    return Front(starlette, log, faults, Limits(relaxed, pace), key, read_only_key)
+    return Front(starlette, log, faults, Limits(relaxed, pace, world.now), key, read_only_key)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

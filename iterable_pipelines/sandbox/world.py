@@ -240,7 +240,14 @@ class World:
         """Everything clients wrote, to compare two runs by (sandbox.snapshot says how it looks)."""
         self.settle()
         with self.written.lock:
-            return snapshot_of_writes(self.everybody, self.written, self.objects.lists)
+            return snapshot_of_writes(self.everybody, self.written, self.objects.lists) | {
+                "catalogs": self.catalogs.writes(),
+                "templates": self.templates.writes(),
+                "campaigns": self.objects.writes(),
+                "snippets": self.snippets.writes(),
+                "metadata": self.tables.writes(),
+                "sends": self.written.writes(),
+            }
 
     def user_fields(self) -> dict[str, str]:
         """Name and type of every field a profile has or had: the seeded ones, and those clients wrote."""

@@ -110,6 +110,12 @@ class Written:
         with self.lock:
             return {name: json.loads(event.line) for name, event in self._events.get(data_type, {}).items()}
 
+    def writes(self) -> list[dict[str, Any]]:
+        """What was really sent, without its moment; of each request who got it, in any order."""
+        sent = [each._asdict() | {"recipients": sorted(each.recipients)} for each in self.sends]
+        kept = [{key: value for key, value in each.items() if key != "at"} for each in sent]
+        return sorted(kept, key=str)
+
     def move(self, names: Iterable[str], to: Identity | None) -> None:
         """Whatever the person of these names did was done by `to`; None: it never happened."""
         moved = {name: to for name in names if name}

@@ -54,9 +54,11 @@ class Project:
 
 
 @contextmanager
-def project(project_type: str = "email", users: int = 0, **options: Any) -> Iterator[Project]:
-    """An empty project, or one with `users` seeded people, whose clock stands still; limits are hardly felt."""
-    world = World(users=users, start=utc("2026-10-31"), end=NOW, project_type=project_type)
+def project(
+    project_type: str = "email", users: int = 0, world: World | None = None, **options: Any
+) -> Iterator[Project]:
+    """An empty project, one with `users` seeded people, or `world`; its clock stands still, limits are hardly felt."""
+    world = world or World(users=users, start=utc("2026-10-31"), end=NOW, project_type=project_type)
     with running_sandbox(world=world, relaxed=True, pace=0.001, **options) as sandbox:
         yield Project(sandbox)
 

@@ -7,12 +7,11 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from iterable_pipelines.sandbox.bodies import Shape
-from iterable_pipelines.sandbox.dates import read_moment
 from iterable_pipelines.sandbox.errors import Refused, bad_params, refusal
 from iterable_pipelines.sandbox.objects import SOON, Campaign
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing.call import Call, Write, success
-from iterable_pipelines.sandbox.writing.sending import Sending
+from iterable_pipelines.sandbox.writing.sending import Sending, moment_of
 
 FARTHEST = 7 * 86_400  # seconds
 NOT_SENT_YET = ("Draft", "Ready", "Scheduled")
@@ -116,13 +115,11 @@ class CampaignWrites:
 
     def trigger(self, call: Call) -> Response:
         """POST campaigns/trigger: whoever is on the lists now gets it, again if it was triggered before."""
-        asked, campaign = call.asked, self._triggered(call)
+        asked, campaign = call.asked, self.sending.active(call.asked["campaignId"])
         lists, left_out = asked["listIds"], asked.get("suppressionListIds") or []
         if not lists:
             raise Refused(bad_params("listIds must not be empty"))
         self.sending.check_lists([*lists, *left_out])
-        if campaign.state != "Running":
-            raise Refused(bad_params(f"Campaign is not active. Id: {campaign.id}"))
         if not call.is_lost(self.world, str(campaign.id)):
             repeat = asked.get("allowRepeatMarketingSends") is not False
             now = self.world.now().timestamp()
@@ -191,7 +188,7 @@ class CampaignWrites:
             finish()
 
     def _stop(self, call: Call, verb: str, states: dict[str, str]) -> Response:
-        campaign = self._asked_for(call)
+        campaign = self.sending.campaign(call.asked["campaignId"])
         if campaign.state not in states:
             raise Refused(refusal(400, "GenericError", f"Campaign {verb} failed. Id: {campaign.id}"))
         if not call.is_lost(self.world, str(campaign.id)):
@@ -202,26 +199,13 @@ class CampaignWrites:
         if not self.world.rules.may_activate:
             message = f"API triggered campaign {noun} is not enabled for your project"
             raise Refused(refusal(403, "Forbidden", message))
-        self._triggered(call)
+        self.sending.triggered(call.asked["campaignId"])
         return self._stop(call, noun, states)
 
-    def _triggered(self, call: Call) -> Campaign:
-        campaign = self._asked_for(call)
-        if campaign.type != "Triggered":
-            raise Refused(bad_params("Campaign is not a triggered campaign"))
-        return campaign
-
     def _blast(self, call: Call, verb: str) -> Campaign:
-        campaign = self._asked_for(call)
+        campaign = self.sending.campaign(call.at["id"])
         if campaign.type != "Blast" or campaign.state not in NOT_SENT_YET:
             raise Refused(refusal(400, "GenericError", f"Campaign {verb} failed. Id: {campaign.id}"))
-        return campaign
-
-    def _asked_for(self, call: Call) -> Campaign:
-        number = int(call.at["id"] if "id" in call.at else call.asked["campaignId"])
-        campaign = self.objects.campaign(number)
-        if campaign is None or campaign.created > self.world.now().timestamp():
-            raise Refused(bad_params(f"Campaign not found. Id: {number}"))
         return campaign
 
     def _find(self, number: int) -> Campaign:
@@ -239,14 +223,3 @@ class CampaignWrites:
 
     def _now(self) -> int:
         return int(self.world.now().timestamp() * 1000)
-
-
-def moment_of(call: Call, name: str) -> datetime | None:
-    """A moment in the body, None if it is absent. Raises Refused for what is none, in the words of api.md 1.4."""
-    text = call.asked.get(name)
-    if text is None:
-        return None
-    try:
-        return read_moment(text)
-    except ValueError as wrong:
-        raise Refused(refusal(400, "BadJsonBody", f'[{call.path}] Invalid format: "{text}"')) from wrong

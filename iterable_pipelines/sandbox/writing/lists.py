@@ -69,10 +69,15 @@ class Lists:
         key, list_id = self.world.everybody.list_key, call.asked["listId"]
         everything = bool(call.asked.get("channelUnsubscribe")) and data_type == "emailUnSubscribe"
 
+        joining = self.world.rules.resubscribes and data_type == "emailSubscribe"
+
         def lists(row: Row, before: Fields) -> Fields:
             after: Fields = {key: step(before.get(key) or [])}
+            left = before.get("unsubscribedChannelIds") or []
             if everything:
-                after["unsubscribedChannelIds"] = sorted({*before.get("unsubscribedChannelIds", []), CHANNEL_IDS[1]})
+                after["unsubscribedChannelIds"] = sorted({*left, CHANNEL_IDS[1]})
+            elif joining and CHANNEL_IDS[1] in left:
+                after["unsubscribedChannelIds"] = [each for each in left if each != CHANNEL_IDS[1]]
             return after
 
         def told(row: Row, before: Fields) -> None:

@@ -20,8 +20,13 @@ from iterable_pipelines.sandbox.writing.commerce import Commerce
 from iterable_pipelines.sandbox.writing.devices import Devices
 from iterable_pipelines.sandbox.writing.events import Events
 from iterable_pipelines.sandbox.writing.identities import Identities
+from iterable_pipelines.sandbox.writing.journeys import journey_writes
 from iterable_pipelines.sandbox.writing.lists import Lists
+from iterable_pipelines.sandbox.writing.metadata import metadata_writes
+from iterable_pipelines.sandbox.writing.snippets import snippet_writes
+from iterable_pipelines.sandbox.writing.subscription_groups import subscription_group_writes
 from iterable_pipelines.sandbox.writing.subscriptions import Subscriptions
+from iterable_pipelines.sandbox.writing.targets import target_writes
 from iterable_pipelines.sandbox.writing.templates import template_writes
 from iterable_pipelines.sandbox.writing.users import Users
 
@@ -55,8 +60,7 @@ def write_routes(world: World) -> list[Route]:
 
         return Route(f"/api/{write.path}", respond, methods=[write.method])
 
-    own = (people_writes, catalog_writes, template_writes, campaign_writes)
-    return [route(each) for writes in own for each in writes(world)]
+    return [route(each) for writes in WRITES for each in writes(world)]
 
 
 def _read(body: bytes, shape: Shape, path: str) -> Row:
@@ -123,3 +127,16 @@ def people_writes(world: World) -> list[Write]:
 def _no_number(text: str) -> NoReturn:
     """NaN and the infinities are not JSON."""
     raise ValueError(f"Unexpected token {text}")
+
+
+WRITES = (
+    people_writes,
+    catalog_writes,
+    template_writes,
+    campaign_writes,
+    target_writes,
+    journey_writes,
+    snippet_writes,
+    metadata_writes,
+    subscription_group_writes,
+)
