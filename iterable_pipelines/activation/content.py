@@ -161,7 +161,7 @@ class CampaignSync(_WithoutFields):
     code_of_doubles = ""
     naming_columns = (
         *("campaign_name", "template_id", "list_ids", "suppression_list_ids", "send_at", "send_mode"),
-        *("start_time_zone", "default_time_zone", "data_fields", "campaign_data_fields"),
+        *("start_time_zone", "default_time_zone", "data_fields", "campaign_data_fields", "schedule_send"),
     )
     object: Literal["campaign"]
     mode: Literal["insert"] = "insert"
@@ -171,7 +171,7 @@ class CampaignSync(_WithoutFields):
     list_ids: Given | None = None
     suppression_list_ids: Given | None = None
     # Iterable's own default is true, which sends a blast at once (api.md 6.5)
-    schedule_send: bool = False
+    schedule_send: bool | str = False
     send_at: Given | None = None
     send_mode: Given | None = None
     start_time_zone: Given | None = None

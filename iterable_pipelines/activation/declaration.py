@@ -108,7 +108,7 @@ class To(Section):
 
     to: FieldName
     null: Literal["send", "omit"] | None = None
-    type: Literal["string", "long", "double", "boolean"] | None = None
+    type: Literal["string", "long", "double", "boolean", "json"] | None = None
     unordered: bool = False
 
 

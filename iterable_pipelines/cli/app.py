@@ -31,6 +31,7 @@ from iterable_pipelines.cli.track_calls import track_calls
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.cli.write import write
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
@@ -67,6 +68,7 @@ for command in (
     lists,
     accept,
     rebuild,
+    write,
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")

@@ -31,7 +31,8 @@ class CampaignCompiler(RowCompiler[CampaignSync]):
         if not name:
             issues.append(Issue("missing_campaign_name", "name is required", "name"))
         # Iterable would send a blast at once if this were left out
-        payload: dict[str, Any] = {"name": name, "scheduleSend": sync.schedule_send}
+        schedules = _yes(sync.schedule_send, row, issues)
+        payload: dict[str, Any] = {"name": name, "scheduleSend": schedules}
         payload["templateId"] = whole_number(given(sync.template_id, row), "invalid_template_id", "templateId", issues)
         for member, setting in (("listIds", sync.list_ids), ("suppressionListIds", sync.suppression_list_ids)):
             if ids := _ids(given(setting, row), member, issues):
@@ -46,7 +47,7 @@ class CampaignCompiler(RowCompiler[CampaignSync]):
                 payload[member] = fields
         if payload.get("sendMode", _SEND_MODES[0]) not in _SEND_MODES:
             issues.append(Issue("invalid_send_mode", f"neither {' nor '.join(_SEND_MODES)}", "sendMode"))
-        if sync.schedule_send and "listIds" not in payload:
+        if schedules and "listIds" not in payload:
             issues.append(Issue("missing_list_ids", "only a blast, which has lists, can be sent", "listIds"))
         if wrong(issues):
             return Compiled(issues=tuple(issues))
@@ -94,6 +95,16 @@ def moment_to_send(value: Any, zone: ZoneInfo, issues: list[Issue]) -> str | Non
         # without it the message would go at once
         issues.append(Issue("invalid_send_at", "no moment such as 2026-11-01 09:30:00", "sendAt"))
     return None
+
+
+def _yes(said: bool | str, row: Row, issues: list[Issue]) -> bool:
+    """Whether to send: as the file says, or a column of it, in which nothing is no."""
+    value = said if isinstance(said, bool) else row.get(said)
+    text = str(value).strip().lower()
+    if value is None or text in ("true", "false", ""):
+        return text == "true"
+    issues.append(Issue("invalid_schedule_send", "neither true nor false", "scheduleSend"))
+    return False
 
 
 def _ids(value: Any, path: str, issues: list[Issue]) -> list[int]:

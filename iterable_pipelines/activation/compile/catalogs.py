@@ -27,6 +27,9 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         column = self.sync.catalog_column
         catalog = self.sync.catalog if column is None else _named(row.get(column), "catalog", issues)
         item_id = _named(row.get(self.sync.item_id), "item_id", issues)
+        if self.sync.mode == "remove":
+            gone = () if catalog is None or item_id is None else (_gone(catalog, item_id),)
+            return Compiled(gone, tuple(issues))
         value, _ = self.fields.of_row(row, issues)
         self._check(value, issues)
         if catalog is None or item_id is None or wrong(issues):
@@ -38,10 +41,7 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         if self.sync.on_leave != "delete" or acknowledged.identity is None:
             return None
         catalog, _, item_id = acknowledged.identity.value.partition("/")
-        payload = {"id": item_id}
-        return Record(
-            ITEM, "catalog_items_gone", payload, acknowledged.identity, acknowledged.key, {"catalog": catalog}
-        )
+        return _gone(catalog, item_id)
 
     def _record(self, catalog: str, item_id: str, value: dict[str, Any]) -> Record:
         sync = self.sync
@@ -85,7 +85,8 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
         if catalog is None:
             return Compiled(issues=tuple(issues))
         identity = Identity("catalog", catalog.lower())
-        return Compiled((Record(CATALOG, "whole_catalog", {}, identity, identity.key, {"catalog": catalog}),))
+        endpoint = "whole_catalog_gone" if self.sync.mode == "remove" else "whole_catalog"
+        return Compiled((Record(CATALOG, endpoint, {}, identity, identity.key, {"catalog": catalog}),))
 
     def leave(self, acknowledged: Acknowledged) -> Record | None:
         """The catalog is deleted with all its items, if the sync says so."""
@@ -93,6 +94,11 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
         if self.sync.on_leave != "delete" or identity is None:
             return None
         return Record(CATALOG, "whole_catalog_gone", {}, identity, acknowledged.key, {"catalog": identity.value})
+
+
+def _gone(catalog: str, item_id: str) -> Record:
+    identity = Identity("item", f"{catalog.lower()}/{item_id}")
+    return Record(ITEM, "catalog_items_gone", {"id": item_id}, identity, identity.key, {"catalog": catalog.lower()})
 
 
 def _named(given: Any, what: str, issues: list[Issue]) -> str | None:
