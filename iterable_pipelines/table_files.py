@@ -105,5 +105,5 @@ def unguarded(column: str) -> str:
 
 
 def as_parquet(column: str, kind: str) -> str:
-    """SQL of a column of a type as Parquet holds it: it has no integers of more than 64 bits, DuckDB would round them."""
+    """SQL of a column as Parquet holds it: it has no integers of more than 64 bits, and DuckDB would round them."""
     return f"{column}::{_HUGE.sub('DECIMAL(38, 0)', kind)}" if _HUGE.search(kind) else column

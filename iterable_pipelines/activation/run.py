@@ -41,8 +41,9 @@ def run_sync(
 ) -> RunReport:
     """Bring Iterable to what the source says. What was sent is in the report, whatever stopped it then.
 
-    `clients` makes a client for each thread. `unless` says, right before it would be sent, what is not to be. Raises, with nothing new sent: AlreadyRunning, ActivationRefused (a guard,
-    or the file of the sync), InDoubt, SettingsError, NothingPublished, WarehouseFailed, IterableError (of a read).
+    `clients` makes a client for each thread. `unless` says, right before it would be sent, what is not to be. Raises,
+    with nothing new sent: AlreadyRunning, ActivationRefused (a guard, or the file of the sync), InDoubt, SettingsError,
+    NothingPublished, WarehouseFailed, IterableError (of a read).
     """
     if not sync.enabled:
         # G9: the state stays as it is, and the difference is sent once it is enabled again

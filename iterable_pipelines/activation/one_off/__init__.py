@@ -1,1 +1,1 @@
-"""Writes that are asked for once: rows of a file or a query, through the same plan, outbox and reading back as syncs."""
+"""Writes that are asked for once: rows of a file or a query, planned, sent and read back as syncs are."""

@@ -36,8 +36,8 @@ def read_map(given: Collection[str]) -> dict[str, str]:
         kind = target.rpartition(":")[2] if ":" in target else "string"
         if not is_one or not column or kind not in _TYPES:
             raise SettingsError(
-                f"--map {each}: write Col=Field, or Col=Field:type with one of {', '.join(_TYPES)}, or Col= to leave it "
-                "out. Nothing was sent."
+                f"--map {each}: write Col=Field, or Col=Field:type with one of {', '.join(_TYPES)}, or Col= to leave "
+                "it out. Nothing was sent."
             )
         found[column] = target
     return found
@@ -98,8 +98,10 @@ def _own(writable: Writable, mapped: Mapped, left: Collection[str], called: Mapp
     whole = plain_name(writable.whole)
     inside = [each for each in left if plain_name(called[each].partition(".")[0]) == whole]
     for column in left:
-        name, _, inner = called[column].partition(".")
-        if column in inside and not inner:
+        inner = called[column].partition(".")[2]
+        if column.startswith("_error_"):
+            mapped.left_out.append(column)
+        elif column in inside and not inner:
             mapped.whole = column
         elif column in inside:
             mapped.fields[column] = _to(inner)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import duckdb
+
 from iterable_pipelines.activation.catalogs import CatalogSync
 from iterable_pipelines.activation.declaration import Sync, To
 from iterable_pipelines.activation.objects import UserSync
@@ -13,14 +15,8 @@ from iterable_pipelines.quoting import quoted
 from iterable_pipelines.settings import Settings
 
 # Iterable's name of a type → the type of a mapping; a text stays one, and a date is read as a text is (V1)
-_AS = {
-    "long": "long",
-    "double": "double",
-    "boolean": "boolean",
-    "object": "json",
-    "nested": "json",
-    "geo_location": "json",
-}
+_AS = {each: each for each in ("long", "double", "boolean")}
+_AS |= dict.fromkeys(("object", "nested", "geo_location"), "json")
 
 
 def with_types(settings: Settings, sync: Sync, columns: Mapping[str, str], log: Callable[[str], None]) -> Sync:
@@ -47,15 +43,11 @@ def _user_fields(client: Iterable) -> dict[str, str]:
 
 def _item_fields(client: Iterable, sync: CatalogSync) -> dict[str, str]:
     """The types of the fields of every catalog that the rows name; a field of several types stays text."""
-    import duckdb
-
     names = [sync.catalog] if sync.catalog else []
     if sync.catalog_column and isinstance(sync.source, RowsFile):
         with duckdb.connect() as con:
-            names = [
-                name
-                for (name,) in con.sql(f"select distinct {quoted(sync.catalog_column)} {sync.source.sql}").fetchall()
-            ]
+            query = f"select distinct {quoted(sync.catalog_column)} {sync.source.sql}"
+            names = [name for (name,) in con.execute(query).fetchall()]
     types: dict[str, str] = {}
     for name in names:
         for field, kind in (read_field_types(client, name) or {}).items() if name else ():

@@ -60,8 +60,8 @@ def outcomes_of(
         _copy_outcomes(settings, sync, run_id, found, log)
         con.execute(
             f"create table outcomes as select try_cast(pk as bigint) as line, outcome, coalesce(code, '') as code, "
-            f"coalesce(message, '') as message, coalesce(field_path, '') as path, coalesce(result::varchar, '') as result "
-            f"from read_parquet({literal(str(found))})"
+            f"coalesce(message, '') as message, coalesce(field_path, '') as path, "
+            f"coalesce(result::varchar, '') as result from read_parquet({literal(str(found))})"
         )
         rows = con.execute(
             f"select line, outcome, code, concat_ws(': ', nullif(path, ''), message), result from outcomes "
@@ -71,11 +71,11 @@ def outcomes_of(
         if failed and errors is not None:
             header = int(errors.name.lower().endswith(".csv.errors.csv"))
             given = ", ".join(f"r.{quoted(each)}" for each in columns if each not in ERRORS)
+            rows_of_it = f"read_parquet({literal(str(rows_path(settings, sync.name)))})"
             query = (
                 f"select {given}, r.{LINE} + {header} as {ERRORS[0]}, o.code as {ERRORS[1]}, "
                 f"concat_ws(': ', nullif(o.path, ''), o.message) as {ERRORS[2]} "
-                f"from read_parquet({literal(str(rows_path(settings, sync.name)))}) r join outcomes o on o.line = r.{LINE} "
-                f"where {_FAILED} order by r.{LINE}"
+                f"from {rows_of_it} r join outcomes o on o.line = r.{LINE} where {_FAILED} order by r.{LINE}"
             )
             part = folder / "errors.csv"
             write_rows(con, query, part)

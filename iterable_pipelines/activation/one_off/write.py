@@ -126,8 +126,8 @@ def _prepared(settings: Settings, asked: Asked, log: Log) -> Iterator[OneOff]:
     if operation not in writable.operations:
         allowed = ", ".join(writable.operations)
         raise SettingsError(
-            f"{asked.object} can be written by {allowed}, not by {asked.operation!r}: Iterable has nothing else for it. "
-            "Nothing was sent."
+            f"{asked.object} can be written by {allowed}, not by {asked.operation!r}: Iterable has nothing else "
+            "for it. Nothing was sent."
         )
     mode = writable.operations[operation]  # type: ignore[index]
     given = read_map(asked.mapping)
