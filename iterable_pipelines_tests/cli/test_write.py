@@ -225,7 +225,7 @@ def test_a_file_that_cannot_be_read_says_where(
 
 
 def test_a_lost_answer_is_in_doubt_until_it_is_settled(project: Activation, here: CommandHere) -> None:
-    project.sandbox.fault("status", "/api/lists")
+    project.sandbox.fault("status", "/api/lists", holds="Skiers")
     said = here("write", "lists", "insert", "--set", "name=Skiers", "--yes")
     assert said.code == 3
     assert "--resolve" in said.out

@@ -79,6 +79,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "send_track_calls",
         "sync",
         "verify_activation",
+        "write_once",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",

@@ -107,7 +107,8 @@ def _file(con: duckdb.DuckDBPyConnection, given: Given) -> str:
     null = _NO_NULL if given.keep_empty else ""
     read = (
         f"read_csv({literal(file)}, header = true, all_varchar = true, delim = {literal(given.delimiter)}, "
-        f"quote = '\"', escape = '\"', nullstr = {literal(null)}, strict_mode = true, parallel = false, store_rejects = true)"
+        f"quote = '\"', escape = '\"', nullstr = {literal(null)}, strict_mode = true, parallel = false, "
+        "store_rejects = true)"
     )
     con.execute(f"create temp table lines as from {read}")
     wrong = con.execute("select distinct line, error_type from reject_errors order by all limit 3").fetchall()
