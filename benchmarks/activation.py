@@ -44,7 +44,7 @@ fields: {first_name: firstName, city: city, orders: orders, lifetime_value: life
 guards: {max_new_fields: 10}
 """
 _PROGRAM = """
-import json, re
+import json, re, sys
 from pathlib import Path
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
@@ -53,7 +53,7 @@ from iterable_pipelines.settings import load_settings
 
 settings = load_settings()
 (sync,) = load_syncs(settings)
-report = run_sync(settings, sync, Options(), lambda text: None)
+report = run_sync(settings, sync, Options(approve=tuple(sys.argv[1:])), lambda text: None)
 # not ru_maxrss, which begins with that of whoever started this process
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 print(json.dumps(report.as_json() | {"peak": peak}))
@@ -78,8 +78,11 @@ def project_of(folder: Path, project_type: str, **options: Any) -> Iterator[Acti
         yield Activation(settings, sandbox, said=[])
 
 
-def run(project: Activation) -> dict[str, Any]:
-    """Run the sync in a process; its report, with the seconds it took and its peak of memory in MiB."""
+def run(project: Activation, *approve: str) -> dict[str, Any]:
+    """Run the sync in a process; its report, with the seconds it took and its peak of memory in MiB.
+
+    `approve` are guards that let it pass.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ITERABLE_")} | {
         "ITERABLE_PROJECT_ROOT": str(project.settings.project_root),
         "ITERABLE_DATA_DIR": str(project.settings.data_dir),
@@ -89,7 +92,7 @@ def run(project: Activation) -> dict[str, Any]:
     }
     project.sandbox.log.clear()
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", _PROGRAM, *approve], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1]) | {"seconds": time.perf_counter() - began}

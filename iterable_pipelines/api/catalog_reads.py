@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from iterable_pipelines.api.client import Iterable
 from iterable_pipelines.api.errors import Refused
-from iterable_pipelines.api.paging import unwrapped
+from iterable_pipelines.api.paging import page_of, unwrapped
 
 # the largest page that clients have asked for (api.md 5.8)
 ITEMS_A_PAGE = 1000
@@ -39,6 +39,12 @@ def read_item(client: Iterable, catalog: str, item_id: str) -> dict[str, Any] | 
 def read_items(client: Iterable, catalog: str) -> Iterator[dict[str, Any]]:
     """Every item: itemId, value, lastModified, size. How deep paging goes is not documented: some may not be shown."""
     return client.get_pages(f"{_path(catalog)}/items", "catalogItemsWithProperties", page_size=ITEMS_A_PAGE)
+
+
+def count_items(client: Iterable, catalog: str) -> int | None:
+    """How many items a catalog says it has; None if it does not say."""
+    array = "catalogItemsWithProperties"
+    return page_of(client.get(f"{_path(catalog)}/items", {"page": 1, "pageSize": 1}), array, catalog).total
 
 
 def _path(catalog: str) -> str:

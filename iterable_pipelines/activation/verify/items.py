@@ -11,7 +11,7 @@ from iterable_pipelines.activation.verify.notebook import COLUMNS, Notebook, pro
 from iterable_pipelines.activation.verify.promises import MISSING, VERIFIED, Finding, Promise
 from iterable_pipelines.activation.verify.sameness import differing
 from iterable_pipelines.api import Iterable as Client
-from iterable_pipelines.api.catalog_reads import ITEMS_A_PAGE, read_field_types, read_item, read_items
+from iterable_pipelines.api.catalog_reads import ITEMS_A_PAGE, count_items, read_field_types, read_item, read_items
 from iterable_pipelines.quoting import literal
 
 OF_ITEMS = "identity_kind = 'item'"
@@ -46,19 +46,35 @@ class Items:
                 yield promise, VERIFIED if there != _is_gone(promise) else Finding("mismatch") if there else MISSING
 
     def _by_pages(self, catalog: str) -> Iterator[Found]:
-        """All items of a catalog, and what they say. What they do not show is looked for by itself."""
+        """All items of a catalog, and what they say. Of what they do not show, deletions alone are proved by that."""
         con = self.notebook.con
         of_catalog = f"chosen and {OF_ITEMS} and split_part(identity, '/', 1) = {literal(catalog)}"
+        if self._ask(read_field_types, catalog) is None:
+            for row in self.notebook.rows(f"select {', '.join(COLUMNS)} from promises where {of_catalog}"):
+                promise = promise_of(row)
+                yield promise, judge_item(promise, None)
+            return
+        con.execute("create or replace table shown (identity text)")
+        before = self._ask(count_items, catalog)
         items = read_items(self.client, catalog)
         while page := list(islice(items, ITEMS_A_PAGE)):
             self.lookups += 1
             values = {f"{catalog}/{each['itemId']}": each.get("value") for each in page}
+            con.execute("insert into shown select unnest(?)", [list(values)])
             rows = con.execute(
-                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and list_contains(?, identity)",
+                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and identity in (select unnest(?))",
                 [list(values)],
             ).fetchall()
             for promise in map(promise_of, rows):
                 yield promise, judge_item(promise, values[str(promise.identity)] or {})
+        ((read,),) = con.execute("select count(distinct identity) from shown").fetchall()
+        # how deep paging goes is not documented, and items move between pages while others come and go
+        if before == read == self._ask(count_items, catalog):
+            gone = self.notebook.rows(
+                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and endpoint = 'catalog_items_gone' "
+                "and identity not in (from shown)"
+            )
+            yield from ((promise_of(row), VERIFIED) for row in gone)
 
     def _by_itself(self, promises: list[Promise]) -> Iterator[Found]:
         catalog, _, item_id = str(promises[0].identity).partition("/")
