@@ -265,7 +265,7 @@ class Objects:
         weeks = max(0, (moment - EPOCH) // WEEK + 1)
         standing = [each for each in self.standing if each.created <= moment]
         seeded = [*standing, *(self._newsletter(week) for week in range(-1, weeks))]
-        made = [each for number, each in self.written.items() if number >= FIRST_WRITTEN_CAMPAIGN]
+        made = [each for number, each in list(self.written.items()) if number >= FIRST_WRITTEN_CAMPAIGN]
         return [self.written.get(each.id, each) for each in seeded] + made
 
     def writes(self) -> dict[int, dict[str, Any]]:
