@@ -135,7 +135,6 @@ def test_an_export_that_is_imported_again_changes_nothing(project: Activation, h
     writer.write("POST", "/api/catalogs/products", b"")
     value = {"name": "Mug", "price": 12.5, "tags": ["a", "b"], "at": "2026-11-01"}
     writer.write("PUT", "/api/catalogs/products/items/mug-1", json.dumps({"value": value}).encode())
-    project.sandbox.clear() if hasattr(project.sandbox, "clear") else None
     before = len(project.requests())
     snippet = {**(read_snippet(writer, "hello") or {})}
     project.table(
@@ -198,7 +197,7 @@ def test_events_go_with_ids_that_the_same_file_gives_again(project: Activation, 
         (("templates", "delete"), "templates can be written by insert, update, upsert, not by 'delete'"),
         (("snippet", "upsert"), "a snippet has no contents, did you mean content?"),
         (("templats", "insert"), "did you mean templates?"),
-        (("lists", "insert"), "list_name"),
+        (("lists", "insert"), "mode insert needs `name`"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(

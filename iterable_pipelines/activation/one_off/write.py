@@ -52,7 +52,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class OneOff:
-    """A one-off write, ready: its sync, the columns that were given, and those of them that are not written."""
+    """A one-off write, ready: its sync, the columns that its rows came with, and those of them that are not written."""
 
     sync: Sync
     columns: tuple[str, ...]
@@ -141,7 +141,8 @@ def _prepared(settings: Settings, asked: Asked, log: Log) -> Iterator[OneOff]:
         sync = _declared(settings, writable, mode, mapped, rows)
         if asked.given.file is not None and asked.given.file.suffix.lower() == ".csv":
             sync = with_types(settings, sync, columns, log)
-        yield OneOff(sync, tuple(columns), tuple(mapped.left_out), rows)
+        own = tuple(each for each in columns if each not in (asked.given.values or {}))
+        yield OneOff(sync, own, tuple(mapped.left_out), rows)
 
 
 def _expanded(rows: Path, mapped: Mapped) -> Path:
@@ -182,6 +183,9 @@ def _told(error: Any, writable: Writable) -> str:
     if error["type"] == "missing" and names:
         return f"there is no column {names[0]}"
     text = str(error["msg"]).removeprefix("Value error, ")
+    for setting, (name, *_) in writable.settings.items():
+        # a file of a sync names its columns so; here they go by their own names
+        text = text.replace(f"`{setting}`", f"`{name}`")
     return f"{place}: {text}" if place else text
 
 
