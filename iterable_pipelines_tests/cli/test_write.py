@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,3 +247,24 @@ def test_what_reaches_people_needs_an_approval_here_too(project: Activation, her
     assert "1 in-app messages would be sent to 1 people" in said.err
     assert "the same command with --approve send" in said.err
     assert project.requests() == []
+
+
+def test_a_state_is_kept_for_a_week_or_until_what_is_in_doubt_is_settled(
+    project: Activation, here: CommandHere
+) -> None:
+    def states() -> set[Path]:
+        return set((project.settings.data_dir / "activation").glob("once-*.duckdb"))
+
+    assert here("write", "snippets", "upsert", "--set", "name=a", "--set", "content=x", "--yes").code == 0
+    (well,) = states()
+    project.sandbox.fault("status", "/api/lists", holds="Skiers")
+    assert here("write", "lists", "insert", "--set", "name=Skiers", "--yes").code == 3
+    (doubtful,) = states() - {well}
+    assert here("write", "snippets", "upsert", "--set", "name=b", "--set", "content=x", "--yes").code == 0
+    assert len(states()) == 3
+    for each in states():
+        os.utime(each, (0, 0))
+    assert here("write", "snippets", "upsert", "--set", "name=c", "--set", "content=x", "--yes").code == 0
+    assert well not in states()
+    assert doubtful in states()
+    assert len(states()) == 2

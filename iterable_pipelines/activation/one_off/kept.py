@@ -18,13 +18,8 @@ _OPEN = (
 )
 
 
-def rows_path(settings: Settings, name: str) -> Path:
-    """The rows of a one-off write, beside its state."""
-    return settings.data_dir / FOLDER / f"{name}.parquet"
-
-
 def forget_finished(settings: Settings, log: Callable[[str], None]) -> None:
-    """Remove the states and rows of writes that ended well more than a week ago."""
+    """Remove the states of writes that ended well more than a week ago."""
     for path in sorted((settings.data_dir / FOLDER).glob(f"{PREFIX}*.duckdb")):
         if now().timestamp() - path.stat().st_mtime < KEPT.total_seconds():
             continue
@@ -35,5 +30,5 @@ def forget_finished(settings: Settings, log: Callable[[str], None]) -> None:
             continue
         if found and not found[0]:
             state = state_path(settings, path.stem)
-            for each in (state, Path(f"{state}.wal"), rows_path(settings, path.stem), Path(f"{state}.lock")):
+            for each in (state, Path(f"{state}.wal"), Path(f"{state}.lock")):
                 each.unlink(missing_ok=True)

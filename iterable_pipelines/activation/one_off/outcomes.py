@@ -1,13 +1,12 @@
 """What became of the rows of a one-off write: those that failed as a CSV file, with line, code and message (4.3)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.one_off.kept import rows_path
 from iterable_pipelines.activation.one_off.rows import LINE
 from iterable_pipelines.activation.outcomes import newest_outcomes
 from iterable_pipelines.activation.row_log import SCHEMA
@@ -22,6 +21,19 @@ SHOWN = 20
 # columns of the file of errors that no column of the rows is called like
 ERRORS = ("_error_line", "_error_code", "_error_message")
 _FAILED = "outcome not in ('acked', 'accepted', 'noop')"
+
+
+@dataclass(frozen=True)
+class OneOff:
+    """A one-off write, ready: its sync, the columns that its rows came with, and those of them that are not written.
+
+    rows: the Parquet file that the sync reads.
+    """
+
+    sync: Sync
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
+    rows: Path
 
 
 @dataclass(frozen=True)
@@ -45,19 +57,14 @@ class Outcomes:
 
 
 def outcomes_of(
-    settings: Settings,
-    sync: Sync,
-    run_id: str,
-    columns: Collection[str],
-    errors: Path | None,
-    log: Callable[[str], None],
+    settings: Settings, once: OneOff, run_id: str, errors: Path | None, log: Callable[[str], None]
 ) -> Outcomes:
     """What became of the rows of a run. The failed ones go into `errors`, if it is said where."""
     if not run_id:
         return Outcomes()
     with scratch_folder(settings.landing_dir, "once-") as folder, duckdb.connect() as con:
         found = folder / "outcomes.parquet"
-        _copy_outcomes(settings, sync, run_id, found, log)
+        _copy_outcomes(settings, once.sync, run_id, found, log)
         con.execute(
             f"create table outcomes as select try_cast(pk as bigint) as line, outcome, coalesce(code, '') as code, "
             f"coalesce(message, '') as message, coalesce(field_path, '') as path, "
@@ -70,8 +77,8 @@ def outcomes_of(
         ((failed,),) = con.execute(f"select count(*) from outcomes where {_FAILED}").fetchall()
         if failed and errors is not None:
             header = int(errors.name.lower().endswith(".csv.errors.csv"))
-            given = ", ".join(f"r.{quoted(each)}" for each in columns if each not in ERRORS)
-            rows_of_it = f"read_parquet({literal(str(rows_path(settings, sync.name)))})"
+            given = ", ".join(f"r.{quoted(each)}" for each in once.columns if each not in ERRORS)
+            rows_of_it = f"read_parquet({literal(str(once.rows))})"
             query = (
                 f"select {given}, r.{LINE} + {header} as {ERRORS[0]}, o.code as {ERRORS[1]}, "
                 f"concat_ws(': ', nullif(o.path, ''), o.message) as {ERRORS[2]} "

@@ -3,7 +3,6 @@
 The state goes by what is written, so that the same command again goes on where it was stopped, and sends nothing twice.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,9 +20,9 @@ from iterable_pipelines.activation.errors import ActivationFailed
 from iterable_pipelines.activation.one_off.as_it_is import as_it_is
 from iterable_pipelines.activation.one_off.columns import Mapped, map_columns, read_map
 from iterable_pipelines.activation.one_off.field_types import with_types
-from iterable_pipelines.activation.one_off.kept import forget_finished, rows_path
+from iterable_pipelines.activation.one_off.kept import forget_finished
 from iterable_pipelines.activation.one_off.objects import OBJECTS, Writable
-from iterable_pipelines.activation.one_off.outcomes import Outcomes, outcomes_of
+from iterable_pipelines.activation.one_off.outcomes import OneOff, Outcomes, outcomes_of
 from iterable_pipelines.activation.one_off.rows import LINE, Given, RowsFile, expand, fingerprint, gather
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import Plan, plan_sync
@@ -48,16 +47,6 @@ class Asked:
     operation: str
     given: Given
     mapping: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class OneOff:
-    """A one-off write, ready: its sync, the columns that its rows came with, and those of them that are not written."""
-
-    sync: Sync
-    columns: tuple[str, ...]
-    left_out: tuple[str, ...]
-    rows: Path
 
 
 @dataclass(frozen=True)
@@ -96,11 +85,10 @@ def write_once(
     """Write it. What was written before by the same command is not written again. Raises as `run_sync`."""
     forget_finished(settings, log)
     with _prepared(settings, asked, log) as once, _in_its_words(once.sync.name):
-        sync = _keep(settings, once)
-        report = run_sync(settings, sync, options, log, clients, pace, unless=as_it_is)
+        report = run_sync(settings, once.sync, options, log, clients, pace, unless=as_it_is)
         beside = asked.given.file.with_name(f"{asked.given.file.name}.errors.csv") if asked.given.file else None
-        outcomes = outcomes_of(settings, sync, report.run_id, once.columns, beside, log)
-        then = _in_words(report.then, sync.name)
+        outcomes = outcomes_of(settings, once, report.run_id, beside, log)
+        then = _in_words(report.then, once.sync.name)
         return Written(replace(report, then=then), outcomes, once.left_out)
 
 
@@ -187,15 +175,6 @@ def _told(error: Any, writable: Writable) -> str:
         # a file of a sync names its columns so; here they go by their own names
         text = text.replace(f"`{setting}`", f"`{name}`")
     return f"{place}: {text}" if place else text
-
-
-def _keep(settings: Settings, once: OneOff) -> Sync:
-    """Put the rows beside the state: what is in doubt is settled by the same rows."""
-    to = rows_path(settings, once.sync.name)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    os.chmod(once.rows, 0o600)
-    os.replace(once.rows, to)
-    return once.sync.model_copy(update={"source": RowsFile.at(to)})
 
 
 @contextmanager
