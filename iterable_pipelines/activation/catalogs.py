@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from iterable_pipelines.activation.records import Identity
 from iterable_pipelines.activation.things import ThingSync
 
 # catalogs, and their items, are called so: catalogs in any case, items in one (api.md 6.4)
@@ -19,6 +20,17 @@ def _name(given: str) -> str:
 
 
 CatalogName = Annotated[str, AfterValidator(_name)]
+
+
+def item_identity(catalog: str, item_id: str) -> Identity:
+    """What an item goes by: its catalog's name is one in any case, its own is not."""
+    return Identity("item", f"{catalog.lower()}/{item_id}")
+
+
+def item_of(identity: str | None) -> tuple[str, str]:
+    """Catalog and id of the item that goes by this."""
+    catalog, _, item_id = (identity or "").partition("/")
+    return catalog, item_id
 
 
 class CatalogSync(ThingSync):

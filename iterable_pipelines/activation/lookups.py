@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 
+from iterable_pipelines.activation.catalogs import item_of
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.api import Iterable
 from iterable_pipelines.api.catalog_reads import read_item
@@ -22,9 +23,7 @@ def _by_user_id(client: Iterable, change: Change) -> bool:
 
 
 def _item(client: Iterable, change: Change) -> bool:
-    flags = json.loads(change.flags)
-    item_id = flags.get("itemId") or change.read()["id"]
-    return read_item(client, flags["catalog"], item_id) is not None
+    return read_item(client, *item_of(change.identity)) is not None
 
 
 def _template(client: Iterable, change: Change) -> int:

@@ -113,9 +113,8 @@ class Objects:
 
     def __init__(self, seed: int, more_lists: int = 0):
         self.seed = seed
-        self.written: dict[
-            int, Campaign
-        ] = {}  # made or changed by clients, as they are now; events are not made of these
+        # campaigns that clients made or changed, as they are now; events go on being made of the seeded ones
+        self.written: dict[int, Campaign] = {}
         self._newsletter = lru_cache(maxsize=1000)(self._make_newsletter)
         self.channels: list[dict[str, Any]] = []
         self.message_types: list[dict[str, Any]] = []

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from iterable_pipelines.activation.catalogs import NAME, CatalogSync, FieldType, WholeCatalogSync
+from iterable_pipelines.activation.catalogs import (
+    NAME,
+    CatalogSync,
+    FieldType,
+    WholeCatalogSync,
+    item_identity,
+    item_of,
+)
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.identity import identifier
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
@@ -13,6 +20,7 @@ from iterable_pipelines.activation.compile.values import read_moment
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record, wire
 
 ITEM, CATALOG = "item", "catalog"
+_UPDATE = "catalog_item_update"
 # api.md 2.1: 30 kB, taken for the smaller of what that can mean; and faults.md D32
 LARGEST_VALUE, MOST_FIELDS = 30_000, 350
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -40,24 +48,20 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         """The item is deleted, if the sync says so."""
         if self.sync.on_leave != "delete" or acknowledged.identity is None:
             return None
-        catalog, _, item_id = acknowledged.identity.value.partition("/")
-        return _gone(catalog, item_id)
+        return _gone(*item_of(acknowledged.identity.value))
 
     def _record(self, catalog: str, item_id: str, value: dict[str, Any]) -> Record:
-        sync = self.sync
-        # a catalog's name is one in any case, an item's is not
-        identity = Identity("item", f"{catalog.lower()}/{item_id}")
-        counts = {name: each for name, each in value.items() if name not in sync.volatile} if sync.volatile else value
+        sync, identity = self.sync, item_identity(catalog, item_id)
+        flags: dict[str, Any] = {"catalog": catalog}
+        payload: dict[str, Any]
         if sync.delivery == "bulk" and sync.mode != "update":
-            flags: dict[str, Any] = {"catalog": catalog, "replaceUploadedFieldsOnly": not sync.replace}
-            payload = {"id": item_id, "value": value}
-            compared = {"id": item_id, "value": counts}
-            return Record(ITEM, "catalog_items", payload, identity, identity.key, flags, compared=compared)
-        endpoint, member = ("catalog_item", "value") if sync.replace else ("catalog_item_update", "update")
-        flags = {"catalog": catalog, "itemId": item_id}
-        return Record(
-            ITEM, endpoint, {member: value}, identity, identity.key, flags, compared={"id": item_id, member: counts}
-        )
+            endpoint, payload = "catalog_items", {"id": item_id, "value": value}
+            flags["replaceUploadedFieldsOnly"] = not sync.replace
+        else:
+            endpoint, payload = ("catalog_item", {"value": value}) if sync.replace else (_UPDATE, {"update": value})
+            flags["itemId"] = item_id
+        compared = {"value": {name: each for name, each in value.items() if name not in sync.volatile}}
+        return Record(ITEM, endpoint, payload, identity, identity.key, flags, compared=compared)
 
     def _check(self, value: dict[str, Any], issues: list[Issue]) -> None:
         """What Iterable would refuse, or drop without a word because it looks at items after its answer."""
@@ -97,8 +101,8 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
 
 
 def _gone(catalog: str, item_id: str) -> Record:
-    identity = Identity("item", f"{catalog.lower()}/{item_id}")
-    return Record(ITEM, "catalog_items_gone", {"id": item_id}, identity, identity.key, {"catalog": catalog.lower()})
+    identity = item_identity(catalog, item_id)
+    return Record(ITEM, "catalog_items_gone", {"id": item_id}, identity, identity.key, {"catalog": catalog})
 
 
 def _named(given: Any, what: str, issues: list[Issue]) -> str | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from iterable_pipelines.activation.catalogs import item_of
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.activation.verify.items import judge_item
@@ -32,7 +33,6 @@ def _is_so(client: Iterable, change: Change) -> bool:
     try:
         if how.look is not None:
             return how.look(client, promise) is VERIFIED
-        item_id = flags.get("itemId") or promise.payload["id"]
-        return judge_item(promise, read_item(client, flags["catalog"], item_id)) is VERIFIED
+        return judge_item(promise, read_item(client, *item_of(change.identity))) is VERIFIED
     except IterableError:
         return False

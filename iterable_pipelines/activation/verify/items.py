@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from iterable_pipelines.activation.catalogs import item_of
 from iterable_pipelines.activation.verify import people
 from iterable_pipelines.activation.verify.notebook import COLUMNS, Notebook, promise_of
 from iterable_pipelines.activation.verify.promises import MISSING, VERIFIED, Finding, Promise
@@ -41,7 +42,7 @@ class Items:
         for group in self.notebook.groups(f"chosen and {OF_ITEMS}"):
             yield from self._by_itself(group)
         for group in self.notebook.groups(f"chosen and {OF_CATALOGS}"):
-            there = self._ask(read_field_types, _catalog(group[0])) is not None
+            there = self._ask(read_field_types, str(group[0].identity)) is not None
             for promise in group:
                 yield promise, VERIFIED if there != _is_gone(promise) else Finding("mismatch") if there else MISSING
 
@@ -60,11 +61,13 @@ class Items:
         while page := list(islice(items, ITEMS_A_PAGE)):
             self.lookups += 1
             values = {f"{catalog}/{each['itemId']}": each.get("value") for each in page}
-            con.execute("insert into shown select unnest(?)", [list(values)])
+            # an item that moved stands on two pages
             rows = con.execute(
-                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and identity in (select unnest(?))",
+                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and identity in (select unnest(?)) "
+                "and identity not in (from shown)",
                 [list(values)],
             ).fetchall()
+            con.execute("insert into shown select unnest(?)", [list(values)])
             for promise in map(promise_of, rows):
                 yield promise, judge_item(promise, values[str(promise.identity)] or {})
         ((read,),) = con.execute("select count(distinct identity) from shown").fetchall()
@@ -77,8 +80,7 @@ class Items:
             yield from ((promise_of(row), VERIFIED) for row in gone)
 
     def _by_itself(self, promises: list[Promise]) -> Iterator[Found]:
-        catalog, _, item_id = str(promises[0].identity).partition("/")
-        value = self._ask(read_item, catalog, item_id)
+        value = self._ask(read_item, *item_of(promises[0].identity))
         yield from ((each, judge_item(each, value)) for each in promises)
 
     def _ask(self, read: Callable[..., Any], *question: Any) -> Any:
@@ -107,7 +109,3 @@ def judge_item(promise: Promise, value: Value | None) -> Finding:
 
 def _is_gone(promise: Promise) -> bool:
     return promise.endpoint in ("catalog_items_gone", "whole_catalog_gone")
-
-
-def _catalog(promise: Promise) -> str:
-    return str(promise.identity)

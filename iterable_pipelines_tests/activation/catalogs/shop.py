@@ -14,6 +14,13 @@ create_if_missing: true
 fields: {name: name, price: price}
 verify_after_seconds: 0
 """
+WHOLE = """
+object: whole_catalog
+source: marts.shops
+primary_key: id
+catalog_column: name
+verify_after_seconds: 0
+"""
 MIRROR = PRODUCTS + "mode: mirror\non_leave: delete\n"
 
 

@@ -5,17 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused
-from iterable_pipelines_tests.activation.catalogs.shop import PRODUCTS, products, values
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.options import Options
+from iterable_pipelines.activation.plan import plan_sync, preview_pk
+from iterable_pipelines_tests.activation.catalogs.shop import PRODUCTS, WHOLE, products, values
 from iterable_pipelines_tests.activation.conftest import Activation
 
 Make = Callable[..., Activation]
-WHOLE = """
-object: whole_catalog
-source: marts.shops
-primary_key: id
-catalog_column: name
-verify_after_seconds: 0
-"""
 ROW = "(1, 'a', 'Mug', 1.5)"
 
 
@@ -34,6 +30,21 @@ def test_a_catalog_is_made_and_its_types_are_set_before_any_item_goes(activation
         *(("POST", shop), ("PUT", f"{shop}/fieldMappings"), ("POST", f"{shop}/items"), ("POST", f"{shop}/items"))
     ]
     assert project.sandbox.world.catalogs.find("shop").mappings == {"price": "double", "name": "string"}
+
+
+def test_a_plan_and_a_preview_show_what_would_be_sent_and_send_nothing(activation_project: Make) -> None:
+    project = activation_project()
+    project.sync("products", PRODUCTS + "field_types: {price: double}\n")
+    products(project, ROW, "(2, 'b', 'Cup', 2.5)", "(3, 'c', 'Pot', 2.5)", "(4, 'd', 'Jug', 2.5)")
+    (sync,) = load_syncs(project.settings)
+    plan = plan_sync(project.settings, sync, Options(), project.said.append)
+    assert plan.warnings == ("the catalog shop is made first; types are set in shop for ever: price double",)
+    assert (plan.sends, plan.costs.requests, plan.requests[0].records) == (4, 1, 4)
+    assert plan.requests[0].path == "/api/catalogs/shop/items"
+    assert next(iter(plan.requests[0].body["documents"].items())) == ("a", {"name": "Mug", "price": 1.5})
+    (request,) = preview_pk(project.settings, sync, "2", project.said.append).requests
+    assert request.body == {"documents": {"b": {"name": "Cup", "price": 2.5}}, "replaceUploadedFieldsOnly": True}
+    assert project.requests() == []
 
 
 def test_r15_a_catalog_that_is_not_there_stops_the_plan(activation_project: Make) -> None:

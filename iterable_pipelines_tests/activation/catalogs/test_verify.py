@@ -8,7 +8,7 @@ import pytest
 
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.verify import Verified, people, verify_sync
-from iterable_pipelines_tests.activation.catalogs.shop import MIRROR, many, products, values
+from iterable_pipelines_tests.activation.catalogs.shop import MIRROR, WHOLE, many, products, values
 from iterable_pipelines_tests.activation.conftest import Activation, quick_client
 
 Make = Callable[..., Activation]
@@ -71,8 +71,9 @@ def test_many_are_read_page_by_page_and_what_is_missing_by_itself(activation_pro
     project = activation_project()
     project.sync("products", MIRROR)
     many(project, 1200)
-    project.sandbox.fault("lie", "/api/catalogs/shop/items", share=0.01, seed=3)
+    project.sandbox.fault("lie", "/api/catalogs/shop/items", times=None, share=0.02)
     project.run("products")
+    project.sandbox.faults.clear()
     lost = 1200 - len(values(project) or {})
     many(project, 1000)
     project.run("products")
@@ -91,3 +92,18 @@ def test_nothing_is_looked_for_before_it_can_be_there(activation_project: Make) 
     project.run("products")
     found = verify(project)
     assert (found.pending, found.checked, found.lookups) == (2, 0, 0)
+
+
+def test_catalogs_are_there_or_gone(activation_project: Make) -> None:
+    project = activation_project()
+    project.sync("shops", WHOLE + "on_leave: delete\n")
+    project.table("marts.shops", "from (values (1, 'shoes'), (2, 'hats'), (3, 'gone')) t(id, name)")
+    project.run("shops")
+    project.table("marts.shops", "from (values (1, 'shoes'), (2, 'hats')) t(id, name)")
+    project.run("shops", approve=("delete",))
+    project.sandbox.world.catalogs.delete("hats")
+    found = verify(project)
+    assert (found.verified, found.missing, found.lookups) == (2, 1, 3)
+    assert wrong(project) == [("2", "missing", None)]
+    project.sandbox.world.catalogs.create("gone")
+    assert verify(project).drifted == 1
