@@ -7,6 +7,7 @@ import dagster as dg
 from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.one_off.job import write_once_job
 from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
 from iterable_pipelines.campaigns.jobs import campaign_definitions
 from iterable_pipelines.imports.assets import import_definitions
@@ -57,7 +58,7 @@ def defs() -> dg.Definitions:
             *list_member_checks(),
             *activation_checks(syncs),
         ],
-        jobs=JOBS,
+        jobs=[*JOBS, write_once_job],
         schedules=[
             *schedules,
             *declared_schedules("replications", replications, settings),

@@ -17,7 +17,7 @@ IDENTIFIERS = ("email", "userId")
 
 Mode = Literal["insert", "update", "upsert", "mirror", "remove"]
 OnLeave = Literal["keep", "null_fields", "unsubscribe", "delete", "clear", "disable", "exit"]
-Approval = Literal["mass_exit", "empty_source", "backfill", "delete", "new_fields", "lost_state"]
+Approval = Literal["mass_exit", "empty_source", "backfill", "delete", "send", "new_fields", "lost_state"]
 _FREQUENCIES = ("hourly", "daily", "weekly", "on_upstream", "manual")
 # minutes past the hour at which profiles are built; by then the copy for readers is a new one
 _CRON = {"hourly": "30 * * * *", "daily": "30 6 * * *", "weekly": "30 6 * * 1"}
@@ -85,6 +85,15 @@ class Sql(Section):
     sql: str
 
 
+class Constant(Section):
+    """A value instead of a column."""
+
+    constant: Any
+
+
+Given = str | Constant
+
+
 class Match(Section):
     """The column that names the user, and which of Iterable's identifiers it is (G23, G27)."""
 
@@ -100,7 +109,7 @@ class To(Section):
 
     to: FieldName
     null: Literal["send", "omit"] | None = None
-    type: Literal["string", "long", "double", "boolean"] | None = None
+    type: Literal["string", "long", "double", "boolean", "json"] | None = None
     unordered: bool = False
 
 
@@ -305,7 +314,9 @@ __all__ = [
     "IDENTIFIERS",
     "Columns",
     "Connection",
+    "Constant",
     "FieldName",
+    "Given",
     "Guards",
     "Match",
     "Mode",

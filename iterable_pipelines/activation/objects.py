@@ -8,20 +8,19 @@ from pydantic import AfterValidator, Field, model_validator
 
 from iterable_pipelines.activation.catalogs import CatalogSync, WholeCatalogSync
 from iterable_pipelines.activation.conflicts import conflicts
-from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
+from iterable_pipelines.activation.content import (
+    CampaignSync,
+    InAppSync,
+    MetadataSync,
+    SnippetSync,
+    TemplateSync,
+    WholeListSync,
+)
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Given, Sync, To
 from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
-
-
-class Constant(Section):
-    """A value instead of a column."""
-
-    constant: Any
-
-
-Given = str | Constant
 
 
 def key_of(name: str) -> str:
@@ -359,6 +358,12 @@ OBJECTS: dict[str, type[Sync]] = {
     "subscription": SubscriptionSync,
     "user_action": UserActionSync,
     "calls": CallsSync,
+    "template": TemplateSync,
+    "snippet": SnippetSync,
+    "metadata": MetadataSync,
+    "whole_list": WholeListSync,
+    "campaign": CampaignSync,
+    "in_app": InAppSync,
     "catalog": CatalogSync,
     "whole_catalog": WholeCatalogSync,
 }

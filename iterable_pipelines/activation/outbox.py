@@ -26,7 +26,7 @@ _OUTCOMES = pa.schema(
     [
         ("run_id", pa.string()),
         ("number", pa.int64()),
-        *((name, pa.string()) for name in ("kind", "code", "message", "path", "details", "request_id")),
+        *((name, pa.string()) for name in ("kind", "code", "message", "path", "details", "result", "request_id")),
         ("http_status", pa.int64()),
         ("sent_at", _MOMENT),
         ("noted_at", _MOMENT),
@@ -176,6 +176,7 @@ def note(con: duckdb.DuckDBPyConnection, run_id: str, finished: Iterable[Finishe
             "message": outcome.message,
             "path": outcome.path,
             "details": ",".join(outcome.details),
+            "result": outcome.result,
             "request_id": each.request.id or None,
             "http_status": each.status,
             "sent_at": each.sent_at,

@@ -58,6 +58,7 @@ _TABLES: Tables = {
             "message": "text: The same in words.",
             "field_path": _PATH,
             "details": "text: Codes of what else was wrong.",
+            "result": "json: What Iterable made of it: the id of a list or a campaign.",
             "identity_hash": "text: Salted hash of the address or user id.",
             "payload_hash": "text: Hash of what was sent.",
             "payload": "json: What was sent, where the sync says log_payloads.",
@@ -143,6 +144,9 @@ def create_tables(con: duckdb.DuckDBPyConnection, schema: str = SCHEMA, tables: 
         told = {column: each.split(": ", 1) for column, each in columns.items()}
         listed = ", ".join(f"{column} {kind}" for column, (kind, _) in told.items())
         con.execute(f"create table if not exists {schema}.{name} ({listed})")
+        for column, (kind, _) in told.items():
+            # of a table that was made before there was this column
+            con.execute(f"alter table {schema}.{name} add column if not exists {column} {kind}")
         if described.get(name) == comment:
             continue
         for column, (_, text) in told.items():

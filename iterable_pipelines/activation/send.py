@@ -33,6 +33,18 @@ _TOLD_EVERY = 30.0
 Gate = Callable[[Client, Sequence[Change]], dict[int, Outcome]]
 
 
+def both_gates(first: Gate | None, then: Gate | None) -> Gate | None:
+    """What either keeps back; the second is asked only for what the first lets pass."""
+    if first is None or then is None:
+        return first or then
+
+    def asked(client: Client, changes: Sequence[Change]) -> dict[int, Outcome]:
+        kept = first(client, changes)
+        return kept | then(client, [each for each in changes if each.number not in kept])
+
+    return asked
+
+
 @dataclass(frozen=True)
 class Pace:
     """How long to try. Times in seconds (R11, R12, B7). `settle`: between a record and those that need it."""
@@ -212,7 +224,7 @@ class Sender:
         client: Client = self._of_thread.client
         if self._halted.wait(pause):
             return _Sent(None, failure="the run was stopped")
-        if self._gate and not errand.gated and errand.request.endpoint.repeat == "state":
+        if self._gate and not errand.gated and errand.request.endpoint.repeat != "event":
             errand.gated = True
             errand.withhold(self._gate(client, errand.request.changes))
             if not errand.request.changes:

@@ -46,9 +46,12 @@ SCHEMA = (
     # what became of it, appended only: a change without an outcome is pending
     "create table if not exists state.outcomes (run_id text, number bigint, kind text, code text, message text, "
     "path text, details text, request_id text, http_status bigint, sent_at timestamp, noted_at timestamp)",
+    # what Iterable made, JSON: the id of a list or a campaign. Later than the tables
+    "alter table state.outcomes add column if not exists result text",
     # one row per key and output: the newest that Iterable acknowledged (S5). in_doubt: something later may have arrived
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
+    "alter table state.acked add column if not exists result text",
     # rows of the source that need no look unless they change, once for each key of their records
     "create table if not exists state.seen (pk text, source_hash text, key text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
@@ -145,8 +148,20 @@ def open_workspace(
             if write:
                 os.chmod(path, 0o600)
             if write or not path.exists():
-                for statement in SCHEMA:
-                    con.execute(statement)
+                _make(con)
+            elif not con.execute(_IS_NEW).fetchone():
+                # made before there was this column: nothing but the tables changes
+                con.execute("detach state")
+                con.execute(f"attach {literal(str(path))} as state")
+                _make(con)
             yield Workspace(con, folder)
     finally:
         lock.release()
+
+
+_IS_NEW = "from duckdb_columns() where database_name = 'state' and table_name = 'acked' and column_name = 'result'"
+
+
+def _make(con: duckdb.DuckDBPyConnection) -> None:
+    for statement in SCHEMA:
+        con.execute(statement)

@@ -33,6 +33,7 @@ from iterable_pipelines.cli.two_way import two_way_app
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.cli.write import write
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
@@ -70,6 +71,7 @@ for command in (
     lists,
     accept,
     rebuild,
+    write,
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")

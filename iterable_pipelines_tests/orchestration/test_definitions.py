@@ -83,6 +83,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "verify_activation",
         *PROCEDURES,
         "trigger_gated_campaign",
+        "write_once",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",

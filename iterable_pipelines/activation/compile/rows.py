@@ -26,7 +26,7 @@ NO_MAPPING = {
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
     *("key_retention_days", "on_type_mismatch", "strict_fields", "on_duplicate_identity", "on_email_exists"),
     *("on_leave", "existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
-    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from"),
+    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from", "update_all"),
     "create_if_missing",
 }
 
