@@ -1,0 +1,49 @@
+"""Persons inside other people's rows: found as whole words in any text, and replaced by one fixed word."""
+
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+ERASED = "erased"
+# a shorter user id, such as 4711, is also somebody else's price, quantity or year
+_SHORTEST = 8
+# what may stand within an address: an address that only begins or ends like the person's is somebody else's
+_INSIDE = r"A-Za-z0-9._%+\-"
+
+
+def tellable(identifier: str) -> bool:
+    """Whether an identifier means its person wherever it stands: an address, or a long id."""
+    return "@" in identifier or len(identifier) >= _SHORTEST
+
+
+def spellings(identifier: str) -> list[str]:
+    """How an identifier may be written in a file of ours: plainly, as JSON escapes it, or as a URL does."""
+    plain = identifier.strip()
+    shapes = (plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1], quote(plain, safe=""))
+    return list(dict.fromkeys(shapes))
+
+
+def pattern_of(identifiers: Iterable[str]) -> str:
+    """A regular expression, as RE2 and Python read it, for any of these as a whole word in any case; group 1 and 2 are
+    what stands before and after. Identifiers that are not `tellable` are left out; "" if none is left."""
+    words = sorted({re.escape(each) for one in identifiers if tellable(one) for each in spellings(one)})
+    if not words:
+        return ""
+    # a full stop after an address ends a sentence, unless the address goes on
+    after = rf"(\.?(?:[^{_INSIDE}]|$)|\.+$)"
+    return rf"(?i)(^|[^{_INSIDE}]|\\[nrtbf]|%2[cf]|%3[acd])(?:{'|'.join(words)}){after}"
+
+
+def without(text: str, pattern: str) -> str:
+    """`text` with every match of `pattern_of` replaced by `erased`, and nothing else changed."""
+    # what separates two neighbours is taken by the first
+    for _ in range(2):
+        text = re.sub(pattern, rf"\g<1>{ERASED}\g<2>", text)
+    return text
+
+
+def without_sql(expression: str, pattern: str) -> str:
+    """`without` as SQL; `pattern` is an SQL expression."""
+    once = f"regexp_replace({expression}, {pattern}, '\\1{ERASED}\\2', 'g')"
+    return f"regexp_replace({once}, {pattern}, '\\1{ERASED}\\2', 'g')"

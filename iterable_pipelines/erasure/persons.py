@@ -1,0 +1,49 @@
+"""The plain identifiers of those who are forgotten, for as long as an erasure runs; they never leave its scratch folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.erasure.tombstones import KINDS, Kind, normal_sql
+from iterable_pipelines.quoting import literal
+
+
+@dataclass(frozen=True)
+class Persons:
+    """Who is to be erased. `file` is Parquet: `kind`, `identifier` as it is spelled somewhere, `hash` of it."""
+
+    file: Path
+    count: int
+
+    def into(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Give a DuckDB connection the temporary table `persons` (kind, identifier, hash) and the macro
+        `is_person(identifier)`, which compares trimmed and in lower case and is true or false, never NULL."""
+        con.execute(f"create or replace temp table persons as from read_parquet({literal(str(self.file))})")
+        con.execute(
+            f"create or replace temp table person_keys as select distinct {normal_sql('identifier')} as key from persons"
+        )
+        con.execute(
+            "create or replace temp macro is_person(identifier) as "
+            f"coalesce({normal_sql('identifier')} in (select key from person_keys), false)"
+        )
+
+    def plain(self, kind: Kind | None = None) -> list[str]:
+        """The identifiers as they are spelled, of one kind or of all: for stores that DuckDB does not read."""
+        kinds = [kind] if kind else list(KINDS)
+        with duckdb.connect() as con:
+            found = con.execute(
+                "select distinct identifier from read_parquet($1) where list_contains($2, kind) order by 1",
+                [str(self.file), kinds],
+            ).fetchall()
+        return [identifier for (identifier,) in found]
+
+    def hashes(self) -> list[str]:
+        """The hashes of the identifiers: what a certificate may name."""
+        with duckdb.connect() as con:
+            return [
+                hash
+                for (hash,) in con.execute(
+                    "select distinct hash from read_parquet(?) order by 1", [str(self.file)]
+                ).fetchall()
+            ]
