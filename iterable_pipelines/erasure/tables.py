@@ -32,11 +32,12 @@ _LANDED = frozenset(stream.name for stream in ACTIVITY_STREAMS)
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the warehouse: its columns with their types, in order."""
+    """A table of the warehouse: its columns with their types, in order, and those of its primary key."""
 
     schema: str
     name: str
     columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -49,7 +50,9 @@ class Table:
     @property
     def owners(self) -> dict[str, Kind]:
         """Its columns that say whom a row is about."""
-        return {name: OWNERS[name] for name, kind in self.columns if kind == "VARCHAR" and name in OWNERS}
+        return {
+            name: OWNERS[name.lower()] for name, kind in self.columns if kind == "VARCHAR" and name.lower() in OWNERS
+        }
 
     @property
     def own_sql(self) -> str:
@@ -59,6 +62,11 @@ class Table:
         conditions += [f"list_has_any({quoted(name)}, (select list(key) from person_keys))" for name in lists]
         if (self.schema, self.name) == ("streams", "unknown_webhooks"):
             conditions.append(body_own_sql("body"))
+        # two rows whose key says `erased` would be one
+        conditions += [
+            f"case when names_person({text}) then without_persons({text}) <> {text}::varchar end"
+            for text in (quoted(name) for name, kind in self.texts if name in self.key)
+        ]
         return " or ".join(f"coalesce({each}, false)" for each in conditions) or "false"
 
     @property
@@ -107,12 +115,17 @@ def tables_of(con: duckdb.DuckDBPyConnection, database: str) -> list[Table]:
     """Every table of a database."""
     found = con.execute(
         "select schema_name, table_name, list(column_name order by column_index), "
-        "list(data_type order by column_index) "
-        "from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name) "
+        "list(data_type order by column_index), coalesce((select any_value(constraint_column_names) "
+        "from duckdb_constraints() as key where key.database_name = tables.database_name and key.schema_name = "
+        "tables.schema_name and key.table_name = tables.table_name and constraint_type = 'PRIMARY KEY'), []) "
+        "from duckdb_columns() join duckdb_tables() as tables using (database_name, schema_name, table_name) "
         "where database_name = ? group by all order by all",
         [database],
     ).fetchall()
-    return [Table(schema, name, tuple(zip(names, kinds, strict=True))) for schema, name, names, kinds in found]
+    return [
+        Table(schema, name, tuple(zip(names, kinds, strict=True)), tuple(key))
+        for schema, name, names, kinds, key in found
+    ]
 
 
 def identifiers_sql(tables: Sequence[Table], database: str) -> str:
