@@ -9,7 +9,7 @@ ERASED = "erased"
 # a shorter user id, such as 4711, is also somebody else's price, quantity or year
 _SHORTEST = 8
 # what may stand within an address: an address that only begins or ends like the person's is somebody else's
-_INSIDE = r"A-Za-z0-9._%+\-"
+_BEFORE, _AFTER = r"A-Za-z0-9._%+\-", r"A-Za-z0-9._\-"
 
 
 def tellable(identifier: str) -> bool:
@@ -31,8 +31,9 @@ def pattern_of(identifiers: Iterable[str]) -> str:
     if not words:
         return ""
     # a full stop after an address ends a sentence, unless the address goes on
-    after = rf"(\.?(?:[^{_INSIDE}]|$)|\.+$)"
-    return rf"(?i)(^|[^{_INSIDE}]|\\[nrtbf]|%2[cf]|%3[acd])(?:{'|'.join(words)}){after}"
+    after = rf"(\.?(?:[^{_AFTER}]|$)|\.+$)"
+    before = rf"(^|[^{_BEFORE}]|\\[nrtbf]|%(?:2[0267cf]|3[a-f]|0[ad]))"
+    return f"(?i){before}(?:{'|'.join(words)}){after}"
 
 
 def without(text: str, pattern: str) -> str:

@@ -1,4 +1,4 @@
-"""The plain identifiers of those who are forgotten, for as long as an erasure runs; they never leave its scratch folder."""
+"""The plain identifiers of the forgotten, for as long as an erasure runs; they never leave its scratch folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ class Persons:
         `is_person(identifier)`, which compares trimmed and in lower case and is true or false, never NULL."""
         con.execute(f"create or replace temp table persons as from read_parquet({literal(str(self.file))})")
         con.execute(
-            f"create or replace temp table person_keys as select distinct {normal_sql('identifier')} as key from persons"
+            "create or replace temp table person_keys as "
+            f"select distinct {normal_sql('identifier')} as key from persons"
         )
         con.execute(
             "create or replace temp macro is_person(identifier) as "
