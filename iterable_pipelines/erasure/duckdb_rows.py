@@ -1,13 +1,16 @@
 """Persons out of a DuckDB file that is not the warehouse: their rows go, and the file is written anew without them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.mentions import without_sql
 from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.persons import Persons
@@ -16,6 +19,8 @@ from iterable_pipelines.erasure.unfinished import unfinished
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.quoting import literal, quoted
 
+_AT_ONCE = 10_000
+_PATIENCE = 10.0
 _TEXTS = ("VARCHAR", "JSON")
 
 # what else is to be done in the same transaction: takes the connection, returns how many rows went
@@ -30,17 +35,12 @@ def erase_from_duckdb(
     Raises StoreBusy if another process has it open.
     """
     before = path.stat().st_size
-    try:
-        with unfinished(path) as again:
-            rows, mentions = _delete(path, persons, memory_limit, also)
-            crashpoint("erasure_duckdb_deleted")
-            # what was deleted at any time, by anybody, is still in its block
-            if persons.count or again:
-                rewrite(path, memory_limit)
-    except duckdb.IOException as error:
-        if "Could not set lock" not in str(error):
-            raise
-        raise StoreBusy(f"{place}: another program has it open") from None
+    with _alone(path, place), unfinished(path) as again:
+        rows, mentions = _delete(path, persons, memory_limit, also)
+        crashpoint("erasure_duckdb_deleted")
+        # what was deleted at any time, by anybody, is still in its block
+        if persons.count or again:
+            rewrite(path, memory_limit)
     return Erased(place, rows, before, path.stat().st_size, mentions)
 
 
@@ -56,6 +56,37 @@ def _delete(path: Path, persons: Persons, memory_limit: str, also: Also) -> tupl
             rows, mentions = rows + gone, mentions + told
         con.execute("commit")
     return rows, mentions
+
+
+def find_in_duckdb(path: Path, found: Found, place: str) -> None:
+    """Note whom the rows of a file name. Raises StoreBusy if another process has it open."""
+    with _alone(path, place), duckdb.connect(path, read_only=True) as con:
+        for schema, table in _tables(con):
+            columns = _columns(con, schema, table)
+            owners = [column for column, _ in columns if column.lower() in (*OWNERS, "key", "pk", "identity")]
+            texts = [column for column, kind in columns if kind in _TEXTS or _is_nested(kind)]
+            find_in_columns(con, f"{quoted(schema)}.{quoted(table)}", owners, texts, found)
+
+
+def find_in_columns(
+    con: duckdb.DuckDBPyConnection, source: str, owners: list[str], texts: list[str], found: Found
+) -> None:
+    """Note who stands in the columns `owners` of `source`, and which addresses in `texts`."""
+    if owners:
+        listed = ", ".join(f"{quoted(each)}::varchar as {quoted(each)}" for each in owners)
+        rows = con.execute(f"select distinct {listed} from {source}")
+        names = [name for name, *_ in rows.description or ()]
+        while some := rows.fetchmany(_AT_ONCE):
+            for row in some:
+                found.row(dict(zip(names, row, strict=True)))
+    for column in texts:
+        rows = con.execute(
+            f"select distinct {quoted(column)}::varchar from {source} "
+            f"where regexp_matches({quoted(column)}::varchar, '@|%40')"
+        )
+        while some := rows.fetchmany(_AT_ONCE):
+            for (text,) in some:
+                found.text(text)
 
 
 def rewrite(path: Path, memory_limit: str) -> None:
@@ -82,16 +113,38 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     ).fetchall()
 
 
-def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, pattern: str) -> tuple[int, int]:
-    name = f"{quoted(schema)}.{quoted(table)}"
-    columns = con.execute(
+def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[tuple[str, str]]:
+    return con.execute(
         "select column_name, data_type from duckdb_columns() where database_name = current_database() "
         "and schema_name = ? and table_name = ?",
         [schema, table],
     ).fetchall()
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+
+
+@contextmanager
+def _alone(path: Path, place: str) -> Iterator[None]:
+    """Hold the lock that every process of ours holds that opens such a file."""
+    try:
+        with FileLock(f"{path}.lock", timeout=_PATIENCE, mode=0o600):
+            yield
+    except Timeout:
+        raise StoreBusy(f"{place}: a run of this project is at work on it") from None
+    except duckdb.IOException as error:
+        if "Could not set lock" not in str(error):
+            raise
+        raise StoreBusy(f"{place}: another program has it open") from None
+
+
+def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, pattern: str) -> tuple[int, int]:
+    name = f"{quoted(schema)}.{quoted(table)}"
+    columns = _columns(con, schema, table)
     theirs = [f"is_person({quoted(column)})" for column, _ in columns if column.lower() in OWNERS]
     # what is nested cannot be mended in its place
-    nested = [column for column, kind in columns if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))]
+    nested = [column for column, kind in columns if _is_nested(kind)]
     if pattern:
         theirs += [f"regexp_matches({quoted(column)}::varchar, {literal(pattern)})" for column in nested]
     rows = _changed(con, f"delete from {name} where {' or '.join(theirs)}") if theirs else 0

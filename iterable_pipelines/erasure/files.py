@@ -11,18 +11,44 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb
+from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_columns, find_in_duckdb
+from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.mentions import without_sql
 from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite
+from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite, find_in_sqlite
 from iterable_pipelines.erasure.stores import Erased
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.quoting import literal, quoted
 
 # what is written aside; a killed erasure leaves it, and the next one takes it away
 PART = ".erased.part"
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_MARKS = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst"}
+_COMPRESSION = {"gz": "gzip", "zst": "zstd"}
+
+
+def find_in_file(path: Path, found: Found, place: str) -> None:
+    """Note whom a file names. Raises StoreBusy where another program has it open."""
+    kind = _kind(path)
+    if kind == "sqlite":
+        find_in_sqlite(path, found)
+    elif kind == "duckdb":
+        find_in_duckdb(path, found, place)
+    elif kind == "parquet":
+        with duckdb.connect() as con:
+            source = f"read_parquet({literal(str(path))})"
+            columns = [name for name, *_ in con.execute(f"describe from {source}").fetchall()]
+            find_in_columns(con, source, [name for name in columns if name.lower() in OWNERS], columns, found)
+    else:
+        names: list[str] = []
+        with _reading(path, _COMPRESSION.get(kind)) as lines:
+            for number, line in enumerate(_lines(lines)):
+                text = line.decode("utf-8", "replace")
+                if ".csv" in path.suffixes:
+                    cells = next(csv.reader(io.StringIO(text)), [])
+                    names = cells if number == 0 else names
+                    found.row(dict(zip(names, cells, strict=False)))
+                found.text(text)
 
 
 def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memory_limit: str) -> Erased | None:
@@ -30,15 +56,26 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
 
     None where nobody is named in it. Raises StoreBusy where another program has it open, OSError.
     """
+    kind = _kind(path)
+    if kind == "sqlite":
+        return erase_from_sqlite(path, named, place)
+    if kind == "duckdb":
+        return erase_from_duckdb(path, persons, place, memory_limit)
+    if kind == "parquet":
+        return _erase_from_parquet(path, persons, named, place)
+    return _erase_from_text(path, named, place, _COMPRESSION.get(kind))
+
+
+def _kind(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(b"SQLite format 3"):
-        return erase_from_sqlite(path, named, place)
+        return "sqlite"
     if head[8:12] == b"DUCK":
-        return erase_from_duckdb(path, persons, place, memory_limit)
+        return "duckdb"
     if head.startswith(b"PAR1"):
-        return _erase_from_parquet(path, persons, named, place)
-    return _erase_from_text(path, named, place, next((_COMPRESSED[m] for m in _COMPRESSED if head.startswith(m)), None))
+        return "parquet"
+    return next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), "text")
 
 
 def _erase_from_parquet(path: Path, persons: Persons, named: Named, place: str) -> Erased | None:

@@ -18,7 +18,7 @@ class Named:
     """Some persons, by all their identifiers."""
 
     def __init__(self, identifiers: Iterable[str]) -> None:
-        """`identifiers` as they are spelled anywhere; short ids count only where a column or key says that it is one."""
+        """`identifiers` as spelled anywhere; short ids count only where a column or key says that it is one."""
         given = [each for each in identifiers if normal(each)]
         self.keys = frozenset(map(normal, given))
         self.pattern = pattern_of(given)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.stores import Erased
 from iterable_pipelines.erasure.unfinished import unfinished
@@ -37,6 +38,20 @@ def erase_from_sqlite(path: Path, named: Named, place: str, own: tuple[str, ...]
             raise
         raise StoreBusy(f"{place}: somebody writes to it all the time") from None
     return Erased(place, rows, before, _size(path), mentions)
+
+
+def find_in_sqlite(path: Path, found: Found) -> None:
+    """Note whom the rows of a file name."""
+    with sqlite_file(path, _PATIENCE) as con:
+        for table in _tables(con):
+            cursor = con.execute(f"select * from {quoted(table)}")
+            names = [name for name, *_ in cursor.description]
+            for values in cursor:
+                texts = [_text(value) if isinstance(value, bytes) else value for value in values]
+                found.row(dict(zip(names, texts, strict=True)))
+                for text in texts:
+                    if isinstance(text, str):
+                        found.text(text)
 
 
 def scrub(con: sqlite3.Connection, path: Path, named: Named, again: bool = False) -> None:

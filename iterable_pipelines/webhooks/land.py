@@ -5,7 +5,9 @@ when it is loaded.
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +89,10 @@ def land(
         moved.bytes += sum(len(each.raw) for each in good)
         moved.parts += landed.values()
         log(f"landing/webhooks: {arrived:,} bodies of {len(landed)} hours landed, {len(broken)} cannot be read")
+    if moved.erased:
+        # whoever keeps writing to it puts that off to the next erasure
+        with suppress(sqlite3.OperationalError):
+            spool.wipe()
     return moved
 
 
