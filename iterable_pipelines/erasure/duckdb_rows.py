@@ -11,11 +11,10 @@ from filelock import FileLock, Timeout
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import StoreBusy
 from iterable_pipelines.erasure.found import Found
-from iterable_pipelines.erasure.mentions import without_sql
-from iterable_pipelines.erasure.named import OWNERS, Named
+from iterable_pipelines.erasure.named import OWNERS
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.stores import Erased
-from iterable_pipelines.erasure.unfinished import unfinished
+from iterable_pipelines.erasure.store import Erased
+from iterable_pipelines.erasure.unfinished import is_unfinished, unfinished
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.quoting import literal, quoted
 
@@ -35,37 +34,43 @@ def erase_from_duckdb(
     Raises StoreBusy if another process has it open.
     """
     before = path.stat().st_size
-    with _alone(path, place), unfinished(path) as again:
+    with _alone(path, place), unfinished(path):
         rows, mentions = _delete(path, persons, memory_limit, also)
         crashpoint("erasure_duckdb_deleted")
         # what was deleted at any time, by anybody, is still in its block
-        if persons.count or again:
-            rewrite(path, memory_limit)
+        rewrite(path, memory_limit)
     return Erased(place, rows, before, path.stat().st_size, mentions)
 
 
 def _delete(path: Path, persons: Persons, memory_limit: str, also: Also) -> tuple[int, int]:
-    pattern = Named.of(persons).pattern
     with duckdb.connect(path, config={"memory_limit": memory_limit}) as con:
         persons.into(con)
         con.execute("set timezone = 'UTC'")
         con.execute("begin")
         rows, mentions = also(con), 0
         for schema, table in _tables(con):
-            gone, told = _erase_table(con, schema, table, pattern)
+            gone, told = _erase_table(con, schema, table)
             rows, mentions = rows + gone, mentions + told
         con.execute("commit")
     return rows, mentions
 
 
-def find_in_duckdb(path: Path, found: Found, place: str) -> None:
-    """Note whom the rows of a file name. Raises StoreBusy if another process has it open."""
-    with _alone(path, place), duckdb.connect(path, read_only=True) as con:
-        for schema, table in _tables(con):
-            columns = _columns(con, schema, table)
-            owners = [column for column, _ in columns if column.lower() in (*OWNERS, "key", "pk", "identity")]
-            texts = [column for column, kind in columns if kind in _TEXTS or _is_nested(kind)]
-            find_in_columns(con, f"{quoted(schema)}.{quoted(table)}", owners, texts, found)
+def find_in_duckdb(path: Path, found: Found, place: str, memory_limit: str) -> None:
+    """Note whom the rows of a file name, and finish what a killed erasure began. Raises StoreBusy."""
+    with _alone(path, place):
+        if is_unfinished(path):
+            with unfinished(path):
+                rewrite(path, memory_limit)
+        with duckdb.connect(path, read_only=True) as con:
+            _find(con, found)
+
+
+def _find(con: duckdb.DuckDBPyConnection, found: Found) -> None:
+    for schema, table in _tables(con):
+        columns = _columns(con, schema, table)
+        owners = [column for column, _ in columns if column.lower() in (*OWNERS, "key", "pk", "identity")]
+        texts = [column for column, kind in columns if kind in _TEXTS or _is_nested(kind)]
+        find_in_columns(con, f"{quoted(schema)}.{quoted(table)}", owners, texts, found)
 
 
 def find_in_columns(
@@ -87,6 +92,11 @@ def find_in_columns(
         while some := rows.fetchmany(_AT_ONCE):
             for (text,) in some:
                 found.text(text)
+
+
+def names_sql(text: str) -> str:
+    """Whether somebody stands in a text: `names_person` alone is true of a few more."""
+    return f"case when names_person({text}) then without_persons({text}) <> {text}::varchar else false end"
 
 
 def rewrite(path: Path, memory_limit: str) -> None:
@@ -139,24 +149,18 @@ def _alone(path: Path, place: str) -> Iterator[None]:
         raise StoreBusy(f"{place}: another program has it open") from None
 
 
-def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str, pattern: str) -> tuple[int, int]:
+def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> tuple[int, int]:
     name = f"{quoted(schema)}.{quoted(table)}"
     columns = _columns(con, schema, table)
     theirs = [f"is_person({quoted(column)})" for column, _ in columns if column.lower() in OWNERS]
     # what is nested cannot be mended in its place
-    nested = [column for column, kind in columns if _is_nested(kind)]
-    if pattern:
-        theirs += [f"regexp_matches({quoted(column)}::varchar, {literal(pattern)})" for column in nested]
+    theirs += [names_sql(quoted(column)) for column, kind in columns if _is_nested(kind)]
     rows = _changed(con, f"delete from {name} where {' or '.join(theirs)}") if theirs else 0
     told = 0
     for column, kind in columns:
-        if kind in _TEXTS and pattern:
-            text = f"{quoted(column)}::varchar"
-            told += _changed(
-                con,
-                f"update {name} set {quoted(column)} = {without_sql(text, literal(pattern))} "
-                f"where regexp_matches({text}, {literal(pattern)})",
-            )
+        if kind in _TEXTS:
+            text = quoted(column)
+            told += _changed(con, f"update {name} set {text} = without_persons({text}) where {names_sql(text)}")
     return rows, told
 
 

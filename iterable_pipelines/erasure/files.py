@@ -11,13 +11,12 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_columns, find_in_duckdb
+from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_columns, find_in_duckdb, names_sql
 from iterable_pipelines.erasure.found import Found
-from iterable_pipelines.erasure.mentions import without_sql
 from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite, find_in_sqlite
-from iterable_pipelines.erasure.stores import Erased
+from iterable_pipelines.erasure.store import Erased
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.quoting import literal, quoted
 
@@ -27,13 +26,13 @@ _MARKS = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst"}
 _COMPRESSION = {"gz": "gzip", "zst": "zstd"}
 
 
-def find_in_file(path: Path, found: Found, place: str) -> None:
+def find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> None:
     """Note whom a file names. Raises StoreBusy where another program has it open."""
     kind = _kind(path)
     if kind == "sqlite":
-        find_in_sqlite(path, found)
+        find_in_sqlite(path, found, place)
     elif kind == "duckdb":
-        find_in_duckdb(path, found, place)
+        find_in_duckdb(path, found, place, memory_limit)
     elif kind == "parquet":
         with duckdb.connect() as con:
             source = f"read_parquet({literal(str(path))})"
@@ -62,7 +61,7 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
     if kind == "duckdb":
         return erase_from_duckdb(path, persons, place, memory_limit)
     if kind == "parquet":
-        return _erase_from_parquet(path, persons, named, place)
+        return _erase_from_parquet(path, persons, place)
     return _erase_from_text(path, named, place, _COMPRESSION.get(kind))
 
 
@@ -78,25 +77,22 @@ def _kind(path: Path) -> str:
     return next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), "text")
 
 
-def _erase_from_parquet(path: Path, persons: Persons, named: Named, place: str) -> Erased | None:
+def _erase_from_parquet(path: Path, persons: Persons, place: str) -> Erased | None:
     before, source, part = path.stat().st_size, f"read_parquet({literal(str(path))})", _part(path)
     with duckdb.connect() as con:
         persons.into(con)
         columns = [(name, kind) for name, kind, *_ in con.execute(f"describe from {source}").fetchall()]
         theirs = [f"is_person({quoted(name)})" for name, _ in columns if name.lower() in OWNERS]
-        texts = [quoted(name) for name, kind in columns if kind in ("VARCHAR", "JSON")] if named.pattern else []
+        texts = [quoted(name) for name, kind in columns if kind in ("VARCHAR", "JSON")]
         nested = [quoted(name) for name, kind in columns if kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))]
-        pattern = literal(named.pattern)
-        if named.pattern:
-            theirs += [f"regexp_matches({name}::varchar, {pattern})" for name in nested]
-        own = " or ".join(f"coalesce({each}, false)" for each in theirs) or "false"
-        told = " or ".join(f"coalesce(regexp_matches({name}, {pattern}), false)" for name in texts) or "false"
+        own = " or ".join([*theirs, *map(names_sql, nested), "false"])
+        told = " or ".join([*map(names_sql, texts), "false"])
         rows, mentions = con.execute(
             f"select count(*) filter ({own}), count(*) filter (({told}) and not ({own})) from {source}"
         ).fetchone() or (0, 0)
         if not rows and not mentions:
             return None
-        mended = ", ".join(f"{without_sql(name, pattern)} as {name}" for name in texts)
+        mended = ", ".join(f"without_persons({name}) as {name}" for name in texts)
         replaced = f" replace ({mended})" if mended else ""
         con.execute(
             f"copy (select *{replaced} from {source} where not ({own})) to {literal(str(part))} "

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from iterable_pipelines.erasure.parquet import ADDRESS
 from iterable_pipelines.erasure.tombstones import KINDS
 from iterable_pipelines.quoting import literal
 
@@ -24,7 +25,7 @@ _KIND = {
 }
 # these hold an address or a user id
 _EITHER = ("user_key", "anonymousid", "user", "identity", "key", "pk")
-_ADDRESS = re.compile(r"""[^\s"',;:<>()\[\]{}@\\/=&?]+@[^\s"',;:<>()\[\]{}@\\/=&?]+""")
+_ADDRESS = re.compile(ADDRESS)
 
 Names = tuple[str | None, ...]
 

@@ -9,7 +9,7 @@ from iterable_pipelines.erasure.files import PART, erase_from_file, find_in_file
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.stores import Erased, Log
+from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
@@ -27,7 +27,7 @@ class OtherFiles:
         """Whom lines, rows and records name."""
         found = Found(scratch / "other_files.parquet")
         for path in _files(settings):
-            find_in_file(path, found, _place(settings, path))
+            find_in_file(path, found, _place(settings, path), settings.memory_limit)
         return [found.close()]
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:

@@ -6,11 +6,11 @@ from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite, find_in_sqlite
-from iterable_pipelines.erasure.stores import Erased, Log
+from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.settings import Settings
 
 
-class Spool:
+class SpooledWebhooks:
     """`webhooks/spool.db`, the bodies that were put aside among them. The file stays the same one: who adds to it keeps
     it open.
     """
@@ -22,7 +22,7 @@ class Spool:
         if not settings.spool_path.exists():
             return []
         found = Found(scratch / "spool.parquet")
-        find_in_sqlite(settings.spool_path, found)
+        find_in_sqlite(settings.spool_path, found, "webhooks/spool.db")
         return [found.close()]
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
@@ -30,4 +30,3 @@ class Spool:
         if not settings.spool_path.exists():
             return []
         return [erase_from_sqlite(settings.spool_path, Named.of(persons), "webhooks/spool.db", own=("raw",))]
-

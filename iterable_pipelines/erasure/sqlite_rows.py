@@ -1,14 +1,16 @@
 """Persons out of a SQLite file, whichever tables it has: their rows go, what names them elsewhere says `erased`."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import StoreBusy
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import OWNERS, Named
-from iterable_pipelines.erasure.stores import Erased
-from iterable_pipelines.erasure.unfinished import unfinished
+from iterable_pipelines.erasure.store import Erased
+from iterable_pipelines.erasure.unfinished import is_unfinished, unfinished
 from iterable_pipelines.quoting import quoted
 from iterable_pipelines.sqlite_file import sqlite_file
 
@@ -22,26 +24,24 @@ def erase_from_sqlite(path: Path, named: Named, place: str, own: tuple[str, ...]
     Raises StoreBusy if somebody writes to it all the time.
     """
     before, rows, mentions = _size(path), 0, 0
-    try:
-        with unfinished(path) as again, sqlite_file(path, _PATIENCE) as con:
-            _prepare(con, named)
-            con.execute("begin immediate")
-            for table in _tables(con):
-                columns = [name for _, name, *_ in con.execute(f"pragma table_info({quoted(table)})")]
-                gone, told = _erase_table(con, table, columns, own)
-                rows, mentions = rows + gone, mentions + told
-            con.execute("commit")
-            crashpoint("erasure_sqlite_deleted")
-            scrub(con, path, named, again)
-    except sqlite3.OperationalError as error:
-        if "locked" not in str(error) and "busy" not in str(error):
-            raise
-        raise StoreBusy(f"{place}: somebody writes to it all the time") from None
+    with _free(place), unfinished(path), sqlite_file(path, _PATIENCE) as con:
+        _prepare(con, named)
+        con.execute("begin immediate")
+        for table in _tables(con):
+            columns = [name for _, name, *_ in con.execute(f"pragma table_info({quoted(table)})")]
+            gone, told = _erase_table(con, table, columns, own)
+            rows, mentions = rows + gone, mentions + told
+        con.execute("commit")
+        crashpoint("erasure_sqlite_deleted")
+        scrub(con, path, named)
     return Erased(place, rows, before, _size(path), mentions)
 
 
-def find_in_sqlite(path: Path, found: Found) -> None:
-    """Note whom the rows of a file name."""
+def find_in_sqlite(path: Path, found: Found, place: str) -> None:
+    """Note whom the rows of a file name, and finish what a killed erasure began. Raises StoreBusy."""
+    if is_unfinished(path):
+        with _free(place), unfinished(path), sqlite_file(path, _PATIENCE) as con:
+            _write_anew(con)
     with sqlite_file(path, _PATIENCE) as con:
         for table in _tables(con):
             cursor = con.execute(f"select * from {quoted(table)}")
@@ -54,16 +54,36 @@ def find_in_sqlite(path: Path, found: Found) -> None:
                         found.text(text)
 
 
-def scrub(con: sqlite3.Connection, path: Path, named: Named, again: bool = False) -> None:
-    """Write the file anew if what was deleted at any time, or its log, still names somebody; or `again`, at any rate.
+def scrub(con: sqlite3.Connection, path: Path, named: Named) -> None:
+    """Write the file anew if what was deleted at any time, or its log, still names somebody.
 
     Raises sqlite3.OperationalError while somebody reads an old state of it.
     """
-    if again or stands_in_bytes(path, named) or stands_in_bytes(_log_of(path), named):
-        con.execute("vacuum")
+    if stands_in_bytes(path, named) or stands_in_bytes(_log_of(path), named):
+        _write_anew(con)
+    else:
+        _empty_log(con)
+
+
+def _write_anew(con: sqlite3.Connection) -> None:
+    con.execute("vacuum")
+    _empty_log(con)
+
+
+def _empty_log(con: sqlite3.Connection) -> None:
     (is_held, *_) = con.execute("pragma wal_checkpoint(truncate)").fetchone()
     if is_held:
         raise sqlite3.OperationalError("database is locked")
+
+
+@contextmanager
+def _free(place: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error) and "busy" not in str(error):
+            raise
+        raise StoreBusy(f"{place}: somebody writes to it all the time") from None
 
 
 def stands_in_bytes(path: Path, named: Named) -> bool:

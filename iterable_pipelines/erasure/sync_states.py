@@ -17,7 +17,7 @@ from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.mentions import tellable
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.stores import Erased, Log
+from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.tombstones import normal, normal_sql
 from iterable_pipelines.settings import Settings
 
@@ -39,7 +39,7 @@ class SyncStates:
         """Whom records are of, acknowledged ones and those on their way."""
         found = Found(scratch / "sync_states.parquet")
         for path in _states(settings):
-            find_in_duckdb(path, found, f"{FOLDER}/{path.name}")
+            find_in_duckdb(path, found, f"{FOLDER}/{path.name}", settings.memory_limit)
         return [found.close()]
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:

@@ -9,7 +9,7 @@ from iterable_pipelines.erasure.files import erase_from_file, find_in_file
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.stores import Erased, Log
+from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER, load_destinations, outbox_path
 from iterable_pipelines.track_calls.ledger import Ledger
@@ -27,7 +27,7 @@ class TrackCalls:
         found = Found(scratch / "track_calls.parquet")
         for ledger, outbox in _destinations(settings).items():
             for file in (ledger, *_batches(outbox)):
-                find_in_file(file, found, f"{FOLDER}/{file.name}")
+                find_in_file(file, found, f"{FOLDER}/{file.name}", settings.memory_limit)
         return [found.close()]
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:

@@ -6,18 +6,25 @@ from pathlib import Path
 
 from iterable_pipelines.landing.cut import sync
 
-ENDING = ".erasing"
+ENDING = ".unfinished"
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a killed erasure has left its mark."""
+    return _mark(path).exists()
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[bool]:
-    """Mark `path` until the block ends well; says whether it was marked before, so that all of it must be done again.
+def unfinished(path: Path) -> Iterator[None]:
+    """Mark `path` until the block ends well.
 
     Deleted rows stay in their blocks: after a kill nobody could tell from the live rows that the file is not clean.
     """
-    mark = path.with_name(f"{path.name}{ENDING}")
-    before = mark.exists()
-    mark.touch(mode=0o600)
+    _mark(path).touch(mode=0o600)
     sync(path.parent)
-    yield before
-    mark.unlink()
+    yield
+    _mark(path).unlink()
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}{ENDING}")

@@ -12,7 +12,7 @@ import pytest
 
 from iterable_pipelines.erasure.files import erase_from_file
 from iterable_pipelines.erasure.named import Named
-from iterable_pipelines.erasure.stores import Erased
+from iterable_pipelines.erasure.store import Erased
 from iterable_pipelines_tests.erasure.planted import ADA, ADA_ID, BOB, naming, persons
 
 HERS = {"email": ADA.upper(), "userId": ADA_ID, "v": 1}
