@@ -84,7 +84,7 @@ class Found:
     def _flush(self) -> None:
         if self._names:
             columns = zip(*self._names, strict=True)
-            self._con.register("some", pa.table([pa.array(each, pa.string()) for each in columns], names=list(KINDS)))
-            self._con.execute("insert into found from some")
-            self._con.unregister("some")
+            self._con.register("batch", pa.table([pa.array(each, pa.string()) for each in columns], names=list(KINDS)))
+            self._con.execute("insert into found from batch")
+            self._con.unregister("batch")
         self._names.clear()
