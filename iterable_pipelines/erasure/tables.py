@@ -153,9 +153,9 @@ def same_schema(con: duckdb.DuckDBPyConnection, one: str, other: str) -> bool:
         "select schema_name, sequence_name, comment, sql from duckdb_sequences()",
         "select schema_name, function_name, comment, macro_definition from duckdb_functions()",
     ]
-    return all(
-        con.execute(f"{select} where database_name = {literal(one)} except all {select} where database_name = "
-                    f"{literal(other)}").fetchone() is None
-        for select in told
-        for one, other in ((one, other), (other, one))
-    )  # fmt: skip
+    for left, right in ((one, other), (other, one)):
+        for select in told:
+            sides = [f"{select} where database_name = {literal(side)}" for side in (left, right)]
+            if con.execute(" except all ".join(sides)).fetchone():
+                return False
+    return True

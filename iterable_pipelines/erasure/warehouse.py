@@ -97,9 +97,8 @@ class WarehouseFiles:
         warehouse.wait_seconds = self.wait_seconds
         try:
             with warehouse.locked():
-                with warehouse.transaction():
-                    # whoever has it open is waited for, and what a killed process left is played back
-                    pass
+                # whoever has it open is waited for, and what a killed process left is played back
+                warehouse.prepare()
                 yield warehouse
         except WarehouseLocked as held:
             raise StoreBusy(str(held)) from None
@@ -123,7 +122,7 @@ def _copy(
     for table in tables:
         source = f"{_OLD}.{table.sql}"
         there, own, named = con.execute(
-            "select count(*), count_if(own), count_if(not own and named) from "
+            "select count(*), count(*) filter (own), count(*) filter (not own and named) from "
             f"(select {table.own_sql} as own, {table.names_sql} as named from {source})"
         ).fetchall()[0]
         select = (
