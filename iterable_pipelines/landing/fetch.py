@@ -229,7 +229,7 @@ def _land_exports(task: Import, exports: Exports, lands: Window, group: list[Exp
                 window=asked_window(settings, data_type, lands),
                 door="job",
                 fetched_at=min(each.started_at for each in group if each.started_at),
-                lines=sum(each.rows + each.erased for each in cuts),
+                lines=sum(each.rows for each in cuts),
                 bytes=size,
                 requests=requests + len(group),
                 seconds=time.monotonic() - begun,

@@ -109,7 +109,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Fetch:
-    """One window asked of Iterable through one door. `bytes` and `lines` are what came, times are in seconds."""
+    """One window asked of Iterable through one door. `bytes` and `lines` are what came, but for lines of the forgotten;
+    times are in seconds.
+    """
 
     data_type: str
     window: Window

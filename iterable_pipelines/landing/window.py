@@ -141,7 +141,7 @@ def _look(task: Import, window: Window, scratch: Path) -> tuple[list[Cut], Fetch
             window=asked,
             door="export",
             fetched_at=min(piece.fetched_at for piece in pieces),
-            lines=sum(each.rows + each.erased for each in cuts),
+            lines=sum(each.rows for each in cuts),
             bytes=sum(piece.bytes for piece in pieces),
             requests=sum(piece.requests for piece in pieces),
             seconds=time.monotonic() - begun,

@@ -1,4 +1,4 @@
-"""Files of any kind: a person's rows go, others' rows that name her say `erased`, all else stays byte for byte (X16)."""
+"""Files of any kind: a person's rows go, others' that name her say `erased`, all else stays byte for byte (X16)."""
 
 import gzip
 import json
@@ -38,14 +38,22 @@ def plain(text: str, path: Path) -> None:
     path.write_bytes(text.encode())
 
 
+def gzipped(text: str, path: Path) -> None:
+    path.write_bytes(gzip.compress(text.encode()))
+
+
+def read_zstd(path: Path) -> bytes:
+    return bytes(pa.input_stream(str(path), compression="zstd").read())
+
+
 @pytest.mark.parametrize(
     ("name", "write", "read"),
     [
-        ("a.ndjson", plain, lambda path: path.read_bytes()),
-        ("a.ndjson.gz", lambda text, path: path.write_bytes(gzip.compress(text.encode())), lambda path: gzip.decompress(path.read_bytes())),
-        ("a.ndjson.zst", zstd, lambda path: pa.input_stream(str(path), compression="zstd").read()),
+        ("a.ndjson", plain, Path.read_bytes),
+        ("a.ndjson.gz", gzipped, lambda path: gzip.decompress(path.read_bytes())),
+        ("a.ndjson.zst", zstd, read_zstd),
     ],
-)  # fmt: skip
+)
 def test_x16_lines(
     tmp_path: Path, name: str, write: Callable[[str, Path], None], read: Callable[[Path], bytes]
 ) -> None:
