@@ -11,13 +11,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.certificate import Certificate, keep
+from iterable_pipelines.erasure.certificate import Certificate, keep, publish
 from iterable_pipelines.erasure.errors import AlreadyErasing, StoreBusy
 from iterable_pipelines.erasure.links import find_persons
 from iterable_pipelines.erasure.store import Erased, Log, Store
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.profiles.dbt import run_models
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.warehouse import Warehouse
 
 
 def erase(
@@ -49,7 +51,8 @@ def erase(
                     still_open[store.name] = str(busy)
                     log(f"erasure: {store.name} stays open: {busy}")
                 crashpoint(f"erased_{store.name}")
-        left = _left(settings, stores, scratch, still_open) if erased else 0
+        done = [store for store in stores if store.name not in still_open]
+        left = _left(settings, done, scratch) if erased else 0
         certificate = Certificate(
             run_id=run_id or uuid.uuid4().hex,
             started_at=started,
@@ -66,6 +69,31 @@ def erase(
         )
         keep(settings, certificate)
     return certificate
+
+
+def identifiers_left(settings: Settings, stores: Sequence[Store] = STORES) -> int:
+    """How many identifiers with a tombstone the stores hold now: none, unless something came by since the last run.
+
+    Raises AlreadyErasing, ErasureFailed.
+    """
+    with erasing(settings), _scratch(settings) as scratch:
+        return _left(settings, stores, scratch)
+
+
+def follow_up(settings: Settings, certificate: Certificate, log: Log = print) -> None:
+    """Let the models count anew what the erased were counted in, and publish that together with the certificates.
+
+    Raises ModelsFailed, WarehouseFailed: what was erased stays erased, and the next run, or build, makes up for it.
+    """
+    if not settings.warehouse_path.exists():
+        return
+    warehouse = Warehouse.of(settings, log)
+    publish(settings, warehouse)
+    built = warehouse.read("select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'builds'")
+    if built and (certificate.rows or certificate.mentions):
+        run_models(settings, warehouse, log=log)
+    if settings.published_path.exists():
+        warehouse.publish()
 
 
 @contextmanager
@@ -109,12 +137,10 @@ def _identifiers(settings: Settings, stores: Sequence[Store], scratch: Path, sti
     return files
 
 
-def _left(settings: Settings, stores: Sequence[Store], scratch: Path, still_open: dict[str, str]) -> int:
-    """How many identifiers with a tombstone the stores that were erased still hold: none, unless something went by."""
+def _left(settings: Settings, stores: Sequence[Store], scratch: Path) -> int:
     again = scratch / "again"
     again.mkdir()
-    done = [store for store in stores if store.name not in still_open]
-    files = _identifiers(settings, done, again, still_open)
+    files = _identifiers(settings, stores, again, {})
     return len(find_persons(settings, Tombstones(settings), files, again, settings.memory_limit).persons.hashes())
 
 

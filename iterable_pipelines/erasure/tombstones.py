@@ -105,12 +105,25 @@ class Tombstones:
             before = con.total_changes
             con.executemany(
                 "insert into tombstones values (?, ?, ?, ?, ?, null) on conflict (hash, origin) do update set "
-                "lifted_at = null, since = excluded.since, source = excluded.source where lifted_at is not null",
+                "lifted_at = null, since = excluded.since, source = excluded.source "
+                # who asked us stays forgotten, whatever a list says later
+                "where lifted_at is not null or (excluded.source = 'request' and source <> 'request')",
                 [(*row, _now()) for row in rows],
             )
             added = con.total_changes - before
             con.execute("commit")
         return added
+
+    def pending_since(self, moment: str) -> str | None:
+        """Since when the oldest tombstone stands that is newer than `moment` (ISO, UTC); None for none."""
+        if not self.path.exists():
+            return None
+        with self._open() as con:
+            (since,) = con.execute(
+                "select min(since) from tombstones where lifted_at is null and source <> 'link' and since > ?",
+                (moment,),
+            ).fetchone()
+        return str(since) if since else None
 
     def into(self, con: duckdb.DuckDBPyConnection) -> bool:
         """Give a DuckDB connection the temporary macro `is_forgotten(identifier)`: true or false, never NULL.
