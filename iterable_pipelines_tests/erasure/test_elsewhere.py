@@ -1,8 +1,7 @@
 """What an erasure cannot reach is named, and what is replicated follows by itself."""
 
-from pathlib import Path
-
 import duckdb
+import pytest
 
 from iterable_pipelines.erasure.elsewhere import elsewhere
 from iterable_pipelines.erasure.run import erase
@@ -50,17 +49,20 @@ def test_a_file_that_cannot_be_read_stops_nothing(project: Settings) -> None:
     assert "whatever imports/*.yml name: a file there cannot be read" in elsewhere(settings)
 
 
-def test_x16_deletion_travels_by_the_next_replication(project: Settings, postgres: Server, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_x16_deletion_travels_by_the_next_replication(
+    project: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = declare(project)
-    monkeypatch.setenv("COPY_URL", postgres.database())
     import_hour(settings)
     declared = {each.name: each for each in load_replications(settings)}
-    for name in ("users", "file"):
-        assert replicate(settings, declared[name]).inserted == 3
-    bury(settings)
-    assert len(erase(settings, quiet).elsewhere) == 5
-    done = replicate(settings, declared["users"])
-    assert (done.inserted, done.updated, done.deleted, done.unchanged) == (0, 0, 1, 2)
+    with postgres.database("erased") as url:
+        monkeypatch.setenv("COPY_URL", url)
+        for name in ("users", "file"):
+            assert replicate(settings, declared[name]).inserted == 3
+        bury(settings)
+        assert len(erase(settings, quiet).elsewhere) == 5
+        done = replicate(settings, declared["users"])
+        assert (done.inserted, done.updated, done.deleted, done.unchanged) == (0, 0, 1, 2)
     replicate(settings, declared["file"])
-    file = Path(settings.project_root / "out" / "users.csv")
+    file = settings.project_root / "out" / "users.csv"
     assert duckdb.execute(f"select email from '{file}' order by 1").fetchall() == [(BOB,), (CY,)]
