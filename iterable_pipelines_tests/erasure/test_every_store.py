@@ -162,7 +162,7 @@ def test_a_second_erasure_changes_nothing(full: Activation) -> None:
 
 
 def test_every_kind_of_file_is_known_to_a_store(full: Activation) -> None:
-    """A store that is new has to be told how it is erased: what is neither text nor one of these kinds, nobody reads."""
+    """A store that is new is told how it is erased: what is neither text nor one of these kinds, nobody reads."""
     kinds = {kind_of(path) for path in full.settings.data_dir.rglob("*") if path.is_file() and path.stat().st_size}
     assert kinds == {"sqlite", "duckdb", "parquet", "gz", "text"}
     for path in full.settings.data_dir.rglob("*"):
