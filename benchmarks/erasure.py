@@ -22,6 +22,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TYPES = ("emailSend", "emailOpen", "emailClick", "pushSend", "pushOpen", "inAppSend", "customEvent", "purchase")
 USERS = 100_000
+# one record in a hundred thousand names somebody else
+_EVENTS = f"""
+select strftime(timestamp '2026-01-01' + to_seconds((hash(n) % $2)::bigint), '%Y-%m-%d %H:%M:%S +00:00') as createdAt,
+    'user' || who || '@example.com' as email, 'itbl' || md5(who::varchar) as itblUserId,
+    2220229 + n % 50 as campaignId, 'Newsletter' as campaignName, 3043605 + n % 50 as templateId,
+    md5(n::varchar) as messageId, 47258 as messageTypeId, 39582 as channelId, 12029221 as contentId,
+    '01000178d1341a2f-' || md5((n + 7)::varchar) as messageBusId, 0 as catalogLookupCount,
+    case when n % 100000 = 0 then 'user' || (n // 100000) % 200 || '@example.com' end as invitedBy
+from (select n, hash(n * 31 + {{nth}}) % {USERS} as who from range($1) as r(n))
+"""
 
 
 def lay_out(folder: Path, events: int, hours: int) -> None:
@@ -44,18 +54,7 @@ def lay_out(folder: Path, events: int, hours: int) -> None:
         download = folder / "download.ndjson"
         with duckdb.connect() as con:
             con.execute("set memory_limit = '1GB'")
-            # every ten-thousandth record names somebody else
-            con.execute(
-                "copy (select strftime(timestamp '2026-01-01' + to_seconds((hash(n) % $2)::bigint), "
-                "'%Y-%m-%d %H:%M:%S +00:00') as createdAt, 'user' || who || '@example.com' as email, "
-                "'itbl' || md5(who::varchar) as itblUserId, 2220229 + n % 50 as campaignId, 'Newsletter' as campaignName, "
-                "3043605 + n % 50 as templateId, md5(n::varchar) as messageId, 47258 as messageTypeId, "
-                "39582 as channelId, 12029221 as contentId, '01000178d1341a2f-' || md5((n + 7)::varchar) as messageBusId, "
-                "case when n % 10000 = 0 then 'user' || (n // 10000) % 200 || '@example.com' end as invitedBy, "
-                f"0 as catalogLookupCount from (select n, hash(n * 31 + {nth}) % {USERS} as who from range($1) as r(n))) "
-                f"to '{download}' (format json)",
-                [each, hours * 3600],
-            )
+            con.execute(f"copy ({_EVENTS.format(nth=nth)}) to '{download}' (format json)", [each, hours * 3600])
         cuts = cut([download], window, "createdAt", settings.landing_dir / "cut", "1GB")
         download.unlink()
         fetch = Fetch(data_type, window, "job", window.end, sum(one.rows for one in cuts), 0, 1, 0, 0, "benchmark")

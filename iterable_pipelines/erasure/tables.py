@@ -27,7 +27,6 @@ OWNERS: dict[str, Kind] = {
 _OWNING_LISTS = ("_raw_keys", "_other_keys")
 # made of streams and objects by dbt: what they say of others is made anew, so only who they are about is looked at
 _DERIVED = ("profiles", "marts", "audiences")
-# rows of these come from a landed file, where every text is looked through
 _LANDED = frozenset(stream.name for stream in ACTIVITY_STREAMS)
 
 
@@ -79,13 +78,18 @@ class Table:
             return "false"
         joined = ", ".join(f"{quoted(name)}::varchar" for name, _ in self.texts)
         named = f"names_person(concat_ws(chr(10), {joined}))"
-        if self.schema == "streams" and self.name in _LANDED:
-            # what webhooks told, or comes from a file that is not there any more, nobody else has looked through
-            covered = (
-                "_source = 'export' and webhook is null and (data_type, _hour) in (select data_type, hour from covered)"
-            )
-            return f"case when coalesce({covered}, false) then false else {named} end"
-        return named
+        return f"case when {self.covered_sql} then false else {named} end" if self.is_landed else named
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether its rows come from landed files, in which every text is looked through."""
+        return self.schema == "streams" and self.name in _LANDED
+
+    @property
+    def covered_sql(self) -> str:
+        """Whether a row of such a table comes from a file that is there; what webhooks told of it does not."""
+        hours = "(data_type, _hour) in (select data_type, hour from covered)"
+        return f"coalesce(_source = 'export' and webhook is null and {hours}, false)"
 
     @property
     def copied_sql(self) -> str:
@@ -124,17 +128,19 @@ def identifiers_sql(tables: Sequence[Table], database: str) -> str:
                 for name in ("email", "user_id", "itbl_user_id")
             )
             selects.append(f"select distinct {together} from {source}")
-        # one by one: a key may be any of the three, and links nothing that the others do not
+        # one by one: a key may be any of the three, and links nothing that the others do not; in streams it is one
         selects += [
             f"select distinct case when contains({quoted(name)}, '@') then {quoted(name)} end, "
             f"case when not contains({quoted(name)}, '@') then {quoted(name)} end, null from {source}"
             for name in table.owners
-            if name not in linked
+            if name not in linked and not table.is_landed
         ]
         if (table.schema, table.name) == ("streams", "unknown_webhooks"):
             named = ", ".join(body_identity_sql(kind, "body") for kind in ("email", "user_id", "itbl_user_id"))
             selects.append(f"select distinct {named} from {source}")
         known = "email" if "email" in table.owners else "null::varchar"
+        if table.is_landed:
+            source = f"(from {source} where not {table.covered_sql})"
         selects += [
             addresses_sql(quoted(name), source, known)
             for name, kind in table.texts
