@@ -200,7 +200,7 @@ class Diff:
 
     def _desired_keys(self) -> str:
         """Keys that rows carry, compiled or not: another row may have the identity of one that is gone (P5)."""
-        keys = "select key from scratch.desired"
+        keys = "select key from scratch.desired union from scratch.contested"
         if self.everything:
             return keys
         if self.options.only_pks:

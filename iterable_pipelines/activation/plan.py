@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 
+from iterable_pipelines.activation.catalog_setup import catalog_setups
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
+from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities, refuse_shared_things
 from iterable_pipelines.activation.diff import SENT, Diff
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
@@ -207,6 +208,8 @@ def plan_rows(
     leave_out_forgotten(workspace, settings)
     if isinstance(sync, ProfileSync) and sync.on_duplicate_identity == "error":
         refuse_shared_identities(workspace)
+    if sync.code_of_doubles:
+        refuse_shared_things(workspace, sync.code_of_doubles)
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()
@@ -220,6 +223,8 @@ def plan_rows(
     if wanted and client is not None and not options.offline:
         fields = compare_fields(client, wanted)
         said += fields.warnings(sync)
+    if client is not None and not options.offline:
+        said += map(str, catalog_setups(workspace, sync, client))
     guards = Guards(workspace, settings, sync, snapshot, mappings, options, fields).check()
     counts = _counted(con, "op", "scratch.compared")
     unsent = _counted(con, "reason", "scratch.skipped")
