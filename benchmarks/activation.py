@@ -44,7 +44,7 @@ fields: {first_name: firstName, city: city, orders: orders, lifetime_value: life
 guards: {max_new_fields: 10}
 """
 _PROGRAM = """
-import json, re
+import json, re, sys
 from pathlib import Path
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
@@ -53,7 +53,7 @@ from iterable_pipelines.settings import load_settings
 
 settings = load_settings()
 (sync,) = load_syncs(settings)
-report = run_sync(settings, sync, Options(), lambda text: None)
+report = run_sync(settings, sync, Options(approve=tuple(sys.argv[1:])), lambda text: None)
 # not ru_maxrss, which begins with that of whoever started this process
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 print(json.dumps(report.as_json() | {"peak": peak}))
@@ -78,8 +78,11 @@ def project_of(folder: Path, project_type: str, **options: Any) -> Iterator[Acti
         yield Activation(settings, sandbox, said=[])
 
 
-def run(project: Activation) -> dict[str, Any]:
-    """Run the sync in a process; its report, with the seconds it took and its peak of memory in MiB."""
+def run(project: Activation, *approve: str) -> dict[str, Any]:
+    """Run the sync in a process; its report, with the seconds it took and its peak of memory in MiB.
+
+    `approve` are guards that let it pass.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ITERABLE_")} | {
         "ITERABLE_PROJECT_ROOT": str(project.settings.project_root),
         "ITERABLE_DATA_DIR": str(project.settings.data_dir),
@@ -89,7 +92,7 @@ def run(project: Activation) -> dict[str, Any]:
     }
     project.sandbox.log.clear()
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", _PROGRAM], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", _PROGRAM, *approve], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1]) | {"seconds": time.perf_counter() - began}
@@ -195,6 +198,17 @@ def kill(times: int, rows: int, seed: int) -> tuple[list[str], list[str]]:
     return lines, wrong
 
 
+def tell(found: list[str], wrong: list[str], markdown: Path | None) -> None:
+    """Print what came out, append it to a file, and end with 1 if anything was wrong."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    lines = [f"{machine}, sandbox and sync beside each other", "", *found, *wrong]
+    print("\n".join(lines))
+    if markdown:
+        with markdown.open("a") as file:
+            file.write("\n" + "\n".join(lines) + "\n")
+    sys.exit(1 if wrong else 0)
+
+
 def main() -> None:
     """Run, print what came out, and say whether anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -207,14 +221,7 @@ def main() -> None:
         found, wrong = kill(given.kill, given.rows or 20_000, given.seed)
     else:
         found, wrong = load(given.rows or 1_000_000)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    header = f"{machine}, sandbox and sync beside each other"
-    lines = [header, "", *found, *wrong]
-    print("\n".join(lines))
-    if given.markdown:
-        with given.markdown.open("a") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
-    sys.exit(1 if wrong else 0)
+    tell(found, wrong, given.markdown)
 
 
 if __name__ == "__main__":

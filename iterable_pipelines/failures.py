@@ -59,7 +59,9 @@ def when_to_retry(error: Exception) -> str:
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+def explained(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext,
+) -> Iterator[None]:
     """Turn our errors into dg.Failure. One that no retry can mend also takes the run's automatic retries away:
     `allow_retries=False` stops only the step's own (Dagster's run retries do not look at it).
     """

@@ -10,7 +10,7 @@ from iterable_pipelines.api.limits import LIMITS, limits_of
 
 @dataclass(frozen=True)
 class Costs:
-    """Requests and bytes of what is sent, and how many users are looked up before; `minutes` is the least it takes."""
+    """Requests and bytes of what is sent, how much is looked up before, and the least `minutes` that takes."""
 
     requests: int = 0
     bytes: int = 0

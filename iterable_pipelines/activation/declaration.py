@@ -67,6 +67,7 @@ def _field(given: str) -> str:
 
 
 FieldName = Annotated[str, AfterValidator(_field)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Columns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -126,6 +127,8 @@ class Sync(Declared):
     of_profile: ClassVar[bool] = False
     # whether `match`, or a field named email or userId, must say who is meant
     needs_user: ClassVar[bool] = True
+    # of records about a thing, the code of rows that name the same one: none of them is sent
+    code_of_doubles: ClassVar[str] = ""
     # the fields below that name a column of the source
     naming_columns: ClassVar[tuple[str, ...]] = ()
 
@@ -154,7 +157,7 @@ class Sync(Declared):
     log_payloads: bool = False
     max_failure_ratio: float = Field(0.05, ge=0, le=1)
     volatile: Columns = ()
-    naive_timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    naive_timezone: Zone = "UTC"
     convert_iso_strings: bool = True
     on_long_value: Literal["error", "truncate"] = "error"
     create_new_fields: bool | None = None
@@ -199,7 +202,7 @@ class Sync(Declared):
             raise ValueError("this object has no fields of your own")
         for name in constants:
             cls._may_be_written(name, info)
-            if name in IDENTIFIERS:
+            if name in IDENTIFIERS and cls.needs_user:
                 raise ValueError(f"{name} names the user: it cannot be the same for all rows")
         _refuse_overlap([*(to.to for to in info.data.get("fields", {}).values()), *constants])
         return constants

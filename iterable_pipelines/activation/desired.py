@@ -12,6 +12,7 @@ from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.records import Compiled, Identity, Record, payload_hash, wire
 from iterable_pipelines.activation.snapshot import Snapshot, rows_of
 from iterable_pipelines.activation.state import Workspace
+from iterable_pipelines.quoting import literal
 
 _RECORD: list[tuple[str, pa.DataType]] = [
     ("key", pa.string()),
@@ -33,6 +34,8 @@ _RECORD: list[tuple[str, pa.DataType]] = [
 _ISSUE = [(name, pa.string()) for name in ("pk", "code", "message", "path", "severity")]
 _SKIPPED = [("pk", pa.string()), ("reason", pa.string())]
 _LOOKED = [("pk", pa.string()), ("source_hash", pa.string()), ("key", pa.string())]
+# keys that several rows carry, where only one may
+_CONTESTED = [("key", pa.string())]
 _SQL = {pa.string(): "text", pa.int64(): "bigint", pa.bool_(): "boolean"}
 
 # an acknowledged record as a compiler takes it
@@ -56,6 +59,7 @@ def compile_rows(workspace: Workspace, snapshot: Snapshot, compiler: Compiler, e
     )
     found = Tables()
     found.create(con)
+    create_table(con, "contested", _CONTESTED)
     for batch in rows_of(workspace, snapshot, sql):
         for (pk, source_hash, acknowledged), row in batch:
             before_it = acknowledged_of(acknowledged) if acknowledged else None
@@ -81,20 +85,40 @@ def refuse_shared_identities(workspace: Workspace) -> None:
     """Take out all rows that are about one user, and say so (X44); one that was sent before keeps what Iterable has."""
     con = workspace.con
     con.execute(
-        "create or replace temp table shared as select d.pk from scratch.desired d join "
+        "create or replace temp table shared as select d.pk, d.key from scratch.desired d join "
         "(select identity_kind, identity from (select pk, identity_kind, identity from scratch.desired "
         "where output = 'user' union all select a.pk, a.identity_kind, a.identity from state.acked a "
         "semi join scratch.snapshot s on s.pk = a.pk where a.output = 'user' and a.member "
         "and a.pk not in (select pk from scratch.looked)) group by all having count(*) > 1) i "
         "on (d.identity_kind, d.identity) = (i.identity_kind, i.identity) where d.output = 'user'"
     )
-    con.execute("delete from scratch.desired where pk in (from shared)")
+    _refuse_shared(con, "duplicate_identity", "another row is about the same user")
+
+
+def refuse_shared_things(workspace: Workspace, code: str) -> None:
+    """Take out all rows that are about one thing, such as an item of a catalog: nobody knows which of them is right.
+
+    What Iterable has of it stays. Rows that were seen as they are count too, though they are not compiled.
+    """
+    con = workspace.con
     con.execute(
-        "insert into scratch.issues select pk, 'duplicate_identity', 'another row is about the same user', '', 'error' "
-        "from shared"
+        "create or replace temp table shared as with named as (select pk, key from scratch.desired union "
+        "select e.pk, e.key from state.seen e semi join scratch.snapshot s on s.pk = e.pk "
+        "and s.source_hash = e.source_hash where e.key is not null and e.pk not in (select pk from scratch.looked)) "
+        "select pk, key from named semi join (select key from named group by key having count(*) > 1) using (key)"
+    )
+    _refuse_shared(con, code, "another row is about the same one")
+
+
+def _refuse_shared(con: duckdb.DuckDBPyConnection, code: str, message: str) -> None:
+    con.execute("delete from scratch.desired where pk in (select pk from shared)")
+    con.execute(
+        f"insert into scratch.issues select distinct pk, {literal(code)}, {literal(message)}, '', 'error' from shared"
     )
     # whether they are alone by the next time they themselves do not tell
-    con.execute("delete from scratch.looked where pk in (from shared)")
+    con.execute("delete from scratch.looked where pk in (select pk from shared)")
+    # the rows that it was sent for may be gone: others want it
+    con.execute("insert into scratch.contested select distinct key from shared")
 
 
 _UNSEEN = (
@@ -159,7 +183,7 @@ def record_row(pk: str, record: Record, seq: int = 0) -> tuple[Any, ...]:
         wire(record.payload),
         payload_hash(record),
         seq,
-        record.key not in ("", pk),
+        record.key not in ("", pk) and not (identity and identity.is_thing),
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether users exist, for the modes insert and update, which the API does not have (G2–G4)."""
+"""Whether users and things exist, for the modes insert and update, which the API does not have (G2–G4)."""
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +9,14 @@ import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.lookups import LOOKUPS
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.outcomes import Outcome
+from iterable_pipelines.activation.records import OF_USERS
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.activation.state import Workspace
+from iterable_pipelines.activation.things import ThingSync
 from iterable_pipelines.api import Iterable, IterableError
-from iterable_pipelines.api.user_reads import Person, read_user
 from iterable_pipelines.data_types import USERS
 from iterable_pipelines.published import reading
 from iterable_pipelines.quoting import literal
@@ -24,14 +26,14 @@ from iterable_pipelines.settings import Settings
 _MOST_LOOKUPS = 20_000
 _THREADS = 8
 
-INSERTED, MISSING = "already_inserted", "not_in_iterable"
+INSERTED, EXISTS, MISSING = "already_inserted", "already_exists", "not_in_iterable"
 
 
 class Gate:
-    """Asks Iterable for each user of a request right before it is sent, so that little can happen in between."""
+    """Asks Iterable for each user, or thing, of a request right before it is sent: little can happen in between."""
 
     def __init__(self, is_insert: bool, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
-        """`numbers` are the changes whose users have to be looked up; `clients` makes one for a thread."""
+        """`numbers` are the changes of what has to be looked up; `clients` makes one for a thread."""
         self._is_insert, self._numbers = is_insert, numbers
         self._clients, self._of_thread = clients, local()
         # its threads end with it
@@ -47,15 +49,14 @@ class Gate:
         try:
             if not hasattr(self._of_thread, "client"):
                 self._of_thread.client = self._clients()
-            by_email = change.identity_kind == "email"
-            person = Person(email=change.identity) if by_email else Person(user_id=change.identity)
-            exists = read_user(self._of_thread.client, person) is not None
+            exists = LOOKUPS[change.identity_kind](self._of_thread.client, change)
         except IterableError as error:
             # neither taken for there nor for missing
-            said = f"whether this user exists could not be asked ({error.status or type(error).__name__})"
+            said = f"whether it exists could not be asked ({error.status or type(error).__name__})"
             return Outcome("deferred", "lookup_failed", said)
         if exists == self._is_insert:
-            return Outcome("skipped", INSERTED if exists else MISSING)
+            there = INSERTED if change.identity_kind in OF_USERS else EXISTS
+            return Outcome("skipped", there if exists else MISSING)
         return None
 
 
@@ -66,7 +67,7 @@ def gate_of(workspace: Workspace, sync: Sync, clients: Callable[[], Iterable]) -
 
 
 def count_lookups(workspace: Workspace, sync: Sync) -> int:
-    """How many users the gate will ask for."""
+    """How many users or things the gate will ask for."""
     return _count(workspace, sync)
 
 
@@ -123,7 +124,9 @@ def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> N
 
 
 _UNDECIDED = (
-    "c.op in ('add', 'retry') and c.endpoint in ('users', 'user') and c.identity is not null "
+    "c.op in ('add', 'retry') and c.identity is not null "
+    # a thing without a lookup is told by the answer: a catalog that is there is not made again
+    f"and (c.endpoint in ('users', 'user') or c.identity_kind in {[each for each in LOOKUPS if each not in OF_USERS]}) "
     # Iterable itself says who is not there (G2), and a user in doubt is of our own making
     "and (c.payload::json->>'$.preferUserId') is distinct from 'false' "
     "and (c.flags::json->>'$.updateOnly') is distinct from 'true' "
@@ -132,7 +135,7 @@ _UNDECIDED = (
 
 
 def _undecided(sync: Sync) -> str:
-    return _UNDECIDED if isinstance(sync, ProfileSync) and sync.mode in ("insert", "update") else "false"
+    return _UNDECIDED if isinstance(sync, ProfileSync | ThingSync) and sync.mode in ("insert", "update") else "false"
 
 
 def _count(workspace: Workspace, sync: Sync) -> int:

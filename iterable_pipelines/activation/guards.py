@@ -18,6 +18,10 @@ _ROW_LOG = "from information_schema.tables where table_schema = 'activation' and
 _ACKNOWLEDGED = "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')"
 
 
+# what is deleted with all that is in it
+_WHOLES = {"whole_catalog_gone": "catalogs, with their items and collections,"}
+
+
 @dataclass(frozen=True)
 class Guard:
     """One that speaks up: `message` has the figures. Without a name nothing but the file can help."""
@@ -90,8 +94,17 @@ class Guards:
         return f"the mapping was changed, {resent:,} rows would be sent again, and `max_backfill_rows` is {most:,}"
 
     def _delete(self) -> str:
-        deleted = self._one("select count(*) from scratch.compared where op = 'remove' and endpoint = 'delete'")
-        return f"{deleted:,} users would be deleted in Iterable, with all their history" if deleted else ""
+        said = []
+        if users := self._one("select count(*) from scratch.compared where op = 'remove' and endpoint = 'delete'"):
+            said.append(f"{users:,} users would be deleted in Iterable, with all their history")
+        for endpoint, what in _WHOLES.items():
+            names = self.workspace.con.execute(
+                "select identity from scratch.compared where op = 'remove' and endpoint = ? order by 1", [endpoint]
+            ).fetchall()
+            if names:
+                shown = ", ".join(name for (name,) in names[:10]) + (", …" if len(names) > 10 else "")
+                said.append(f"{len(names):,} {what} would be deleted in Iterable: {shown}")
+        return "; ".join(said)
 
     def _new_fields(self) -> str:
         new, most = self.fields.new, self.sync.guards.max_new_fields

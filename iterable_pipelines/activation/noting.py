@@ -30,6 +30,11 @@ def note_plan(workspace: Workspace, run_id: str, plan: Plan, moment: datetime) -
         "where c.op = 'rebased' and a.key = c.key and a.output = c.output",
         [plan.mapping_version],
     )
+    # a thing that another row names by now is that row's
+    con.execute(
+        "update state.acked a set pk = c.pk from scratch.compared c where c.op in ('same', 'rebased') "
+        "and not c.membership and c.member and c.key = a.key and c.output = a.output and c.pk <> a.pk"
+    )
     con.execute(
         f"insert into state.acked ({_ACKED}) select key, pk, output, endpoint, flags, identity_kind, identity, "
         "null, payload_hash, ?, "
@@ -49,7 +54,7 @@ def _note_issues(workspace: Workspace, plan: Plan, at: str) -> None:
     )
     whole = "or i.code = 'null_primary_key' or i.pk not in (select pk from scratch.snapshot)" if plan.whole else ""
     # these are found in every look, unlike what is wrong with a row by itself
-    shared = "i.code in ('duplicate_primary_key', 'duplicate_identity') and i.pk in (select pk from scratch.snapshot)"
+    shared = "i.code like 'duplicate_%' and i.pk in (select pk from scratch.snapshot)"
     con.execute(
         "create or replace temp table former_issues as select pk, code, path, min(first_seen) as first_seen, "
         "max(attempts) as attempts from state.issues where output = '' group by pk, code, path"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from iterable_pipelines.activation.catalogs import CatalogSync, WholeCatalogSync
 from iterable_pipelines.activation.conflicts import conflicts
 from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
 from iterable_pipelines.activation.managed_fields import managed
@@ -358,6 +359,8 @@ OBJECTS: dict[str, type[Sync]] = {
     "subscription": SubscriptionSync,
     "user_action": UserActionSync,
     "calls": CallsSync,
+    "catalog": CatalogSync,
+    "whole_catalog": WholeCatalogSync,
 }
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 
+from iterable_pipelines.activation.catalog_setup import catalog_setups
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
+from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities, refuse_shared_things
 from iterable_pipelines.activation.diff import SENT, Diff
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
@@ -20,6 +21,7 @@ from iterable_pipelines.activation.existence import (
     count_lookups,
     gate_of,
 )
+from iterable_pipelines.activation.forgotten import leave_out_forgotten
 from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapproved
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
@@ -203,8 +205,11 @@ def plan_rows(
     snapshot = take_snapshot(workspace, settings, sync, source, compiler.columns or (), options, mappings.columns)
     everything = is_preview or mappings.is_new
     compile_rows(workspace, snapshot, compiler, everything)
+    leave_out_forgotten(workspace, settings)
     if isinstance(sync, ProfileSync) and sync.on_duplicate_identity == "error":
         refuse_shared_identities(workspace)
+    if sync.code_of_doubles:
+        refuse_shared_things(workspace, sync.code_of_doubles)
     mappings.compile_former(snapshot)
     copy_known_events(workspace, settings, sync)
     Diff(workspace, sync, snapshot, compiler, mappings, options, moment, everything, is_baseline).compare()
@@ -218,6 +223,8 @@ def plan_rows(
     if wanted and client is not None and not options.offline:
         fields = compare_fields(client, wanted)
         said += fields.warnings(sync)
+    if client is not None and not options.offline:
+        said += map(str, catalog_setups(workspace, sync, client))
     guards = Guards(workspace, settings, sync, snapshot, mappings, options, fields).check()
     counts = _counted(con, "op", "scratch.compared")
     unsent = _counted(con, "reason", "scratch.skipped")

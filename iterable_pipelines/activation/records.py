@@ -24,12 +24,27 @@ class Issue:
     severity: Severity = "error"
 
 
+# users go by one of the first two; each of the others is a thing, which goes by a natural key of its own
+Kind = Literal["email", "userId", "item", "catalog", "template", "snippet", "metadata", "list", "campaign"]
+OF_USERS: tuple[Kind, ...] = ("email", "userId")
+
+
 @dataclass(frozen=True)
 class Identity:
-    """Whom a record is of, normalised (I2)."""
+    """Whom or what a record is of, normalised (I2)."""
 
-    kind: Literal["email", "userId"]
+    kind: Kind
     value: str
+
+    @property
+    def is_thing(self) -> bool:
+        """Whether it is no user: a catalog's item, a template."""
+        return self.kind not in OF_USERS
+
+    @property
+    def key(self) -> str:
+        """What a record goes by that is not compared by its row: whichever row it comes from, it is about the same."""
+        return f"{self.kind}:{self.value}"
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,13 @@ class Request:
         return change.endpoint.path + quote(str(user["email"]), "")
 
     @property
+    def place(self) -> tuple[str, str]:
+        """What nothing more is sent to once it is found gone: a list, a catalog with all that is in it (R15)."""
+        if self.endpoint.in_path:
+            return self.endpoint.name, self.path.partition("/items")[0]
+        return self.endpoint.name, self.flags
+
+    @property
     def body(self) -> bytes:
         """The exact bytes."""
         if self._body is None:
@@ -87,8 +94,9 @@ def _body(changes: list[Change]) -> bytes:
         return b""
     members = _members(first)
     if first.endpoint.envelope is None:
-        own = first.payload.strip()[1:-1]
-        return ("{" + ",".join(filter(None, (own, members))) + "}").encode()
+        own = ",".join(filter(None, (first.payload.strip()[1:-1], members)))
+        # what the path says wholly has no body, as a new catalog has none
+        return f"{{{own}}}".encode() if own else b""
     records = ",".join(_in_envelope(each) for each in changes)
     opened, closed = ("{", "}") if first.endpoint.shape == "map" else ("[", "]")
     envelope = f'"{first.endpoint.envelope}":{opened}{records}{closed}'

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from iterable_pipelines.activation.by_hand import reset_sync, resolve
+from iterable_pipelines.activation.catalog_setup import set_up_catalogs
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.keys import claim_key, with_kept_key
 from iterable_pipelines.activation.lists import settle_list
@@ -64,6 +65,7 @@ def run_sync(
         plan.refuse_unapproved()
         claim_key(project, sync)
         settle_list(workspace, sync, clients(), log)
+        set_up_catalogs(workspace, sync, clients(), log)
         run_id = uuid4().hex
         write_down(workspace, run_id, sync, plan, options)
         crashpoint("activation_written_down")

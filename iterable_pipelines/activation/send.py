@@ -149,7 +149,7 @@ class Sender:
             errand = self._ready.popleft() if self._ready else self._pack(pages)
             if errand is None:
                 break
-            closed = self._closed.get((errand.request.endpoint.name, errand.request.flags))
+            closed = self._closed.get(errand.request.place)
             if closed is None:
                 chosen.append(errand)
                 continue
@@ -311,7 +311,7 @@ class Sender:
             return state, {}
         if reading.then == "close":
             outcome = Outcome("deferred", code, reading.message)
-            self._closed[errand.request.endpoint.name, errand.request.flags] = outcome
+            self._closed[errand.request.place] = outcome
             return state, {each.number: outcome for each in errand.undecided}
         if reading.then == "again" and errand.request.endpoint.repeat == "once":
             # whether it happened nobody knows, and it must not happen twice (R12)

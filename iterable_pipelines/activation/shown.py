@@ -50,7 +50,9 @@ def shown(request: Request) -> ShownRequest:
     """One request for people to read."""
     body, envelope = json.loads(request.body or b"null"), request.endpoint.envelope
     if envelope:
-        body[envelope] = body[envelope][:_RECORDS_SHOWN]
+        records = body[envelope]
+        some = list(records)[:_RECORDS_SHOWN]
+        body[envelope] = {each: records[each] for each in some} if isinstance(records, dict) else some
     return ShownRequest(request.endpoint.method, request.path, len(request.changes), len(request.body), body)
 
 

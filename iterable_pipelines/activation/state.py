@@ -22,7 +22,8 @@ from iterable_pipelines.settings import Settings
 FOLDER = "activation"
 SCHEMA_VERSION = "1"
 
-# a record goes by `key` and `output`: key is the row's pk, or the identity where membership is what counts (P5)
+# a record goes by `key` and `output`: key is the row's pk, or the identity where membership is what counts (P5), or
+# where the record is about a thing that other rows may name
 _RECORD = (
     "key text not null, pk text not null, output text not null, endpoint text, flags json, identity_kind text, "
     "identity text, payload json, "

@@ -65,6 +65,9 @@ _ALL = (
     Limit("commerce", 50, SECOND, "project", "POST", r"commerce/(trackPurchase|updateCart)"),
     Limit("list members", 4, SECOND, "project", "POST", r"lists/(subscribe|unsubscribe)"),
     Limit("subscriptions", 4, SECOND, "project", "POST", r"users/(bulkUpdate|update)Subscriptions"),
+    Limit("catalog item read", 100, SECOND, "key", "GET", rf"catalogs/{_ONE}/items/{_ONE}"),
+    Limit("catalog item change", 200, SECOND, "key", "PATCH|DELETE", rf"catalogs/{_ONE}/items/{_ONE}"),
+    Limit("catalog items gone", 20, SECOND, "key", "DELETE", rf"catalogs/{_ONE}/items"),
     # none stated: a mild pace of our own, because a 429 met here would stop other requests too
     Limit("unstated", 10, SECOND, "project", "GET|POST|PUT|PATCH|DELETE", r".*"),
 )

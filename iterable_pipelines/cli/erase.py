@@ -115,6 +115,8 @@ def _erase(settings: Settings) -> None:
     certificate = erase(settings, say)
     follow_up(settings, certificate, say)
     say(_told(certificate))
+    for place in certificate.elsewhere:
+        say(f"Elsewhere: {place}")
     if not certificate.complete:
         what = "\n".join(f"  {name}: {why}" for name, why in sorted(certificate.open.items()))
         left = f"\n{certificate.left:,} identifiers are still there" if certificate.left else ""

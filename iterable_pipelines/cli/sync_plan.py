@@ -79,7 +79,7 @@ def _show(found: "Plan", show_values: bool) -> None:
     else:
         say(f"{found.sync}: {found.rows:,} rows, and nothing is new about them.")
     costs, fields = found.costs, found.fields
-    lookups = f", {costs.lookups:,} users looked up before" if costs.lookups else ""
+    lookups = f", {costs.lookups:,} looked up before" if costs.lookups else ""
     if found.sends:
         say(
             f"To send: {found.sends:,} records, {costs.requests:,} requests, {costs.bytes:,} bytes{lookups}, at least "

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.certificate import Certificate, keep, publish
+from iterable_pipelines.erasure.elsewhere import elsewhere
 from iterable_pipelines.erasure.errors import AlreadyErasing, ErasureFailed
 from iterable_pipelines.erasure.links import find_persons
 from iterable_pipelines.erasure.store import Erased, Log, Store
@@ -66,6 +67,7 @@ def erase(
             shared=found.shared,
             left=left,
             seconds=round(time.monotonic() - begun, 3),
+            elsewhere=elsewhere(settings) if erased else [],
         )
         keep(settings, certificate)
     return certificate

@@ -113,9 +113,8 @@ class Objects:
 
     def __init__(self, seed: int, more_lists: int = 0):
         self.seed = seed
-        self.written: dict[
-            int, Campaign
-        ] = {}  # made or changed by clients, as they are now; events are not made of these
+        # campaigns that clients made or changed, as they are now; events go on being made of the seeded ones
+        self.written: dict[int, Campaign] = {}
         self._newsletter = lru_cache(maxsize=1000)(self._make_newsletter)
         self.channels: list[dict[str, Any]] = []
         self.message_types: list[dict[str, Any]] = []
@@ -265,7 +264,7 @@ class Objects:
         weeks = max(0, (moment - EPOCH) // WEEK + 1)
         standing = [each for each in self.standing if each.created <= moment]
         seeded = [*standing, *(self._newsletter(week) for week in range(-1, weeks))]
-        made = [each for number, each in self.written.items() if number >= FIRST_WRITTEN_CAMPAIGN]
+        made = [each for number, each in list(self.written.items()) if number >= FIRST_WRITTEN_CAMPAIGN]
         return [self.written.get(each.id, each) for each in seeded] + made
 
     def writes(self) -> dict[int, dict[str, Any]]:

@@ -69,14 +69,12 @@ class Sandbox:
         return list(self.world.written.sends)
 
     def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
-        """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""
-        with self.world.written.lock:
-            self.world.catalogs.write(catalog, item_id, value)
+        """Somebody makes `value` all there is of a catalog's item in the UI. Raises KeyError for a missing catalog."""
+        self._write_item(catalog, item_id, value)
 
     def remove_item(self, catalog: str, item_id: str) -> None:
-        """Somebody deletes a catalog's item in the UI."""
-        with self.world.written.lock:
-            self.world.catalogs.write(catalog, item_id, None)
+        """Somebody deletes a catalog's item in the UI. Raises KeyError for a missing catalog."""
+        self._write_item(catalog, item_id, None)
 
     def edit_template(self, template_id: int, **fields: Any) -> None:
         """Somebody changes these fields of a template in the UI. Raises KeyError for one that is not there."""
@@ -90,6 +88,12 @@ class Sandbox:
         """Somebody deletes a template in the UI."""
         with self.world.written.lock:
             self.world.templates.remove(template_id)
+
+    def _write_item(self, catalog: str, item_id: str, value: dict[str, Any] | None) -> None:
+        with self.world.written.lock:
+            if self.world.catalogs.find(catalog) is None:
+                raise KeyError(catalog)
+            self.world.catalogs.write(catalog, item_id, value)
 
     def fault(
         self,

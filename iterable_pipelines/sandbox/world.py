@@ -34,32 +34,8 @@ from iterable_pipelines.sandbox.templates import Templates
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
-RHYTHM = (
-    4,
-    3,
-    3,
-    3,
-    4,
-    6,
-    8,
-    10,
-    12,
-    13,
-    13,
-    12,
-    12,
-    13,
-    13,
-    12,
-    12,
-    12,
-    13,
-    14,
-    13,
-    11,
-    8,
-    6,
-)  # tenths of the mean, by hour of day
+# tenths of the mean, by hour of day
+RHYTHM = (4, 3, 3, 3, 4, 6, 8, 10, 12, 13, 13, 12, 12, 13, 13, 12, 12, 12, 13, 14, 13, 11, 8, 6)  # fmt: skip
 REMEMBERED_EVENTS = 300_000
 
 Answer = TypeVar("Answer")

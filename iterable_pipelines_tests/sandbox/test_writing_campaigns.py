@@ -91,7 +91,9 @@ def test_a_scheduled_blast_waits_and_can_be_cancelled():
         town = Town(running)
         first, second, third = (town.create(listIds=[town.all], sendAt="2026-11-02 13:00:00") for _ in range(3))
         assert town.state(first) == "Scheduled" and town.recipients() == []
+        assert town.campaign(second)["startAt"] == MILLIS + 3_600_000
         assert running.post("campaigns/cancel", campaignId=second).status_code == 200
+        assert "startAt" not in town.campaign(second)
         assert running.post(f"campaigns/{third}/schedule", sendAt="2026-11-02T15:00:00Z").status_code == 200
         late = running.post(f"campaigns/{third}/schedule", sendAt="2026-11-10 12:00:01")
         assert late.status_code == 400 and "7 days" in late.json()["msg"]

@@ -68,6 +68,8 @@ def test_items_have_a_size_and_a_time_that_moves(running):
     assert edited["value"] == {"n": "by hand"} and edited["lastModified"] == first["lastModified"] + 3_600_000
     running.sandbox.remove_item("shoes", "a")
     assert items(running) == {}
+    with pytest.raises(KeyError):
+        running.sandbox.edit_item("boots", "a", {})
 
 
 def test_seeded_catalogs_can_be_written_too(running):

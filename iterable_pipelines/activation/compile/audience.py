@@ -11,7 +11,6 @@ from iterable_pipelines.activation.compile.members import (
     LIST,
     NOBODY,
     MemberCompiler,
-    key_of_member,
     list_endpoint,
     list_flags,
     listed,
@@ -76,7 +75,7 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
     def _record(
         self, output: str, identity: Identity, names: dict[str, Any], member: bool, seq: int, moment: int
     ) -> Record:
-        record = partial(Record, output, identity=identity, key=key_of_member(identity), compared={self._key: member})
+        record = partial(Record, output, identity=identity, key=identity.key, compared={self._key: member})
         if output == IDENTIFY:
             # false, never null and never gone: segments tell by it (P3)
             payload = {**names, "dataFields": {self._key: member}}
@@ -98,5 +97,5 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
 
 def event_id(key: str, identity: Identity, seq: int, entered: bool) -> str:
     """The same for a retry, another for each re-entry (P3, P6). Not salted: a state that is lost must give the same."""
-    person = sha256(key_of_member(identity).encode()).hexdigest()[:16]
+    person = sha256(identity.key.encode()).hexdigest()[:16]
     return f"aud:{key}:{person}:{seq}:{'in' if entered else 'out'}"

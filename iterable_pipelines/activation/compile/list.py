@@ -7,7 +7,6 @@ from iterable_pipelines.activation.compile.members import (
     LIST,
     NOBODY,
     MemberCompiler,
-    key_of_member,
     list_endpoint,
     list_flags,
     name_of,
@@ -42,4 +41,4 @@ class ListCompiler(MemberCompiler[ListSync]):
 
     def _record(self, identity: Identity, names: dict[str, Any], joins: bool) -> Record:
         flags = list_flags(self.sync.list, joins)
-        return Record(LIST, list_endpoint(joins), names, identity, key_of_member(identity), flags)
+        return Record(LIST, list_endpoint(joins), names, identity, identity.key, flags)

@@ -46,11 +46,6 @@ def listed(given: Any) -> list[Any]:
     return [each for each in (given if isinstance(given, list) else [given]) if not _blank(each)]
 
 
-def key_of_member(identity: Identity) -> str:
-    """What membership goes by: whichever rows carry it, an identity is a member once (P5)."""
-    return f"{identity.kind}:{identity.value}"
-
-
 def name_of(acknowledged: Acknowledged, identity: Identity) -> dict[str, Any]:
     """Who leaves, by the one identity that entered: another name beside it may be somebody who stays (P8)."""
     preference = {each: acknowledged.payload[each] for each in ("preferUserId",) if each in acknowledged.payload}

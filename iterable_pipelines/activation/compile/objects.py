@@ -7,6 +7,7 @@ from typing import Any
 from iterable_pipelines.activation.compile.actions import ActionCompiler
 from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.calls import CallsCompiler
+from iterable_pipelines.activation.compile.catalogs import CatalogCompiler, WholeCatalogCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.devices import DeviceCompiler
 from iterable_pipelines.activation.compile.events import EventCompiler
@@ -31,6 +32,8 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "subscription": SubscriptionCompiler,
     "user_action": ActionCompiler,
     "calls": CallsCompiler,
+    "catalog": CatalogCompiler,
+    "whole_catalog": WholeCatalogCompiler,
 }
 
 

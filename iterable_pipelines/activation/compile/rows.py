@@ -27,6 +27,7 @@ NO_MAPPING = {
     *("key_retention_days", "on_type_mismatch", "strict_fields", "on_duplicate_identity", "on_email_exists"),
     *("on_leave", "existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
     *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from"),
+    "create_if_missing",
 }
 
 
@@ -56,7 +57,7 @@ class RowCompiler(Generic[S]):
         self.identifying = Identifying(
             settled.project, sync.identify_by, sync.mode != "update", sync.placeholder_email, sync.longest_user_id
         )
-        targets = targets_of(sync.targets, nulls=nulls, without=IDENTIFIERS)
+        targets = targets_of(sync.targets, nulls=nulls, without=IDENTIFIERS if sync.needs_user else ())
         self.fields = Fields(
             targets, sync.constants, self.values, profile=self.profile, allowed=sync.allow_managed_fields
         )

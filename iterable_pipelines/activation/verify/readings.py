@@ -8,7 +8,7 @@ from iterable_pipelines.activation.verify import profile
 from iterable_pipelines.activation.verify.profile import Profile
 from iterable_pipelines.activation.verify.promises import Finding, Promise
 
-By = Literal["profile", "list", "events", "forgotten"]
+By = Literal["profile", "list", "events", "forgotten", "item", "catalog"]
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,11 @@ READ_BACK: dict[str, ReadBack] = {
     "purchase": ReadBack("events", 600),
     "forget": ReadBack("forgotten", 60),
     "unforget": ReadBack("forgotten", 60),
+    # up to 20 minutes were seen (outbound.md 4.1)
+    "catalog_items": ReadBack("item", 1200),
+    "catalog_item": ReadBack("item", 1200),
+    "catalog_item_update": ReadBack("item", 1200),
+    "catalog_items_gone": ReadBack("item", 1200),
+    "whole_catalog": ReadBack("catalog", 60),
+    "whole_catalog_gone": ReadBack("catalog", 60),
 }

@@ -10,6 +10,7 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import state_path
 from iterable_pipelines.activation.verify.forgotten import find_forgotten
+from iterable_pipelines.activation.verify.items import Items
 from iterable_pipelines.activation.verify.lists import ListCount, count_lists, read_members
 from iterable_pipelines.activation.verify.notebook import Notebook
 from iterable_pipelines.activation.verify.people import People
@@ -119,6 +120,9 @@ def _verify(notebook: Notebook, full: bool, begun: datetime, connect: Connect) -
         forgotten = [each for group in notebook.groups(f"chosen and {_BY_HASH}") for each in group]
         if forgotten:
             notebook.add(zip(forgotten, find_forgotten(connect(), forgotten), strict=True))
+        items = Items(notebook, connect())
+        notebook.add(items.look_for())
+        people.lookups += items.lookups
         notebook.add(people.look_for(notebook.groups()))
     finally:
         notebook.note()

@@ -192,7 +192,8 @@ class CampaignWrites:
         if campaign.state not in states:
             raise Refused(refusal(400, "GenericError", f"Campaign {verb} failed. Id: {campaign.id}"))
         if not call.is_lost(self.world, str(campaign.id)):
-            self._change(campaign, state=states[campaign.state])
+            started = None if campaign.state == "Scheduled" else campaign.started
+            self._change(campaign, state=states[campaign.state], started=started)
         return success()
 
     def _switch(self, call: Call, noun: str, states: dict[str, str]) -> Response:

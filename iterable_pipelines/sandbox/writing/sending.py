@@ -24,7 +24,7 @@ DATA_TYPE = {
     "WhatsApp": "whatsAppSend",
     "RCS": "rcsSend",
 }
-MONTHS = 90 * 86_400  # seconds an in-app message lives
+LIFE = 90 * 86_400  # of an in-app message, in seconds
 FORGOTTEN = "forgotten"
 Person = tuple[str | None, str | None]  # address and user id
 
@@ -137,7 +137,7 @@ class Sending:
         record |= content_of(campaign)
         if campaign.medium == "InApp":
             shown = {"saveToInbox": True, "silentInbox": False, "location": "in-app"}
-            record |= {"expiresAt": stamp(moment + MONTHS), "messageContext": shown, "priorityLevel": 300.5}
+            record |= {"expiresAt": stamp(moment + LIFE), "messageContext": shown, "priorityLevel": 300.5}
         return record
 
 

@@ -15,7 +15,7 @@ def test_examples_load_and_a_project_without_a_copy_of_them_sends_nothing(projec
     assert load_syncs(fresh) == []
     shutil.copytree(examples, project.data_dir / "syncs")
     found = {sync.name: sync for sync in load_syncs(fresh)}
-    assert {sync.object for sync in found.values()} == {"audience", "trait", "user", "event"}
+    assert {sync.object for sync in found.values()} >= {"audience", "trait", "user", "event", "catalog"}
     outputs = {sync.outputs for sync in found.values() if isinstance(sync, AudienceSync)}
     assert outputs >= {("identify",), ("track",), ("list",)}
     models = {sync.model for sync in found.values()} - {None}

@@ -183,6 +183,7 @@ def test_g11_of_every_setting_it_is_known_whether_it_changes_records() -> None:
         *("email_list_ids", "unsubscribed_channel_ids", "unsubscribed_message_type_ids", "subscribed_message_type_ids"),
         *("action", "columns", "anonymous_id_as_user_id", "single_event_name", "pages", "group", "devices"),
         *("cart_without_products", "context_fields", "segment_classic_compat"),
+        *("catalog", "catalog_column", "item_id", "replace", "field_types"),
     }
     said: set[Any] = {name for each in OBJECTS.values() for name in each.model_fields}
     assert said == changes_records | rows.NO_MAPPING and not changes_records & rows.NO_MAPPING
