@@ -148,7 +148,7 @@ def _alone(path: Path, place: str) -> Iterator[None]:
             raise StoreBusy(f"{place}: another program has it open") from None
         # the engine's own words may quote values
         raise ErasureFailed(
-            f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost, and tombstones are written.\n"
+            f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost; tombstones are written.\n"
             "Next: look after disk and memory, then: iterable-pipelines erase run"
         ) from None
 
