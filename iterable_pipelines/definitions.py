@@ -9,6 +9,7 @@ from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.one_off.job import write_once_job
 from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.campaigns.jobs import campaign_definitions
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -72,4 +73,4 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(project, import_definitions(settings))
+    return dg.Definitions.merge(project, import_definitions(settings), campaign_definitions(settings))

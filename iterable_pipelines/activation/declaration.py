@@ -67,6 +67,7 @@ def _field(given: str) -> str:
 
 
 FieldName = Annotated[str, AfterValidator(_field)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Columns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -165,7 +166,7 @@ class Sync(Declared):
     log_payloads: bool = False
     max_failure_ratio: float = Field(0.05, ge=0, le=1)
     volatile: Columns = ()
-    naive_timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    naive_timezone: Zone = "UTC"
     convert_iso_strings: bool = True
     on_long_value: Literal["error", "truncate"] = "error"
     create_new_fields: bool | None = None

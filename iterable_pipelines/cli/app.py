@@ -12,6 +12,7 @@ from iterable_pipelines.activation.errors import ActivationFailed
 from iterable_pipelines.api import IterableError
 from iterable_pipelines.cli.accept import accept
 from iterable_pipelines.cli.backfill import backfill
+from iterable_pipelines.cli.campaign import campaign_app
 from iterable_pipelines.cli.check import check
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
@@ -73,6 +74,7 @@ for command in (
     app.command()(command)
 app.add_typer(import_app, name="import")
 app.add_typer(sync_app, name="sync")
+app.add_typer(campaign_app, name="campaign")
 for at_iterable in (show, register):
     webhooks_app.command()(at_iterable)
 app.add_typer(webhooks_app, name="webhooks")

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from iterable_pipelines.campaigns.procedures import PROCEDURES
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.marts.columns import MARTS
@@ -80,6 +81,8 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "sync",
         "verify_activation",
         "write_once",
+        *PROCEDURES,
+        "trigger_gated_campaign",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",
