@@ -12,7 +12,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.endpoints import ENDPOINTS, Endpoint
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change, Request
 from iterable_pipelines.activation.state import Workspace
@@ -92,6 +92,15 @@ class Outbox:
             {"run": self.run_id, "first": first, "last": last},
         )
         return [_change(row) for row in found.fetchall()]
+
+    def count_left(self, endpoint: Endpoint) -> int:
+        """How many changes of an endpoint have no outcome yet."""
+        found = self._workspace.con.execute(
+            "select count(*) from state.changes where run_id = $run and endpoint = $endpoint and payload is not null "
+            "and number not in (select number from state.outcomes where run_id = $run)",
+            {"run": self.run_id, "endpoint": endpoint.name},
+        ).fetchone()
+        return int(found[0]) if found else 0
 
 
 def _begin(con: duckdb.DuckDBPyConnection, run_id: str, starting: Sequence[Request], now: datetime) -> None:

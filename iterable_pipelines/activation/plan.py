@@ -12,6 +12,7 @@ from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
 from iterable_pipelines.activation.diff import SENT, Diff
+from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
     Gate,
@@ -30,6 +31,7 @@ from iterable_pipelines.activation.objects import ProfileSync, load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
 from iterable_pipelines.activation.project import Project
+from iterable_pipelines.activation.promise import promised, told
 from iterable_pipelines.activation.shown import ShownChange, ShownRequest, shown_changes, shown_requests
 from iterable_pipelines.activation.snapshot import IN_ORDER, Source, source_of, take_snapshot
 from iterable_pipelines.activation.state import Workspace, open_workspace
@@ -213,6 +215,8 @@ def plan_rows(
         clear_removed_fields(workspace, mappings)
     said += ask_imported_users(workspace, settings, sync, moment)
     number_changes(workspace, mappings.version)
+    if client is not None:
+        said += _of_other_days(con, client)
     fields = ProfileFields()
     wanted = fields_of_changes(con)
     if wanted and client is not None and not options.offline:
@@ -261,6 +265,15 @@ def number_changes(workspace: Workspace, version: int) -> None:
 def _not_there(con: duckdb.DuckDBPyConnection, pks: tuple[str, ...]) -> list[str]:
     there = con.execute("select pk from scratch.snapshot where list_contains(?, pk)", [list(pks)]).fetchall()
     return [f"the source has no row with the primary key {pk}" for pk in pks if (pk,) not in there]
+
+
+def _of_other_days(con: duckdb.DuckDBPyConnection, client: Iterable) -> list[str]:
+    """What a day has no room for (R18)."""
+    found = con.execute(
+        "select endpoint, count(*) from scratch.changes where endpoint in ('forget', 'unforget') group by endpoint"
+    ).fetchall()
+    days = {name: promised(client, ENDPOINTS[name], number) for name, number in found}
+    return [f"Iterable takes 1,000 a day of {name}: {told(each)}" for name, each in days.items() if len(each) > 1]
 
 
 def _counted(con: duckdb.DuckDBPyConnection, column: str, table: str) -> dict[str, int]:

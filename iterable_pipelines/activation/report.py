@@ -111,6 +111,7 @@ def _status(report: RunReport, sync: Sync, tally: Tally) -> tuple[Status, str, s
     again = f"sync run {sync.name}"
     if tally.stopped:
         return "partial", f"{tally.stopped[0]}: {tally.stopped[1]}.", again
-    return (
-        ("partial", "Some records wait for the next run.", again) if report.total("deferred") else ("succeeded", "", "")
-    )
+    if not report.total("deferred"):
+        return "succeeded", "", ""
+    waiting = f"Waiting for their day: {tally.promise}." if tally.promise else "Some records wait for the next run."
+    return "partial", waiting, again

@@ -17,9 +17,10 @@ from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errand import Errand
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
+from iterable_pipelines.activation.promise import DAILY_LIMIT, promised, told
 from iterable_pipelines.activation.requests import Change, Packer, Request, merge_of
 from iterable_pipelines.activation.slower import Slower
-from iterable_pipelines.api import Answer, Broken, IterableError, Refused
+from iterable_pipelines.api import Answer, Broken, IterableError, NotToday, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api.user_reads import Person, read_user
 from iterable_pipelines.crashpoints import crashpoint
@@ -60,6 +61,8 @@ class Tally:
     stopped: tuple[str, str] | None = None
     # it was Iterable that did not answer, or not now: the next run may have more luck
     gave_up: bool = False
+    # what is left for other days, and until when (faults.md R18)
+    promise: str = ""
 
 
 @dataclass
@@ -70,6 +73,7 @@ class _Sent:
     sent_at: datetime | None = None
     failure: str = ""
     refused: bool = False
+    not_today: bool = False
 
 
 def has_moved(client: Client, request: Request, answer: Answer) -> bool:
@@ -208,6 +212,8 @@ class Sender:
             answer = client.write(request.endpoint.method, request.path, request.body)
             if has_moved(client, request, answer):
                 answer = Answer(200, b'{"code": "Success", "msg": "it had this address already"}')
+        except NotToday as error:
+            return _Sent(None, failure=str(error), not_today=True)
         except Broken as error:
             return _Sent(None, sent_at, str(error))
         except Refused as error:
@@ -289,8 +295,18 @@ class Sender:
             return Reading("done", {each.number: outcome for each in changes})
         if not changes:
             return Reading("done")
+        if sent.not_today:
+            return Reading("close", left=changes, code=DAILY_LIMIT, message=self._promised(request, sent.failure))
         # R12: it may have been applied, or not
         return Reading("again", left=changes, code="no_answer", message=sent.failure)
+
+    def _promised(self, request: Request, used_up: str) -> str:
+        """When what is left of this kind will have gone, at a thousand a day."""
+        if not self.tally.promise:
+            days = promised(self._clients(), request.endpoint, self._outbox.count_left(request.endpoint))
+            self.tally.promise = told(days)
+            self._log(f"{self._sync.name}: {used_up}: {self.tally.promise}")
+        return f"{used_up}: {self.tally.promise}"
 
     def _may_try_again(self, errand: Errand, reading: Reading) -> bool:
         sure = reading.then == "wait"
