@@ -1,20 +1,19 @@
 """Whether users exist, for the modes insert and update, which the API does not have (G2–G4)."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import local
 
 import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.lookups import Lookups, not_asked, person_of
 from iterable_pipelines.activation.objects import ProfileSync
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable, IterableError
-from iterable_pipelines.api.user_reads import Person, read_user
+from iterable_pipelines.api.user_reads import read_user
 from iterable_pipelines.data_types import USERS
 from iterable_pipelines.published import reading
 from iterable_pipelines.quoting import literal
@@ -22,7 +21,6 @@ from iterable_pipelines.settings import Settings
 
 # more lookups than this take a quarter of an hour: then the imported users are asked first
 _MOST_LOOKUPS = 20_000
-_THREADS = 8
 
 INSERTED, MISSING = "already_inserted", "not_in_iterable"
 
@@ -32,28 +30,18 @@ class Gate:
 
     def __init__(self, is_insert: bool, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
         """`numbers` are the changes whose users have to be looked up; `clients` makes one for a thread."""
-        self._is_insert, self._numbers = is_insert, numbers
-        self._clients, self._of_thread = clients, local()
-        # its threads end with it
-        self._pool = ThreadPoolExecutor(_THREADS, "lookup")
+        self._is_insert, self._numbers, self._lookups = is_insert, numbers, Lookups(clients)
 
     def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome]:
         """The outcome of each change, by its number, that must not be sent. Several threads may call it at once."""
         asked = [each for each in changes if each.number in self._numbers]
-        answers = self._pool.map(self._outcome, asked)
-        return {each.number: outcome for each, outcome in zip(asked, answers, strict=True) if outcome}
+        answers = self._lookups.ask(lambda client, each: read_user(client, person_of(each)) is not None, asked)
+        found = {each.number: self._outcome(exists) for each, exists in zip(asked, answers, strict=True)}
+        return {number: outcome for number, outcome in found.items() if outcome}
 
-    def _outcome(self, change: Change) -> Outcome | None:
-        try:
-            if not hasattr(self._of_thread, "client"):
-                self._of_thread.client = self._clients()
-            by_email = change.identity_kind == "email"
-            person = Person(email=change.identity) if by_email else Person(user_id=change.identity)
-            exists = read_user(self._of_thread.client, person) is not None
-        except IterableError as error:
-            # neither taken for there nor for missing
-            said = f"whether this user exists could not be asked ({error.status or type(error).__name__})"
-            return Outcome("deferred", "lookup_failed", said)
+    def _outcome(self, exists: bool | IterableError) -> Outcome | None:
+        if isinstance(exists, IterableError):
+            return Outcome("deferred", "lookup_failed", not_asked(exists, "whether this user exists"))
         if exists == self._is_insert:
             return Outcome("skipped", INSERTED if exists else MISSING)
         return None

@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
+from iterable_pipelines.activation.consent.gate import ConsentGate
+from iterable_pipelines.activation.consent.plan import consent_gate, count_consent_lookups, keep_consent
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities
@@ -74,7 +76,7 @@ class Plan:
     requests: tuple[ShownRequest, ...] = ()
     changes: tuple[ShownChange, ...] = ()
     wrong: tuple[tuple[str, str, str, str], ...] = ()
-    gate: Gate | None = field(default=None, repr=False, compare=False)
+    gate: Gate | ConsentGate | None = field(default=None, repr=False, compare=False)
 
     @property
     def sends(self) -> int:
@@ -214,6 +216,7 @@ def plan_rows(
     if sync.clear_removed_fields:
         clear_removed_fields(workspace, mappings)
     said += ask_imported_users(workspace, settings, sync, moment)
+    said += keep_consent(workspace, settings, sync, None if options.offline else client, moment)
     number_changes(workspace, mappings.version)
     if client is not None:
         said += _of_other_days(con, client)
@@ -226,7 +229,8 @@ def plan_rows(
     counts = _counted(con, "op", "scratch.compared")
     unsent = _counted(con, "reason", "scratch.skipped")
     unsent |= _counted(con, "reason", "scratch.compared where op = 'skipped'")
-    gate = gate_of(workspace, sync, lambda: project.client(log))
+    gate: Gate | ConsentGate | None = gate_of(workspace, sync, lambda: project.client(log))
+    gate = gate or consent_gate(workspace, settings, sync, lambda: project.client(log))
     doubtful = con.execute("select count(*) from state.outbox where state in ('sending', 'unknown')").fetchone()
     return Plan(
         sync.name,
@@ -242,7 +246,7 @@ def plan_rows(
         | _counted(con, "reason", "scratch.compared where op = 'refused'"),
         unsent,
         _counted(con, "code", "scratch.issues where severity = 'warning'"),
-        costs_of(con, count_lookups(workspace, sync)),
+        costs_of(con, count_lookups(workspace, sync) + count_consent_lookups(workspace, sync)),
         fields,
         guards,
         doubtful[0] if doubtful else 0,

@@ -7,14 +7,14 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from iterable_pipelines.activation.answers import MESSAGES, Reading, read_answer
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.errand import Errand
+from iterable_pipelines.activation.errand import Errand, Replaced
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.promise import DAILY_LIMIT, promised, told
@@ -30,8 +30,8 @@ _PAGE = 5_000
 _MOST_HELD = 50_000
 _TOLD_EVERY = 30.0
 
-# which of these records are not to be sent after all, asked right before they would be (G2 to G4)
-Gate = Callable[[Client, Sequence[Change]], dict[int, Outcome]]
+# which of these records are not to be sent after all, or as something else, asked right before they would be (G2 to G4)
+Gate = Callable[[Client, Sequence[Change]], Mapping[int, Outcome | Replaced]]
 
 
 @dataclass(frozen=True)
@@ -235,6 +235,7 @@ class Sender:
     def _judge(self, threads: ThreadPoolExecutor, errand: Errand, sent: _Sent) -> None:
         """What an answer decides, and what is to be done next."""
         taken, withheld = errand.take_withheld()
+        self._note_replaced(errand.take_replaced())
         request, before = errand.request, [*taken, *errand.undecided]
         self._count(request, sent)
         errand.attempts += 1
@@ -268,6 +269,12 @@ class Sender:
                 self._ready.appendleft(errand)
         self._note(request, state, {**withheld, **outcomes}, reading, sent, attempts)
         self._packer.settled(each for each in before if over or each.number in outcomes or each.number in withheld)
+
+    def _note_replaced(self, replaced: Mapping[int, Replaced]) -> None:
+        if replaced:
+            self._notes |= {number: each.note for number, each in replaced.items() if each.note}
+            noted = {number: each.noted for number, each in replaced.items()}
+            self._finished.append(Finished(Request([], id=""), "done", noted=noted))
 
     def _merge_instead(self, errand: Errand, request: Request, outcomes: dict[int, Outcome]) -> None:
         """I8, on_email_exists: merge. The profile of the old address becomes a part of the one that has the new one."""
