@@ -134,7 +134,7 @@ class Guards:
             "select count(*) from scratch.compared where op in ('add', 'change', 'remove', 'retry') "
             "and endpoint = 'unsubscribe' and (flags::json->>'$.channelUnsubscribe') = 'true'"
         )
-        told = "people would be unsubscribed from everything, because `channel_unsubscribe` is true"
+        told = "would be unsubscribed from everything, because `channel_unsubscribe` is true"
         return f"{leaving:,} {told}" if leaving else ""
 
     def _members(self) -> int:

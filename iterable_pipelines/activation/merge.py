@@ -6,7 +6,7 @@ Merging a run twice gives the same: a run that died is merged when the next one 
 import duckdb
 
 from iterable_pipelines.activation.noting import remember_rows
-from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS, TRIED_AGAIN, kinds_of, newest_outcomes
+from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS, STANDING, TRIED_AGAIN, newest_outcomes
 from iterable_pipelines.activation.plan import Plan
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
@@ -24,6 +24,11 @@ _RESULT = f"""
     from (from state.changes where run_id = $run) c
     left join {newest_outcomes("run_id = $run")} o using (number)
 """
+
+
+def kinds_of(standing: str) -> str:
+    """The kinds of outcome of that standing, as SQL writes a list."""
+    return ", ".join(literal(kind) for kind, each in STANDING.items() if each == standing)
 
 
 _SETTLED = f"kind in ({kinds_of('acknowledged')}, {kinds_of('rejected')}, {kinds_of('skipped')})"

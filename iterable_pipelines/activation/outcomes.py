@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from iterable_pipelines.quoting import literal
-
 # acknowledged: acked, accepted (Iterable works on it), noop (nothing to change). rejected: by Iterable, or invalid: by
 # us, unsent. pending: deferred (not now), aborted (never tried), unknown (in doubt). skipped: by rule
 Kind = Literal["acked", "accepted", "noop", "skipped", "invalid", "rejected", "deferred", "aborted", "unknown"]
@@ -26,11 +24,6 @@ STANDING: dict[Kind, Standing] = {
 # final until the row's content or the mapping changes
 TRIED_AGAIN = frozenset({"user_not_found", "identity_conflict", "email_already_exists", "list_not_found"})
 RETRY_HORIZON_DAYS = 14
-
-
-def kinds_of(standing: str) -> str:
-    """The kinds of outcome of that standing, as SQL writes a list."""
-    return ", ".join(literal(kind) for kind, each in STANDING.items() if each == standing)
 
 
 def newest_outcomes(which: str) -> str:

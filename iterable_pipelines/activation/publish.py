@@ -9,7 +9,8 @@ from typing import get_args
 import duckdb
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.outcomes import Standing, kinds_of, newest_outcomes
+from iterable_pipelines.activation.merge import kinds_of
+from iterable_pipelines.activation.outcomes import Standing, newest_outcomes
 from iterable_pipelines.activation.row_log import KEPT_DAYS, SCHEMA, create_tables
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.crashpoints import crashpoint

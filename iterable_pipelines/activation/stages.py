@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.merge import kinds_of
 from iterable_pipelines.activation.outbox import moment
-from iterable_pipelines.activation.outcomes import kinds_of
 from iterable_pipelines.activation.send import Pace, Sender
 from iterable_pipelines.activation.state import Workspace
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from iterable_pipelines.activation.consent.arrays import CHANNELS, current_of, rebuild
+from iterable_pipelines.activation.consent.arrays import CHANNELS, LEFT_TYPES, LISTS, Current, current_of, rebuild
 from iterable_pipelines.activation.consent.known import OWN_EXITS, OWN_WITHIN, PERSONAL, SUBSCRIBING
 from iterable_pipelines.activation.errand import Replaced
 from iterable_pipelines.activation.lookups import Lookups, not_asked, person_of
@@ -100,6 +100,7 @@ class ConsentGate:
         workspace.con.execute(f"copy ({_FACTS}) to {literal(str(self._file))} (row_group_size 20000)")
         self._channels, self._lookups, self._lock = channels, Lookups(clients), Lock()
         self._seen: list[tuple[Any, ...]] = []
+        self._returned: list[tuple[Any, ...]] = []
 
     def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome | Replaced]:
         """By number, what must not be sent, and what goes as something else. Several threads may call it at once."""
@@ -119,14 +120,12 @@ class ConsentGate:
         return found
 
     def note_seen(self, workspace: Workspace) -> None:
-        """Remember since when somebody is known to be unsubscribed, for the runs to come."""
+        """Remember since when somebody is known to be unsubscribed, for the runs to come; not of who came back."""
         known = "(s.identity_kind, s.identity, s.what, s.id)"
         with workspace.transaction() as con:
             con.execute(
-                "delete from state.unsubscribed s where (s.identity_kind, s.identity) in "
-                f"(select (identity_kind, identity) from scratch.changes where {SUBSCRIBING}) and {known} not in "
-                "(select (identity_kind, identity, what, id) from scratch.unsubscribed where by_state) "
-                "and s.first_seen < (select max(started_at) from state.runs)"
+                f"delete from state.unsubscribed s where {known} in "
+                "(select (identity_kind, identity, what, id) from scratch.returned)"
             )
             con.execute(
                 "insert into state.unsubscribed select identity_kind, identity, what, id, left_at "
@@ -139,6 +138,8 @@ class ConsentGate:
                     f"where not exists (from state.unsubscribed s where {known} = ($1, $2, $3, $4))",
                     seen,
                 )
+            for thing in self._returned:
+                con.execute(f"delete from state.unsubscribed s where {known} = ($1, $2, $3, $4)", thing)
 
     def _facts(self, changes: Sequence[Change]) -> dict[int, Facts]:
         numbers = [each.number for each in changes]
@@ -172,21 +173,24 @@ class ConsentGate:
         if profile is None:
             # nobody has unsubscribed who is not there
             return None
+        current, list_id = current_of(profile), json.loads(change.flags).get("listId")
+        self._note(change, facts, _left(current))
+        if list_id in current[LISTS]:
+            # there is nothing to give back
+            return None
         facts.add_events(read_events(client, person_of(change), MOST_EVENTS))
-        list_id = json.loads(change.flags).get("listId")
-        left = current_of(profile)[CHANNELS]
+        left = current[CHANNELS]
         about = [("channel", each) for each in left if self._channels is None or each in self._channels]
         about += [thing for thing in facts.left if thing in (("list", list_id), ("everything", 0))]
         stays = [thing for thing in about if not facts.may(*thing, is_left=True)]
-        self._note(change, [each for each in about if each[0] == "channel" and each not in facts.left])
         return Outcome("skipped", "unsubscribed", "unsubscribed, and no newer opt-in is known") if stays else None
 
     def _subscriber(
         self, client: Iterable, change: Change, facts: Facts, profile: Mapping[str, Any] | None
     ) -> Outcome | Replaced:
         payload, current = change.read(), current_of(profile)
-        left = {("channel", each) for each in current[CHANNELS]}
-        left |= {("message_type", each) for each in current["unsubscribedMessageTypeIds"]}
+        left = _left(current)
+        self._note(change, facts, left)
 
         def may(what: str, id: int) -> bool:
             if what == "list" or (what, id) in left:
@@ -195,11 +199,10 @@ class ConsentGate:
             return True
 
         found = rebuild(payload, current, may)
-        if profile is not None and facts.profile is None and _gives_back(payload, found.arrays, current):
+        if profile is not None and facts.profile is None and _gives_back(found.arrays, current):
             # before anything is given back: what they did since it was imported
             facts.add_events(read_events(client, person_of(change), MOST_EVENTS))
             found = rebuild(payload, current, may)
-        self._note(change, [each for each in found.kept if each not in facts.left])
         note = f"consent_kept:{len(found.kept)}" if found.kept else ""
         if not found.arrays and profile is not None:
             outcome = Outcome("skipped", "consent_kept", "unsubscribed, and no newer opt-in is known")
@@ -208,16 +211,25 @@ class ConsentGate:
         others = {name: payload[name] for name in payload if name in ("email", "userId", "campaignId", "templateId")}
         return Replaced(wire({**others, **found.arrays}), wire(found.wish), note)
 
-    def _note(self, change: Change, seen: Sequence[Thing]) -> None:
-        moment = utc_now()
+    def _note(self, change: Change, facts: Facts, now_left: set[Thing]) -> None:
+        """What was not known to be left, and what was left once and is not any more."""
+        who, moment = (change.identity_kind, change.identity), utc_now()
         with self._lock:
-            self._seen += [(change.identity_kind, change.identity, what, id, moment) for what, id in seen]
+            self._seen += [(*who, *thing, moment) for thing in now_left if thing not in facts.left]
+            back = {thing for thing in facts.left if thing[0] in ("channel", "message_type")} - now_left
+            self._returned += [(*who, *thing) for thing in back]
 
 
-def _gives_back(payload: Mapping[str, Any], arrays: Mapping[str, list[int]], current: Mapping[str, set[int]]) -> bool:
+def _left(current: Current) -> set[Thing]:
+    """What the profile shows to be left."""
+    found = {("channel", each) for each in current[CHANNELS]}
+    return found | {("message_type", each) for each in current[LEFT_TYPES]}
+
+
+def _gives_back(arrays: Mapping[str, list[int]], current: Current) -> bool:
     """Whether the request subscribes somebody to something that they are not subscribed to now."""
-    gains = set(arrays.get("emailListIds", ())) - current["emailListIds"]
-    for name in (CHANNELS, "unsubscribedMessageTypeIds"):
+    gains = set(arrays.get(LISTS, ())) - current[LISTS]
+    for name in (CHANNELS, LEFT_TYPES):
         gains |= current[name] - set(arrays.get(name, current[name]))
     return bool(gains)
 

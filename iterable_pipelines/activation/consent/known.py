@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from iterable_pipelines.activation.outcomes import kinds_of
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.data_types import EMAIL, USERS
 from iterable_pipelines.published import NothingPublished, reading
@@ -34,15 +33,18 @@ _COLUMNS = "identity_kind text, identity text, what text, id bigint, left_at tim
 
 
 def copy_unsubscribed(workspace: Workspace, settings: Settings, newer_than: datetime | None) -> None:
-    """Fill `scratch.unsubscribed(identity_kind, identity, what, id, left_at, by_state)` for whom records are to subscribe.
+    """Fill `scratch.unsubscribed(identity_kind, identity, what, id, left_at, by_state)`: of whom records subscribe.
 
-    what: list, channel, message_type, or everything (id 0); left_at: the newest moment known. `by_state`: the profile says
+    what: list, channel, message_type, everything (id 0); left_at: the newest moment known; by_state: the profile says
     so. `scratch.imported(identity_kind, identity, record)` has users that were fetched after `newer_than`.
     """
     con, folder = workspace.con, workspace.folder
     con.execute(f"create or replace table scratch.unsubscribed ({_COLUMNS})")
     con.execute("create or replace table scratch.imported (identity_kind text, identity text, record text)")
-    files = {name: literal(str(folder / f"{name}.parquet")) for name in ("people", "exits", "told", "states", "fresh")}
+    files = {
+        name: literal(str(folder / f"{name}.parquet"))
+        for name in ("people", "exits", "told", "states", "fetched", "fresh")
+    }
     con.execute(
         f"copy (select distinct identity_kind, identity from scratch.compared where {SUBSCRIBING} "
         f"and identity is not null) to {files['people']}"
@@ -55,25 +57,37 @@ def copy_unsubscribed(workspace: Workspace, settings: Settings, newer_than: date
         return
     # a state that an older version has made, and that is only read, does not know
     known = con.execute("from duckdb_tables() where database_name = 'state' and table_name = 'unsubscribed'").fetchone()
-    first_seen = "min(first_seen)" if known else "null::timestamp"
-    seen = f"select identity_kind, identity, what, id, {first_seen} as first_seen from "
-    seen += "state.unsubscribed group by all" if known else files["states"]
+    con.execute(f"create or replace table scratch.returned as {_returned(files) if known else _NOBODY}")
+    seen = (
+        "select identity_kind, identity, what, id, first_seen from state.unsubscribed anti join scratch.returned "
+        f"using (identity_kind, identity, what, id) semi join {files['people']} using (identity_kind, identity)"
+    )
     con.execute(
-        "insert into scratch.unsubscribed select identity_kind, identity, what, id, "
-        "max(if(by_state, least(left_at, coalesce(first_seen, left_at)), left_at)), bool_or(by_state) from ("
-        f"select *, true as by_state, true as is_left from {files['states']} union all by name "
-        f"select *, false as by_state from {files['told']}) "
-        f"left join ({seen}) using (identity_kind, identity, what, id) "
-        "group by all having bool_or(is_left)"
+        "insert into scratch.unsubscribed select identity_kind, identity, what, id, max(left_at), bool_or(by_state) "
+        "from (select identity_kind, identity, what, id, min(left_at) as left_at, true as by_state, true as is_left "
+        f"from (from {files['states']} {f'union all {seen}' if known else ''}) group by all union all by name "
+        f"select *, false as by_state from {files['told']}) group by identity_kind, identity, what, id "
+        "having bool_or(is_left)"
     )
     con.execute(f"insert into scratch.imported from {files['fresh']}")
 
 
-# when we ourselves took somebody off a list: that is no wish of theirs
+_NOBODY = "select '' as identity_kind, '' as identity, '' as what, 0::bigint as id limit 0"
+
+
+def _returned(files: dict[str, str]) -> str:
+    """Whoever was seen to have left something, and a newer record of theirs does not show it any more."""
+    return (
+        "select s.identity_kind, s.identity, s.what, s.id from state.unsubscribed s "
+        f"join {files['fetched']} f using (identity_kind, identity) "
+        f"anti join {files['states']} t using (identity_kind, identity, what, id) where f.fetched_at > s.first_seen"
+    )
+
+
+# when we ourselves took somebody off a list: that is no wish of theirs. What came before is followed by an entry
 OWN_EXITS = (
-    "select distinct identity_kind, identity, (flags->>'$.listId')::bigint as id, o.noted_at as left_at "
-    "from state.changes c join state.outcomes o using (run_id, number) "
-    f"where c.endpoint = 'unsubscribe' and o.kind in ({kinds_of('acknowledged')})"
+    "select identity_kind, identity, (flags->>'$.listId')::bigint as id, last_acked_at as left_at "
+    "from state.acked where endpoint = 'unsubscribe' and not member and identity is not null"
 )
 
 
@@ -94,8 +108,12 @@ def _ask(copy: duckdb.DuckDBPyConnection, files: dict[str, str], newer_than: dat
         for what, path in _STATES.items()
     )
     copy.execute(
-        "copy (select identity_kind, identity, what, try_cast(id as bigint) as id, max(left_at) as left_at from "
+        "copy (select identity_kind, identity, what, try_cast(id as bigint) as id, min(left_at) as left_at from "
         f"({states}) where try_cast(id as bigint) is not null group by all) to {files['states']}"
+    )
+    copy.execute(
+        "copy (select identity_kind, identity, max(_fetched_at) as fetched_at from matched group by all) "
+        f"to {files['fetched']}"
     )
     newest = f"timestamp {literal(str(naive(newer_than)))}" if newer_than else "timestamp 'infinity'"
     copy.execute(

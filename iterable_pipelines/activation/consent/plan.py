@@ -110,12 +110,13 @@ def _skip_members(
 
 def _opted_in_since(now: datetime, opted_in: str, left_at: str) -> str:
     """Whether somebody opted in after they left; an opt-in that is still to come counts as one of now."""
-    return f"coalesce(least({opted_in}, epoch({moment_literal(now)})) > epoch({left_at}), false)"
+    # least() passes over NULL
+    return f"({opted_in} is not null and least({opted_in}, epoch({moment_literal(now)})) > epoch({left_at}))"
 
 
 def _tell_what_stays(workspace: Workspace, moment: datetime) -> list[str]:
     """By what is imported; what a user has right before the request decides."""
-    who = "key, identity_kind, identity, moment"
+    who, left = "key, identity_kind, identity, moment", "scratch.unsubscribed using (identity_kind, identity"
     gains = " union all ".join(
         f"select {who}, {literal(what)} as what, unnest((payload->'$.changes.{what}.in')::bigint[]) as id from asking"
         for what, _ in _WHOLE
@@ -128,8 +129,7 @@ def _tell_what_stays(workspace: Workspace, moment: datetime) -> list[str]:
     rows, ids = workspace.con.execute(
         f"with asking as (select {who}, payload::json as payload from scratch.compared where {SUBSCRIBING}), "
         f"gains as ({gains}), stays as (select key, moment, left_at from gains "
-        "join scratch.unsubscribed using (identity_kind, identity, what, id) union all "
-        f"select key, moment, left_at from asking join scratch.unsubscribed using (identity_kind, identity) where {whole}) "
+        f"join {left}, what, id) union all select key, moment, left_at from asking join {left}) where {whole}) "
         f"select count(distinct key), count(*) from stays where not {_opted_in_since(moment, 'moment', 'left_at')}"
     ).fetchone() or (0, 0)
     if not rows:
