@@ -26,6 +26,7 @@ def keep_consent(
     """Skip who must not be put on a list, in `scratch.compared`; returns what to say of it. Nothing else changes."""
     if not isinstance(sync, ConsentSync) or (isinstance(sync, MemberSync) and sync.consent == "not_needed"):
         return []
+    _hear_opt_ins(workspace)
     if not _count(workspace, f"scratch.compared where {SUBSCRIBING}"):
         return []
     newest = None
@@ -106,6 +107,14 @@ def _skip_members(
             "whether they have unsubscribed is told by the import alone"
         ]
     return []
+
+
+def _hear_opt_ins(workspace: Workspace) -> None:
+    """Whoever has opted in since they were put on a list may have left it in between: they are put on it again."""
+    workspace.con.execute(
+        "update scratch.compared c set op = 'retry' from state.acked a where a.key = c.key and a.output = c.output "
+        "and c.op = 'same' and c.endpoint = 'subscribe' and c.moment > epoch(a.last_acked_at)"
+    )
 
 
 def _opted_in_since(now: datetime, opted_in: str, left_at: str) -> str:

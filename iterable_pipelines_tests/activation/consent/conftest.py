@@ -25,11 +25,11 @@ _EVENTS = (
 
 
 class People:
-    """A project whose clock stands still; `tick` lets ten seconds pass."""
+    """A project whose clock stands still, an hour ahead of what states note; `tick` lets ten seconds pass."""
 
     def __init__(self, project: Activation) -> None:
         self.project, self.sandbox = project, project.sandbox
-        self.moment = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+        self.moment = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
         self.tick()
         self.sandbox.world.objects.lists.append(
             {"id": LIST, "name": "News", "createdAt": 1_700_000_000_000, "listType": "Standard"}
