@@ -32,6 +32,7 @@ from iterable_pipelines.cli.track_calls import track_calls
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
@@ -89,6 +90,7 @@ _KNOWN = (
     ReplicationRefused,
     TrackCallsFailed,
     ActivationFailed,
+    ErasureFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

@@ -10,11 +10,13 @@ ERASED = "erased"
 _SHORTEST = 8
 # what may stand within an address: an address that only begins or ends like the person's is somebody else's
 _BEFORE, _AFTER = r"A-Za-z0-9._%+\-", r"A-Za-z0-9._\-"
+# where nobody is looked for, nothing is found: no place is both an edge of a word and none
+_NEVER = r"\b\B"
 
 
 def tellable(identifier: str) -> bool:
-    """Whether an identifier means its person wherever it stands: an address, or a long id."""
-    return "@" in identifier or len(identifier) >= _SHORTEST
+    """Whether an identifier means its person wherever it stands: an address, or a long id that is no number."""
+    return "@" in identifier or (len(identifier) >= _SHORTEST and re.search(r"[A-DF-Za-df-z]", identifier) is not None)
 
 
 def spellings(identifier: str) -> list[str]:
@@ -24,16 +26,22 @@ def spellings(identifier: str) -> list[str]:
     return list(dict.fromkeys(shapes))
 
 
+def detector_of(identifiers: Iterable[str]) -> str:
+    """A quick regular expression, as RE2 and Python read it, that finds every text `pattern_of` finds, and few more."""
+    words = _words(identifiers)
+    return f"(?i){words}" if words else _NEVER
+
+
 def pattern_of(identifiers: Iterable[str]) -> str:
-    """A regular expression, as RE2 and Python read it, for any of these as a whole word in any case; group 1 and 2 are
-    what stands before and after. Identifiers that are not `tellable` are left out; "" if none is left."""
-    words = sorted({re.escape(each) for one in identifiers if tellable(one) for each in spellings(one)})
+    """A regular expression for any of these as a whole word in any case; groups 1 and 2 are what stands before and
+    after. Identifiers that are not `tellable` are left out."""
+    words = _words(identifiers)
     if not words:
-        return ""
+        return f"({_NEVER})({_NEVER})"
     # a full stop after an address ends a sentence, unless the address goes on
     after = rf"(\.?(?:[^{_AFTER}]|$)|\.+$)"
     before = rf"(^|[^{_BEFORE}]|\\[nrtbf]|%(?:2[0267cf]|3[a-f]|0[ad]))"
-    return f"(?i){before}(?:{'|'.join(words)}){after}"
+    return f"(?i){before}(?:{words}){after}"
 
 
 def without(text: str, pattern: str) -> str:
@@ -48,3 +56,7 @@ def without_sql(expression: str, pattern: str) -> str:
     """`without` as SQL; `pattern` is an SQL expression."""
     once = f"regexp_replace({expression}, {pattern}, '\\1{ERASED}\\2', 'g')"
     return f"regexp_replace({once}, {pattern}, '\\1{ERASED}\\2', 'g')"
+
+
+def _words(identifiers: Iterable[str]) -> str:
+    return "|".join(sorted({re.escape(each) for one in identifiers if tellable(one) for each in spellings(one)}))

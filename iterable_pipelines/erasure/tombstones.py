@@ -74,20 +74,13 @@ class Tombstones:
             )
             return frozenset(hash for (hash,) in found)
 
-    def add(self, kind: Kind, hashes: Iterable[str], source: str, origin: str | None = None) -> int:
-        """Add hashes that `source` names, or that are linked to the hash `origin`; returns how many are new."""
-        now = _now()
-        with self._open() as con:
-            con.execute("begin immediate")
-            before = con.total_changes
-            con.executemany(
-                "insert into tombstones values (?, ?, ?, ?, ?, null) on conflict (hash, origin) do update set "
-                "lifted_at = null, since = excluded.since, source = excluded.source where lifted_at is not null",
-                [(hash, kind, origin or hash, source, now) for hash in hashes],
-            )
-            added = con.total_changes - before
-            con.execute("commit")
-        return added
+    def add(self, kind: Kind, hashes: Iterable[str], source: str) -> int:
+        """Add hashes that `source` names; returns how many are new."""
+        return self._add([(hash, kind, hash, source) for hash in hashes])
+
+    def link(self, linked: Iterable[tuple[Kind, str, str]]) -> int:
+        """Add hashes of the same persons: kind, hash, and the hash of the tombstone they come and go with."""
+        return self._add([(hash, kind, origin, "link") for kind, hash, origin in linked])
 
     def lift(self, origins: Iterable[str]) -> int:
         """Let these hashes, and what is linked to them, come back; returns how many origins stood until now."""
@@ -104,18 +97,51 @@ class Tombstones:
             con.execute("commit")
         return lifted
 
+    def _add(self, rows: list[tuple[str, Kind, str, str]]) -> int:
+        if not rows:
+            return 0
+        with self._open() as con:
+            con.execute("begin immediate")
+            before = con.total_changes
+            con.executemany(
+                "insert into tombstones values (?, ?, ?, ?, ?, null) on conflict (hash, origin) do update set "
+                "lifted_at = null, since = excluded.since, source = excluded.source "
+                # who asked us stays forgotten, whatever a list says later
+                "where lifted_at is not null or (excluded.source = 'request' and source <> 'request')",
+                [(*row, _now()) for row in rows],
+            )
+            added = con.total_changes - before
+            con.execute("commit")
+        return added
+
+    def pending_since(self, moment: str) -> str | None:
+        """Since when the oldest tombstone stands that is newer than `moment` (ISO, UTC); None for none."""
+        if not self.path.exists():
+            return None
+        with self._open() as con:
+            (since,) = con.execute(
+                "select min(since) from tombstones where lifted_at is null and source <> 'link' and since > ?",
+                (moment,),
+            ).fetchone()
+        return str(since) if since else None
+
     def into(self, con: duckdb.DuckDBPyConnection) -> bool:
         """Give a DuckDB connection the temporary macro `is_forgotten(identifier)`: true or false, never NULL.
 
         Returns whether there is any tombstone at all, so that whoever has none can spare the question.
         """
-        hashes = sorted(self.hashes())
-        con.execute("create or replace temp table forgotten_hashes as select unnest(?::varchar[]) as hash", [hashes])
+        stones = self._standing()
+        columns = [[hash for hash, _ in stones], [origin for _, origin in stones]]
+        con.execute(
+            "create or replace temp table forgotten_hashes as "
+            "select unnest($1::varchar[]) as hash, unnest($2::varchar[]) as origin",
+            columns,
+        )
         con.execute(
             "create or replace temp macro is_forgotten(identifier) as coalesce("
             f"sha256({normal_sql('identifier')}) in (select hash from forgotten_hashes), false)"
         )
-        return bool(hashes)
+        return bool(stones)
 
     def as_parquet(self, folder: Path) -> Path:
         """The hashes that stand now, as the column `hash` of a Parquet file in `folder`."""
@@ -124,6 +150,12 @@ class Tombstones:
             self.into(con)
             con.execute(f"copy forgotten_hashes to {literal(str(file))} (format parquet)")
         return file
+
+    def _standing(self) -> list[tuple[str, str]]:
+        if not self.path.exists():
+            return []
+        with self._open() as con:
+            return con.execute("select hash, origin from tombstones where lifted_at is null order by 1, 2").fetchall()
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -34,9 +34,10 @@ def weak_key(path: str) -> Response:
     return JSONResponse({"msg": "Disabled API key or insufficient privileges", "params": params}, 401)
 
 
-def too_many() -> Response:
-    """429, without Retry-After, as seen in practice (api.md 1.5)."""
-    return JSONResponse({"msg": "Exceeded rate limit.", "code": "RateLimitExceeded"}, 429)
+def too_many(retry_after: int | None = None) -> Response:
+    """429, mostly without Retry-After, as seen in practice (api.md 1.5)."""
+    headers = None if retry_after is None else {"retry-after": str(retry_after)}
+    return JSONResponse({"msg": "Exceeded rate limit.", "code": "RateLimitExceeded"}, 429, headers)
 
 
 def not_found(message: str) -> Response:

@@ -59,6 +59,16 @@ class Everybody:
         by_id = {each.user_id: each.seat for each in people if each.user_id}
         return by_id | {email: each.seat for each in people if (email := each.email_at(minute * 60))}
 
+    def former(self, email: str | None, user_id: str | None, since: int) -> list[Profile]:
+        """Seeded people who had this name, and left since; exports still show them."""
+        moment = self.moment()
+        return [
+            Profile(person=each)
+            for each in self.people.between(since, moment + 1)
+            if each.left <= moment
+            and ((email and each.email_at(each.left) == email) or each.user_id == (user_id or "-"))
+        ]
+
     def read(self, profile: Profile) -> Fields:
         """The whole profile as it is now; {} while a seeded person's first version is not visible yet."""
         moment, updated = self.moment(), 0

@@ -137,12 +137,13 @@ def events_of(
     written_since: where the window begins for what clients wrote, if not with it.
     """
     email, user_id = (email or "").strip().lower(), user_id or ""
-    begin, end = (written_since or window.start).timestamp(), window.end.timestamp()
+    begin, end, now = (written_since or window.start).timestamp(), window.end.timestamp(), world.now().timestamp()
     world.settle()
     # by identity: an event may name the person twice, and two events may be equal
     written = {id(each): each for name in (email, user_id) for each in world.written.events_of(name)}
     for data_type in types:
-        mine = [each for each in written.values() if each.data_type == data_type and begin <= each.created < end]
+        known = [each for each in written.values() if each.data_type == data_type and each.visible <= now]
+        mine = [each for each in known if begin <= each.created < end]
         for event in (*world.seeded_events(data_type, window), *mine):
             record = json.loads(event.line)
             if (email and (record.get("email") or "").strip().lower() == email) or (

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from iterable_pipelines.sandbox.errors import in_shape
+from iterable_pipelines.sandbox.errors import in_shape, too_many
 
 HTML = "<html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
 ERROR = {"msg": "An error occurred. Please try again later.", "code": "GenericError", "params": None}
@@ -94,8 +94,7 @@ def _members(body: bytes) -> list[tuple[str, Any]]:
 
 
 def _too_many(options: dict[str, Any]) -> Response:
-    headers = {"retry-after": str(options["retry_after"])} if options.get("retry_after") is not None else None
-    return JSONResponse({"msg": "Exceeded rate limit.", "code": "RateLimitExceeded"}, 429, headers)
+    return too_many(options.get("retry_after"))
 
 
 def status_answer(options: dict[str, Any]) -> Response:

@@ -100,7 +100,7 @@ class Front:
         if key == self.read_only_key and not read_only_may(method, path):
             return errors.weak_key(path)
         if not self.limits.allow(key, method, path):
-            return errors.too_many()
+            return errors.too_many(self.limits.retry_after(key, method, path))
         return None
 
 

@@ -1,6 +1,7 @@
 """Read of one user's in-app messages (api.md 5.10)."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -38,7 +39,7 @@ def in_app_read_routes(world: World) -> list[Route]:
         return JSONResponse({"inAppMessages": [_shown(each, each["messageId"] in read) for each in newest]})
 
     def of(data_type: str, email: str | None, user_id: str | None) -> list[dict[str, Any]]:
-        lines = events_of(world, [data_type], email, user_id, Window(world.start, world.now()))
+        lines = events_of(world, [data_type], email, user_id, Window(world.start, world.now() + timedelta(seconds=1)))
         return [json.loads(line) for line in lines]
 
     return [Route("/api/inApp/getMessages", get_messages)]

@@ -1,21 +1,18 @@
 """Read endpoints for campaigns, templates, channels, message types, journeys and lists (api.md 5.1 to 5.6)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from iterable_pipelines.sandbox.dates import read_moment
 from iterable_pipelines.sandbox.errors import bad_params, invalid_list, not_found
-from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS, Campaign
+from iterable_pipelines.sandbox.shifts import Rows
 from iterable_pipelines.sandbox.world import World
 
 
-def page_of(
-    world: World, request: Request, rows: Sequence[dict[str, Any]], key: str, default: int, largest: int, total: str
-) -> Response:
+def page_of(world: World, request: Request, rows: Rows, key: str, default: int, largest: int, total: str) -> Response:
     """One page of `rows`, with links to its neighbours (api.md 1.7). 400 for a page or size out of range."""
     query = request.query_params
     try:
@@ -47,6 +44,7 @@ def lookup_routes(world: World) -> list[Route]:
     objects = world.objects
 
     def moment() -> int:
+        world.settle()
         return int(world.now().timestamp())
 
     def campaigns(request: Request) -> Response:
@@ -66,28 +64,6 @@ def lookup_routes(world: World) -> list[Route]:
             each.as_json() for each in objects.campaigns(moment()) if each.recurring_id == request.path_params["id"]
         ]
         return page_of(world, request, rows, "campaigns", 20, 1000, "totalCampaignsCount")
-
-    def templates(request: Request) -> Response:
-        query = request.query_params
-        try:
-            first = read_moment(query["startDateTime"]).timestamp() if "startDateTime" in query else 0
-            last = read_moment(query["endDateTime"]).timestamp() if "endDateTime" in query else float("inf")
-        except ValueError as wrong:
-            return bad_params(str(wrong))
-        if query.get("messageMedium", "Email") not in TEMPLATE_MEDIUMS:
-            return bad_params(f"Invalid messageMedium: {query['messageMedium']}")
-        found = [
-            each
-            for each in templates_of(query.get("messageMedium"), query.get("templateType"))
-            if first <= each.created < last
-        ]
-        ranked = ordered((each.template_as_json() for each in found), query.get("sort", ""), "templateId")
-        return page_of(world, request, ranked, "templates", 20, 1000, "totalTemplatesCount")
-
-    def templates_of(medium: str | None, kind: str | None) -> list[Campaign]:
-        # without filters a project answers with its blast email templates only: callers must ask for each combination
-        medium, kind = medium or "Email", kind or "Blast"
-        return [each for each in objects.campaigns(moment()) if each.medium == medium and each.template_type == kind]
 
     def channels(request: Request) -> Response:
         return JSONResponse({"channels": objects.channels})
@@ -124,7 +100,6 @@ def lookup_routes(world: World) -> list[Route]:
         Route("/api/campaigns", campaigns),
         Route("/api/campaigns/{id:int}", campaign),
         Route("/api/campaigns/recurring/{id:int}/childCampaigns", children),
-        Route("/api/templates", templates),
         Route("/api/channels", channels),
         Route("/api/messageTypes", message_types),
         Route("/api/journeys", journeys),

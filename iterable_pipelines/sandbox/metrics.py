@@ -63,7 +63,7 @@ class Counts:
         begin = max(window.start, self.world.start, datetime.fromtimestamp(campaign.created, UTC))
         moment = self.world.now()
         events, messages = 0, set[str]()
-        for hour in iterate_hours(begin, min(window.end, moment)):
+        for hour in iterate_hours(begin, min(window.end, moment + timedelta(seconds=1))):
             # nothing is late by more than that
             count = self._hour if hour + _LATEST < moment else self._count
             found = count(data_type, max(hour, window.start), min(hour + HOUR, window.end)).get(campaign.id, [])
@@ -142,7 +142,9 @@ def metric_routes(world: World) -> list[Route]:
         if not all(name.isdigit() for name in names):
             raise ValueError("campaignId must be a number")
         start = read_moment(request.query_params.get("startDateTime", "2018-06-25"))
-        end = read_moment(request.query_params.get("endDateTime", f"{world.now():%Y-%m-%d %H:%M:%S}"))
+        # what is sent in this very second counts, though a clock may stand still
+        now = f"{world.now() + timedelta(seconds=1):%Y-%m-%d %H:%M:%S}"
+        end = read_moment(request.query_params.get("endDateTime", now))
         end += timedelta(seconds=1) if inclusive else timedelta()
         known = {each.id: each for each in world.objects.campaigns(int(world.now().timestamp()))}
         missing = [name for name in names if int(name) not in known]

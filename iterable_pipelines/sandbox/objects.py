@@ -27,16 +27,22 @@ SUBJECTS = (
 )
 FIRST_CAMPAIGN, FIRST_TEMPLATE, FIRST_NEWSLETTER, FIRST_NEWSLETTER_TEMPLATE = 2_200_000, 3_000_000, 2_900_000, 3_900_000
 
+FIRST_WRITTEN_CAMPAIGN = 5_000_000
+
 FIRST_MORE_LIST, LIVE_EVERY = 950_000, 12
 MORE_TYPES = (*("Dynamic",) * 8, "Suppression", "Internal")
 LIVE = ("Running", "Scheduled", "Ready", "Recurring", "Starting")
 
+SOON = 166_159  # milliseconds from the making of a campaign to its sending
 RECURRING = FIRST_NEWSLETTER - 1  # the recurring campaign whose children the newsletters are
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """One campaign with its template, as the event generators need them."""
+    """One campaign with its template, as the event generators need them.
+
+    updated, started, ended: epoch milliseconds; updated is None until somebody changes the campaign.
+    """
 
     id: int
     name: str
@@ -56,13 +62,17 @@ class Campaign:
     recurring_id: int | None = None
     list_ids: tuple[int, ...] = ()
     suppression_list_ids: tuple[int, ...] = ()
+    updated: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    send_size: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The campaign as GET /api/campaigns lists it; times in epoch milliseconds."""
         fields: dict[str, Any] = {
             "id": self.id,
             "createdAt": self.created * 1000,
-            "updatedAt": self.created * 1000 + 166_159,
+            "updatedAt": self.updated or self.created * 1000 + SOON,
             "name": self.name,
             "templateId": self.template_id,
             "messageMedium": self.medium,
@@ -77,12 +87,10 @@ class Campaign:
             fields["recurringCampaignId"] = self.recurring_id
         if self.workflow_id:
             fields["workflowId"] = self.workflow_id
-        if self.state == "Finished":
-            start = self.created * 1000 + 166_159
-            fields |= {"startAt": start, "endedAt": start + 1472, "listIds": [LIST_IDS[0]], "sendSize": 200}
         if self.list_ids:
             fields["listIds"] = list(self.list_ids)
-        return fields
+        sent = {"startAt": self.started, "endedAt": self.ended, "sendSize": self.send_size}
+        return fields | {name: value for name, value in sent.items() if value is not None}
 
     def template_as_json(self) -> dict[str, Any]:
         """The template's row in GET /api/templates."""
@@ -105,6 +113,9 @@ class Objects:
 
     def __init__(self, seed: int, more_lists: int = 0):
         self.seed = seed
+        self.written: dict[
+            int, Campaign
+        ] = {}  # made or changed by clients, as they are now; events are not made of these
         self._newsletter = lru_cache(maxsize=1000)(self._make_newsletter)
         self.channels: list[dict[str, Any]] = []
         self.message_types: list[dict[str, Any]] = []
@@ -176,7 +187,7 @@ class Objects:
         channel = chance.choice([each for each in self.channels if each["messageMedium"] == medium])
         message_type = chance.choice([each for each in self.message_types if each["channelId"] == channel["id"]])
         journey = chance.choice(self.journeys) if nth % 3 else None
-        return Campaign(
+        made = Campaign(
             id=FIRST_CAMPAIGN + nth,
             name=f"{medium} {SUBJECTS[nth % len(SUBJECTS)]} {nth}",
             medium=medium,
@@ -193,9 +204,10 @@ class Objects:
             workflow_name=journey["name"] if journey else None,
             experience_id=f"exp-{nth}" if nth // len(MEDIUMS) % 3 == 1 else None,
         )
+        return made if journey else _sent(made)
 
     def _live(self, nth: int) -> Campaign:
-        like = self._standing(nth, "Email")
+        like = replace(self._standing(nth, "Email"), started=None, ended=None, send_size=None)
         lists, left_out = (FIRST_MORE_LIST + nth,), bool(nth // LIVE_EVERY % 3)
         return replace(
             like,
@@ -214,7 +226,7 @@ class Objects:
 
     def _make_newsletter(self, week: int) -> Campaign:
         message_type = self.message_types[2]
-        return Campaign(
+        made = Campaign(
             id=FIRST_NEWSLETTER + week,
             name=f"Newsletter no. {week}" if week >= 0 else "Newsletter",
             medium="Email",
@@ -232,6 +244,7 @@ class Objects:
             experience_id=None,
             recurring_id=RECURRING if week >= 0 else None,
         )
+        return _sent(made) if week >= 0 else made
 
     def newsletter(self, moment: int) -> Campaign:
         """The newsletter of the week of `moment`."""
@@ -239,13 +252,36 @@ class Objects:
 
     def campaign(self, campaign_id: int) -> Campaign | None:
         """The campaign of this id, whenever it was or will be; None for none."""
+        if campaign_id in self.written:
+            return self.written[campaign_id]
+        if campaign_id >= FIRST_WRITTEN_CAMPAIGN:
+            return None
         if campaign_id >= RECURRING:
             return self._newsletter(campaign_id - FIRST_NEWSLETTER)
         return next((each for each in self.standing if each.id == campaign_id), None)
 
     def campaigns(self, moment: int) -> list[Campaign]:
-        """Every campaign that exists at `moment`, by id."""
+        """Every campaign that exists at `moment`, by id, as it is now."""
         weeks = max(0, (moment - EPOCH) // WEEK + 1)
-        return [each for each in self.standing if each.created <= moment] + [
-            self._newsletter(week) for week in range(-1, weeks)
-        ]
+        standing = [each for each in self.standing if each.created <= moment]
+        seeded = [*standing, *(self._newsletter(week) for week in range(-1, weeks))]
+        made = [each for number, each in self.written.items() if number >= FIRST_WRITTEN_CAMPAIGN]
+        return [self.written.get(each.id, each) for each in seeded] + made
+
+    def writes(self) -> dict[int, dict[str, Any]]:
+        """What clients made of campaigns, by id, without any moment."""
+        keys = ("name", "type", "campaignState", "messageMedium", "listIds", "suppressionListIds", "sendSize")
+        shown = {number: each.as_json() for number, each in self.written.items()}
+        return {number: {key: each[key] for key in keys if key in each} for number, each in shown.items()}
+
+    def next_campaign(self) -> int:
+        """The id of a campaign that a client makes."""
+        return max((FIRST_WRITTEN_CAMPAIGN - 1, *self.written)) + 1
+
+
+def _sent(campaign: Campaign) -> Campaign:
+    """The same campaign, sent to everybody soon after it was made."""
+    start = campaign.created * 1000 + SOON
+    return replace(
+        campaign, state="Finished", started=start, ended=start + 1472, send_size=200, list_ids=(LIST_IDS[0],)
+    )

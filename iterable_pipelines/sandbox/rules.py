@@ -21,6 +21,14 @@ class Rules:
     most_fields: how many fields profiles may have together (api.md 1.9).
     disallowed_events: names that may not be tracked.
     event_ids: whether custom events are shown with their id, `_id`.
+    wrapped: whether reads of catalogs come in an envelope (api.md 5.8).
+    existing_catalog: the status of a second creation, 400 or 409 (api.md 6.4).
+    forgotten_linger: whether exports still show who was forgotten.
+    resubscribes: whether lists/subscribe takes back an unsubscription from the channel.
+    may_schedule, may_activate, subscription_groups: whether the project has these, which answer 403 or 404 without.
+    blast_seconds: how long a blast is Running before it is Finished, by the world's clock.
+    trigger_moves_campaign: whether a triggered campaign's updatedAt moves when it is triggered; nobody knows.
+    senders: addresses that templates may be sent from.
     """
 
     settle_seconds: float | Mapping[str, float] = 0
@@ -30,6 +38,16 @@ class Rules:
     most_fields: int = 1000
     disallowed_events: Collection[str] = ()
     event_ids: bool = True
+    wrapped: bool = True
+    existing_catalog: int = 400
+    forgotten_linger: bool = False
+    resubscribes: bool = True
+    may_schedule: bool = False
+    may_activate: bool = False
+    subscription_groups: bool = False
+    blast_seconds: float = 0
+    trigger_moves_campaign: bool = True
+    senders: Collection[str] = ("hello@example.com",)
 
     def __post_init__(self) -> None:
         delays = self.settle_seconds if isinstance(self.settle_seconds, Mapping) else {}
@@ -39,6 +57,8 @@ class Rules:
             value = getattr(self, name)
             if value is not None and value not in allowed:
                 raise ValueError(f"{name} is {value!r}; allowed are {', '.join(allowed)}, or None")
+        if self.existing_catalog not in (400, 409):
+            raise ValueError(f"existing_catalog is {self.existing_catalog!r}; allowed are 400 and 409")
 
     def delay(self, pipeline: str) -> float:
         """Seconds from the answer of a write in this pipeline to its effect."""

@@ -28,14 +28,14 @@ from iterable_pipelines.sandbox.metrics import metric_routes
 from iterable_pipelines.sandbox.request_log import LoggedRequest, RequestLog
 from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.shelves import shelf_routes
-from iterable_pipelines.sandbox.template_details import template_routes
+from iterable_pipelines.sandbox.template_reads import template_routes
 from iterable_pipelines.sandbox.user_reads import user_read_routes
 from iterable_pipelines.sandbox.webhook_sender import AS_USUAL, Delivery, WebhookSender
 from iterable_pipelines.sandbox.webhooks import Hook, Hooks, webhook_routes
 from iterable_pipelines.sandbox.wire import OpenProtocol
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.writing import write_routes
-from iterable_pipelines.sandbox.written import Dropped
+from iterable_pipelines.sandbox.written import Dropped, Send
 
 KEY = "sandbox"
 READ_ONLY_KEY = "sandbox-read-only"
@@ -61,6 +61,35 @@ class Sandbox:
     def dropped(self) -> list[Dropped]:
         """What the fault `lie` left out, in order: where it was sent, whom it names, and its id if it has one."""
         return self.world.written.dropped
+
+    @property
+    def sends(self) -> list[Send]:
+        """What was really sent through the API so far, in order; what is scheduled is not."""
+        self.world.settle()
+        return list(self.world.written.sends)
+
+    def edit_item(self, catalog: str, item_id: str, value: dict[str, Any]) -> None:
+        """Somebody makes `value` all there is of a catalog's item in Iterable's UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, value)
+
+    def remove_item(self, catalog: str, item_id: str) -> None:
+        """Somebody deletes a catalog's item in the UI."""
+        with self.world.written.lock:
+            self.world.catalogs.write(catalog, item_id, None)
+
+    def edit_template(self, template_id: int, **fields: Any) -> None:
+        """Somebody changes these fields of a template in the UI. Raises KeyError for one that is not there."""
+        with self.world.written.lock:
+            template = self.world.templates.find(template_id)
+            if template is None:
+                raise KeyError(template_id)
+            self.world.templates.change(template, fields)
+
+    def remove_template(self, template_id: int) -> None:
+        """Somebody deletes a template in the UI."""
+        with self.world.written.lock:
+            self.world.templates.remove(template_id)
 
     def fault(
         self,
@@ -119,7 +148,7 @@ def make_app(
     """
     routes = [*make_routes(world, **options), *_control_routes(log, faults)]
     starlette = Starlette(routes=routes, exception_handlers={404: _unknown})
-    return Front(starlette, log, faults, Limits(relaxed, pace), key, read_only_key)
+    return Front(starlette, log, faults, Limits(relaxed, pace, world.now), key, read_only_key)
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

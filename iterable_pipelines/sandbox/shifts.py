@@ -1,14 +1,24 @@
 """Listings that change while they are read: rows leave and come between two pages (faults.md H35)."""
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from starlette.requests import Request
 
 from iterable_pipelines.sandbox.faults import Fault
 
 _NAMES = ("id", "templateId", "itemId", "key", "name")
+
+
+class Rows(Protocol):
+    """The rows of a listing, of which a page is taken without making all of them."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
+
+    def __getitem__(self, page: slice, /) -> Sequence[dict[str, Any]]: ...
 
 
 class Shifts:
@@ -19,18 +29,20 @@ class Shifts:
         self._came: dict[str, list[dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
-    def shown(self, listing: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The rows of a listing as it is now."""
+    def shown(self, listing: str, rows: Rows) -> Rows:
+        """The rows of a listing as it is now: `rows` themselves if nothing has moved."""
+        if listing not in self._left and listing not in self._came:
+            return rows
         left = self._left.get(listing, set())
         return [*self._came.get(listing, ()), *(each for each in rows if _name(each)[1] not in left)]
 
-    def strike(self, request: Request, listing: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def strike(self, request: Request, listing: str, rows: Rows) -> Rows:
         """The rows to answer a request with, after the fault that struck it, if any, has changed the listing."""
         fault: Fault | None = getattr(request.state, "fault", None)
         if fault is None:
             return self.shown(listing, rows)
         with self._lock:
-            now = self.shown(listing, rows)
+            now = list(self.shown(listing, rows))
             for _ in range(fault.options.get("rows", 1)):
                 field, name = _name(now[0])
                 came = self._came.setdefault(listing, [])

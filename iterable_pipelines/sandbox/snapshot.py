@@ -18,6 +18,8 @@ PARTS = {
 def snapshot_of_writes(everybody: Everybody, written: Written, lists: list[dict[str, Any]]) -> dict[str, Any]:
     """Profiles, carts, devices and subscriptions by name; events and purchases by id; lists by id; who was forgotten.
 
+    World adds what clients made of catalogs, templates, campaigns, snippets and metadata, and what was sent.
+
     A person's name is the address, without one the user id. Of seeded people only what was written is shown.
     """
     made = {each["id"]: {"name": each["name"], "members": []} for each in lists if each["id"] >= FIRST_WRITTEN_LIST}

@@ -1,14 +1,8 @@
-"""Templates in full, one shape per medium (api.md 5.5)."""
+"""Seeded templates in full, one shape per medium (api.md 5.5)."""
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
-from iterable_pipelines.sandbox.errors import bad_params, not_found
 from iterable_pipelines.sandbox.objects import CREATOR, Campaign
-from iterable_pipelines.sandbox.world import World
 
 MEDIUM = {"email": "Email", "push": "Push", "sms": "SMS", "inapp": "InApp", "embedded": "Embedded"}
 
@@ -78,32 +72,3 @@ def detail(campaign: Campaign) -> dict[str, Any]:
         },
     }
     return fields | own[campaign.medium]
-
-
-def template_routes(world: World) -> list[Route]:
-    """templates/{email,push,sms,inapp,embedded}/get and getByClientTemplateId."""
-
-    def known() -> list[Campaign]:
-        return world.objects.campaigns(int(world.now().timestamp()))
-
-    def get(request: Request) -> Response:
-        asked = request.query_params.get("templateId", "")
-        if not asked.isdigit():
-            return bad_params("templateId is required")
-        for each in known():
-            if each.template_id == int(asked) and each.medium == MEDIUM.get(request.path_params["medium"]):
-                if request.query_params.get("locale"):
-                    return not_found("Content does not exist for specified locale")
-                return JSONResponse(detail(each))
-        return not_found(f"Template not found: {asked}")
-
-    def by_client_id(request: Request) -> Response:
-        asked = request.query_params.get("clientTemplateId", "")
-        rows = [
-            {"templateId": each.template_id, "campaignId": each.id, "locales": []}
-            for each in known()
-            if asked == f"client-{each.template_id}"
-        ]
-        return JSONResponse({"templates": rows})
-
-    return [Route("/api/templates/{medium}/get", get), Route("/api/templates/getByClientTemplateId", by_client_id)]

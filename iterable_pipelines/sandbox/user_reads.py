@@ -93,22 +93,28 @@ def user_read_routes(world: World) -> list[Route]:
         found = latest(request.path_params.get("email"), request.path_params.get("user_id"), int(asked))
         return JSONResponse({"events": [as_event(each) for each in found]})
 
+    def is_blast(campaign_id: int) -> bool:
+        campaign = world.objects.campaign(campaign_id)
+        return campaign is not None and campaign.type == "Blast"
+
     def sent_messages(request: Request) -> Response:
         query = request.query_params
         try:
             first = read_moment(query["startDateTime"]) if "startDateTime" in query else world.start
-            last = read_moment(query["endDateTime"]) if "endDateTime" in query else world.now()
+            last = read_moment(query["endDateTime"]) if "endDateTime" in query else world.now() + timedelta(seconds=1)
             limit = int(query.get("limit", 10))
         except ValueError as wrong:
             return bad_params(str(wrong))
-        types = [name for name in DATA_TYPE if name.endswith("Send")]
+        medium = query.get("messageMedium", "").lower()
+        types = [name for name in DATA_TYPE if name.endswith("Send") and name.lower().startswith(medium)]
         lines = events_of(
             world, types, query.get("email"), query.get("userId"), Window(max(first, world.now() - REACH), last)
         )
+        asked, no_blasts = query.getlist("campaignIds"), query.get("excludeBlastCampaigns") == "true"
         sent = [
             each
             for each in map(json.loads, lines)
-            if str(each["campaignId"]) in (query.getlist("campaignIds") or [str(each["campaignId"])])
+            if (str(each["campaignId"]) in asked if asked else not (no_blasts and is_blast(int(each["campaignId"]))))
         ]
         keys = ("messageId", "campaignId", "templateId", "createdAt")
         rows = [

@@ -10,15 +10,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window
 from iterable_pipelines.hours import now as present
 from iterable_pipelines.sandbox import behaviour, in_app, messages
+from iterable_pipelines.sandbox.catalogs import Catalogs
 from iterable_pipelines.sandbox.chance import dice
 from iterable_pipelines.sandbox.everybody import Everybody
 from iterable_pipelines.sandbox.identify import Identify, trimmed
+from iterable_pipelines.sandbox.metadata_tables import MetadataTables
 from iterable_pipelines.sandbox.objects import Objects
 from iterable_pipelines.sandbox.people import Population
 from iterable_pipelines.sandbox.pipelines import Effect, Pipelines
@@ -27,6 +29,8 @@ from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.schema import Schema, field_types
 from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.snapshot import snapshot_of_writes
+from iterable_pipelines.sandbox.snippets import Snippets
+from iterable_pipelines.sandbox.templates import Templates
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
@@ -58,6 +62,7 @@ RHYTHM = (
 )  # tenths of the mean, by hour of day
 REMEMBERED_EVENTS = 300_000
 
+Answer = TypeVar("Answer")
 Begun = dict[tuple[str, int], list[Event]]  # by data type and the hour of createdAt
 
 
@@ -128,6 +133,8 @@ class World:
         self.event_schemas: dict[tuple[str, str], Schema] = {}
         self.shifts = Shifts()
         self.hooks = Hooks()
+        self.catalogs, self.templates = Catalogs(seed, self.now), Templates(self.objects, self.now)
+        self.snippets, self.tables = Snippets(self.now), MetadataTables(self.now)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}
         self._remembered: OrderedDict[tuple[str, int], Begun] = OrderedDict()
@@ -191,6 +198,12 @@ class World:
             with self.written.lock:
                 self.pipelines.settle(None if everything else self.now().timestamp())
 
+    def settled(self, read: Callable[[], Answer]) -> Answer:
+        """What `read` gives when everything that is due has happened, and no write comes between."""
+        with self.written.lock:
+            self.settle()
+            return read()
+
     def play_by(self, rules: Rules) -> None:
         """Behave as `rules` say from now on."""
         self.rules, self.schema.most = rules, rules.most_fields
@@ -227,7 +240,14 @@ class World:
         """Everything clients wrote, to compare two runs by (sandbox.snapshot says how it looks)."""
         self.settle()
         with self.written.lock:
-            return snapshot_of_writes(self.everybody, self.written, self.objects.lists)
+            return snapshot_of_writes(self.everybody, self.written, self.objects.lists) | {
+                "catalogs": self.catalogs.writes(),
+                "templates": self.templates.writes(),
+                "campaigns": self.objects.writes(),
+                "snippets": self.snippets.writes(),
+                "metadata": self.tables.writes(),
+                "sends": self.written.writes(),
+            }
 
     def user_fields(self) -> dict[str, str]:
         """Name and type of every field a profile has or had: the seeded ones, and those clients wrote."""

@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -29,6 +31,31 @@ class Dropped(NamedTuple):
     id: str | None
 
 
+class Send(NamedTuple):
+    """Something that was really sent: by which request, of which campaign or journey, to whom, and when.
+
+    recipients: the address, else the user id, of everybody who got it; skipped: of everybody who did not, by reason.
+    list_ids: the lists it was meant for, if it was not a single person.
+    """
+
+    path: str
+    id: int
+    recipients: tuple[str, ...]
+    at: datetime
+    list_ids: tuple[int, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Scheduled:
+    """A message to one person that is still to be sent, unless it was cancelled or went out."""
+
+    id: int
+    campaign_id: int
+    name: str
+    over: bool = False
+
+
 class Written:
     """All that was written but profiles. `lock` keeps writes and reads of the whole world apart."""
 
@@ -37,6 +64,8 @@ class Written:
         self.forgotten_emails = dict.fromkeys(FORGOTTEN_EMAILS)
         self.forgotten_user_ids = dict.fromkeys(FORGOTTEN_USER_IDS)
         self.dropped: list[Dropped] = []
+        self.sends: list[Send] = []
+        self.scheduled: list[Scheduled] = []
         # whose seeded events are another's now (merged, renamed), or nobody's (None)
         self.moved: dict[str, Identity | None] = {}
         self._events: dict[str, dict[str, Event]] = {}
@@ -80,6 +109,12 @@ class Written:
         """The records written of one data type by id, in the order of their first writing."""
         with self.lock:
             return {name: json.loads(event.line) for name, event in self._events.get(data_type, {}).items()}
+
+    def writes(self) -> list[dict[str, Any]]:
+        """What was really sent, without its moment; of each request who got it, in any order."""
+        sent = [each._asdict() | {"recipients": sorted(each.recipients)} for each in self.sends]
+        kept = [{key: value for key, value in each.items() if key != "at"} for each in sent]
+        return sorted(kept, key=str)
 
     def move(self, names: Iterable[str], to: Identity | None) -> None:
         """Whatever the person of these names did was done by `to`; None: it never happened."""

@@ -10,19 +10,14 @@ import pytest
 from iterable_pipelines.hours import Window
 from iterable_pipelines.objects import OBJECT_TYPE, OBJECT_TYPES, ObjectType
 from iterable_pipelines.objects.refresh import NotOffered
+from iterable_pipelines.sandbox.catalogs import CATALOGS
+from iterable_pipelines.sandbox.metadata_tables import TABLES, metadata_of, value_of
 from iterable_pipelines.sandbox.metrics import Counts, experiments_of, measured, variants
 from iterable_pipelines.sandbox.objects import TEMPLATE_MEDIUMS
 from iterable_pipelines.sandbox.schema import field_types
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines.sandbox.shelves import (
-    CATALOGS,
-    SNIPPETS,
-    TABLES,
-    items_of,
-    metadata_of,
-    snippet,
-    value_of,
-)
+from iterable_pipelines.sandbox.shelves import items_of
+from iterable_pipelines.sandbox.snippets import SNIPPETS, snippet
 from iterable_pipelines.sandbox.template_details import MEDIUM, detail
 from iterable_pipelines.sandbox.world import World
 from iterable_pipelines.sandbox.written import FORGOTTEN_EMAILS, hashed

@@ -27,8 +27,14 @@ class Project:
     def get(self, path: str, **params: Any) -> requests.Response:
         return self.session.get(f"{self.sandbox.url}/api/{path}", params=params, timeout=30)
 
-    def delete(self, path: str) -> requests.Response:
-        return self.session.delete(f"{self.sandbox.url}/api/{path}", timeout=30)
+    def put(self, path: str, **body: Any) -> requests.Response:
+        return self.session.put(f"{self.sandbox.url}/api/{path}", json=body, timeout=30)
+
+    def patch(self, path: str, **body: Any) -> requests.Response:
+        return self.session.patch(f"{self.sandbox.url}/api/{path}", json=body, timeout=30)
+
+    def delete(self, path: str, **body: Any) -> requests.Response:
+        return self.session.delete(f"{self.sandbox.url}/api/{path}", json=body or None, timeout=30)
 
     def bulk(self, *users: dict[str, Any], **more: Any) -> dict[str, Any]:
         """The answer to users/bulkUpdate."""
@@ -48,9 +54,11 @@ class Project:
 
 
 @contextmanager
-def project(project_type: str = "email", users: int = 0, **options: Any) -> Iterator[Project]:
-    """An empty project, or one with `users` seeded people, whose clock stands still; limits are hardly felt."""
-    world = World(users=users, start=utc("2026-10-31"), end=NOW, project_type=project_type)
+def project(
+    project_type: str = "email", users: int = 0, world: World | None = None, **options: Any
+) -> Iterator[Project]:
+    """An empty project, one with `users` seeded people, or `world`; its clock stands still, limits are hardly felt."""
+    world = world or World(users=users, start=utc("2026-10-31"), end=NOW, project_type=project_type)
     with running_sandbox(world=world, relaxed=True, pace=0.001, **options) as sandbox:
         yield Project(sandbox)
 

@@ -34,6 +34,8 @@ class Wrong(NamedTuple):
 
 NUMBER, ANY = {"type": "number"}, {}
 KNOWN_WRONG = [
+    Wrong("IterableApiResponse", "code", {"type": "string"}, "also Accepted, which the list has not got (api.md 1.3)"),
+    Wrong("WebInAppDisplaySettings", "position", {"type": "string"}, "a word; the model shows the server's own class"),
     Wrong("IterableApiResponse", "params", ANY, "null in most real answers (api.md 1.3, 1.4)"),
     Wrong("ApiTemplateResponse", "createdAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
     Wrong("ApiTemplateResponse", "updatedAt", NUMBER, "epoch milliseconds in reality (api.md 5.5, 8 item 40)"),
@@ -47,6 +49,8 @@ KNOWN_WRONG = [
     Wrong(
         "GetTemplatesResponse", "totalTemplatesCount", NUMBER, "an optional number, rendered as object by the generator"
     ),
+    Wrong("ApiPushTemplateModel", "campaignId", NUMBER, "an optional number, rendered as object by the generator"),
+    Wrong("ApiSMSTemplateModel", "campaignId", NUMBER, "an optional number, rendered as object by the generator"),
     Wrong("SnippetResponse", "id", NUMBER, "an optional number, rendered as object by the generator"),
     Wrong("ApiInAppMessage", "createdAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
     Wrong("ApiInAppMessage", "expiresAt", NUMBER, "epoch milliseconds, as the SDKs read it (api.md 5.10)"),
@@ -92,11 +96,32 @@ ITEM = {"id": "A", "name": "B", "price": 1.5, "quantity": 1}
 DEVICE = {"token": "t-1", "platform": "APNS", "applicationName": "com.example.app"}
 THERE = [{"email": f"{name}@example.com"} for name in ("source", "destination", "old", "delete-me")]
 THERE.append({"email": "shares@example.com", "userId": "delete-me"})
+THERE += [{"email": "member@example.com", "userId": "member"}, {"email": "late@example.com"}]
 EVENT = {"email": EMAIL, "eventName": "scored", "id": "scored-1", "createdAt": 1793491200, "dataFields": {"n": 1}}
 NOBODY = {"email": "no address"}
 JOB = {"dataTypeName": "rcsSend", "outputFormat": "application/x-json-stream", **WINDOW}
+PLANNED = {"name": "Later", "templateId": 3000000, "listIds": [949810], "scheduleSend": False}
+RIGHTS: dict[str, Any] = {"may_schedule": True, "may_activate": True, "subscription_groups": True}
+LIST_GROUP = {"subscriptionGroup": "emailList", "subscriptionGroupId": 949811}
+LATE, TARGET = "late@example.com", {"recipientEmail": EMAIL, "allowRepeatMarketingSends": False}
+# a triggered campaign of each medium
+TARGETED = {
+    "email": 2200008,
+    "push": 2200001,
+    "sms": 2200002,
+    "inApp": 2200011,
+    "webPush": 2200004,
+    "whatsApp": 2200014,
+}
 PAGES = {"page": 1, "pageSize": 10}
 PRODUCTS = {"catalogName": "products"}
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "email": {"subject": "Hi", "html": "<p>Hi</p>", "ccEmails": ["cc@example.com"], "dataFeedIds": [1]},
+    "push": {"title": "Hi", "message": "There", "buttons": [], "deeplink": {"ios": "app://a"}},
+    "sms": {"message": "Hi", "linkParams": [{"key": "a", "value": "b"}]},
+    "inapp": {"html": "<p>Hi</p>", "inboxMetadata": {"title": "Hi"}},
+    "embedded": {"title": "Hi", "body": "There", "elements": {"buttons": [], "text": []}},
+}
 
 
 class Ask(NamedTuple):
@@ -157,6 +182,23 @@ GETS = {
     "/api/webhooks": Ask(),
 }
 POSTS = {
+    **{f"/api/{medium}/target": Ask(body=TARGET | {"campaignId": nth}) for medium, nth in TARGETED.items()},
+    **{f"/api/{medium}/cancel": Ask(body={"campaignId": nth, "email": LATE}) for medium, nth in TARGETED.items()},
+    "/api/snippets": Ask(body={"name": "fresh", "content": "Hi", "description": "", "variables": ["a"]}),
+    "/api/workflows/triggerWorkflow": Ask(body={"workflowId": 76780, "listId": 949810, "dataFields": {}}),
+    "/api/campaigns/abort": Ask(body={"campaignId": 2200013}),
+    "/api/campaigns/activateTriggered": Ask(body={"campaignId": 2200004}),
+    "/api/campaigns/archive": Ask(body={"campaignIds": [2200010, 1]}),
+    "/api/campaigns/cancel": Ask(body={"campaignId": 2899999}),
+    "/api/campaigns/create": Ask(body={"name": "New", "templateId": 3000000, "listIds": [], "scheduleSend": False}),
+    "/api/campaigns/deactivateTriggered": Ask(body={"campaignId": 2200005}),
+    "/api/campaigns/trigger": Ask(body={"campaignId": 2200007, "listIds": [949810], "dataFields": {"a": 1}}),
+    "/api/campaigns/{campaignId}/schedule": Ask({"campaignId": 5000000}, body={"sendAt": "2026-11-03 00:00:00"}),
+    "/api/campaigns/{campaignId}/send": Ask({"campaignId": 5000001}),
+    "/api/catalogs/{catalogName}": Ask({"catalogName": "brand-new"}),
+    "/api/catalogs/{catalogName}/items": Ask(
+        PRODUCTS, body={"documents": {"item-5": {"n": 1}}, "replaceUploadedFieldsOnly": True}
+    ),
     "/api/commerce/trackPurchase": Ask(body={"user": PERSON, "items": [ITEM], "total": 1.5, "id": "order-1"}),
     "/api/commerce/updateCart": Ask(body={"user": PERSON, "items": [ITEM]}),
     "/api/events/track": Ask(body=EVENT),
@@ -165,6 +207,15 @@ POSTS = {
     "/api/lists": Ask(body={"name": "New", "description": "made by a test"}),
     "/api/lists/subscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}, NOBODY]}),
     "/api/lists/unsubscribe": Ask(body={"listId": 949810, "subscribers": [{"email": EMAIL}]}),
+    "/api/templates/bulkDelete": Ask(body={"ids": [1]}),
+    **{
+        f"/api/templates/{medium}/upsert": Ask(body={"clientTemplateId": "mine", "name": "Mine", **fields})
+        for medium, fields in TEMPLATES.items()
+    },
+    **{
+        f"/api/templates/{medium}/update": Ask(body={"templateId": 3000000 + nth, **fields})
+        for nth, (medium, fields) in zip((0, 1, 2, 3, 5), TEMPLATES.items(), strict=True)
+    },
     "/api/users/bulkUpdate": Ask(body={"users": [PERSON, {"userId": USER_ID}], "createNewFields": True}),
     "/api/users/bulkUpdateSubscriptions": Ask(
         body={"updateSubscriptionsRequests": [{"email": EMAIL, "emailListIds": [949810]}, NOBODY]}
@@ -197,13 +248,43 @@ POSTS = {
         }
     ),
 }
+PUTS = {
+    "/api/metadata/{table}/{key}": Ask({"table": "Test", "key": "new"}, body={"value": {"n": 1}}),
+    "/api/snippets/{identifier}": Ask({"identifier": "footer-2"}, body={"content": "Hi", "variables": []}),
+    "/api/subscriptions/{subscriptionGroup}/{subscriptionGroupId}": Ask(
+        LIST_GROUP, {"action": "subscribe"}, {"users": [EMAIL], "usersByUserId": []}
+    ),
+    "/api/catalogs/{catalogName}/fieldMappings": Ask(
+        PRODUCTS, body={"mappingsUpdates": [{"fieldName": "size", "fieldType": "object"}]}
+    ),
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-4"}, body={"value": {"n": 1}}),
+}
+BY_GROUP = {
+    "/api/subscriptions/{subscriptionGroup}/{subscriptionGroupId}/byUserId/{userId}": Ask(
+        {**LIST_GROUP, "userId": "member"}
+    ),
+    "/api/subscriptions/{subscriptionGroup}/{subscriptionGroupId}/user/{userEmail}": Ask(
+        {**LIST_GROUP, "userEmail": "member@example.com"}
+    ),
+}
+PATCHES = {
+    **BY_GROUP,
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-4"}, body={"update": {"n": 2}}),
+}
 DELETES = {
+    "/api/metadata/{table}": Ask({"table": "Test"}),
+    "/api/metadata/{table}/{key}": Ask({"table": "prices", "key": "key-0029"}),
+    "/api/snippets/{identifier}": Ask({"identifier": "footer-0"}),
+    **BY_GROUP,
+    "/api/catalogs/{catalogName}": Ask({"catalogName": "stores"}),
+    "/api/catalogs/{catalogName}/items": Ask(PRODUCTS, body={"itemIds": ["item-1"]}),
+    "/api/catalogs/{catalogName}/items/{itemId}": Ask({**PRODUCTS, "itemId": "item-2"}),
     "/api/export/{jobId}": Ask({"jobId": 3562}),
     "/api/lists/{listId}": Ask({"listId": 949813}),
     "/api/users/{email}": Ask({"email": "delete-me@example.com"}),
     "/api/users/byUserId/{userId}": Ask({"userId": "delete-me"}),
 }
-BY_VERB = {"GET": GETS, "POST": POSTS, "DELETE": DELETES}
+BY_VERB = {"GET": GETS, "POST": POSTS, "PUT": PUTS, "PATCH": PATCHES, "DELETE": DELETES}
 ASKED = {(verb, path): ask for verb, asks in BY_VERB.items() for path, ask in asks.items()}
 ALL = {(method.upper(), path) for path, operations in SPEC["paths"].items() for method in operations}
 NOT_IMPLEMENTED = ALL - set(ASKED)
@@ -213,7 +294,7 @@ NOT_IMPLEMENTED = ALL - set(ASKED)
 def sandboxes():
     start, end = utc("2026-10-25"), utc("2026-11-02")
     with (
-        running_sandbox(start=start, end=end, relaxed=True, job_seconds=60) as by_email,
+        running_sandbox(start=start, end=end, relaxed=True, job_seconds=60, **RIGHTS) as by_email,
         running_sandbox(start=start, end=end, relaxed=True, project_type="hybrid") as hybrid,
     ):
         url, headers = by_email.url, {"Api-Key": by_email.key}
@@ -222,6 +303,13 @@ def sandboxes():
         device = {"email": "pushed@example.com", "device": DEVICE}
         requests.post(url + "/api/users/registerDeviceToken", json=device, headers=headers, timeout=30)
         requests.post(url + "/api/export/start", json=JOB, headers=headers, timeout=30)
+        for medium, number in TARGETED.items():
+            later = {"recipientEmail": LATE, "sendAt": "2026-11-03 00:00:00", "campaignId": number}
+            requests.post(f"{url}/api/{medium}/target", json=later, headers=headers, timeout=30)
+        for _ in range(2):
+            requests.post(url + "/api/campaigns/create", json=PLANNED, headers=headers, timeout=30)
+        stopped = {"campaignId": 2200004}
+        requests.post(url + "/api/campaigns/deactivateTriggered", json=stopped, headers=headers, timeout=30)
         yield by_email, hybrid
 
 
@@ -293,13 +381,15 @@ def test_operation(sandboxes, method, path):
     send = partial(requests.request, method, address, params=query, json=ask.body, timeout=30)
     while (answer := send(headers={"Api-Key": sandbox.key})).status_code == 429:
         time.sleep(0.1)
-    assert answer.status_code == 200, answer.text
+    # writes that are applied later answer 202, and creations 201, where the document has these
+    assert answer.status_code == 200 or (method != "GET" and str(answer.status_code) in operation["responses"])
+    assert answer.status_code < 300, answer.text
     schema = operation["responses"].get("200", {}).get("schema")
     if path in TEXT_IN_REALITY or (schema or {}).get("type") == "string":
         assert "json" not in answer.headers["content-type"] or "json-stream" in answer.headers["content-type"]
     elif schema is not None:
         body = answer.json()
-        valid(body["params"] if path in WRAPPED else body, schema)
+        valid(body["params"] if method == "GET" and path in WRAPPED else body, schema)
 
     refused = send(headers={"Api-Key": "wrong"})
     assert refused.status_code == 401

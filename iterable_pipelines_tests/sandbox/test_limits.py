@@ -7,12 +7,14 @@ import requests
 
 from iterable_pipelines.sandbox import running_sandbox
 from iterable_pipelines.sandbox.limits import LIMITS, Limits
+from iterable_pipelines.sandbox.world import utc
 
 
 def ask(sandbox, path, key=None, **params):
     return requests.get(sandbox.url + path, params=params, headers={"Api-Key": key or sandbox.key}, timeout=30)
 
 
+NOON = utc("2026-11-02T12:00:00")
 WINDOW = {"startDateTime": "2026-11-01", "endDateTime": "2026-11-02"}
 
 
@@ -52,7 +54,7 @@ def test_a_faster_pace_shortens_every_span():
 
 
 def test_a_call_that_one_limit_refuses_counts_for_none():
-    limits = Limits(pace=0.001)  # three in a millisecond, a thousand in a minute and a half
+    limits = Limits(pace=0.001, now=lambda: NOON)  # three in a millisecond, a thousand in a day that does not end
     path = "/api/users/forget"
     allowed, refused = 0, 0
     while allowed < 1000:

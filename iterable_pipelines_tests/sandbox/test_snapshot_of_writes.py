@@ -42,6 +42,51 @@ def test_two_runs_that_wrote_the_same_are_equal_whenever_they_did():
         assert found != other.world.snapshot_of_writes()
 
 
+def write_objects(running):
+    list_id = running.post("lists", name="New").json()["listId"]
+    running.post("lists/subscribe", listId=list_id, subscribers=[BO, ANN])
+    running.post("catalogs/Shoes")
+    running.post("catalogs/Shoes/items", documents={"a": {"n": 1}, "b": {"n": 2}}, replaceUploadedFieldsOnly=True)
+    running.delete("catalogs/Shoes/items/b")
+    running.delete("catalogs/stores/items/item-1")
+    running.delete("catalogs/empty")
+    running.post("templates/email/upsert", clientTemplateId="c-1", subject="Hi", messageTypeId=47252)
+    (template,) = running.get("templates/getByClientTemplateId", clientTemplateId="c-1").json()["templates"]
+    body = {"name": "Sale", "templateId": template["templateId"]}
+    number = running.post("campaigns/create", **body, listIds=[list_id]).json()["campaignId"]
+    running.post("campaigns/abort", campaignId=2200001)
+    running.put("snippets/offer", content="Hi")
+    running.delete("snippets/footer-0")
+    running.put("metadata/Test/new", value={"n": 1})
+    running.delete("metadata/Test/key-0001")
+    return list_id, number
+
+
+def test_objects_and_sends_are_compared_too():
+    with project() as one, project() as other:
+        other.world.stop_clock(NOW + timedelta(hours=3))
+        list_id, number = write_objects(one)
+        write_objects(other)
+        found = one.world.snapshot_of_writes()
+        assert found == other.world.snapshot_of_writes()
+        shoes = {"mappings": {}, "items": {"a": {"n": 1}, "b": None}}
+        stores = {"mappings": {"price": "double", "name": "string"}, "items": {"item-1": None}}
+        assert found["catalogs"] == {"stores": stores, "empty": None, "shoes": shoes}
+        assert [each["subject"] for each in found["templates"].values()] == ["Hi", "Hi"]  # and the campaign's copy
+        sent = {"name": "Sale", "type": "Blast", "campaignState": "Finished", "messageMedium": "Email", "sendSize": 2}
+        assert found["campaigns"][number] == sent | {"listIds": [list_id], "suppressionListIds": []}
+        assert found["campaigns"][2200001]["campaignState"] == "Aborted"
+        assert found["snippets"] == {
+            "offer": {"description": "", "content": "Hi", "variables": []},
+            "footer-0": None,
+        }
+        assert found["metadata"] == {"test/new": {"n": 1}, "test/key-0001": None}
+        (order,) = found["sends"]
+        assert (order["id"], order["recipients"]) == (number, ["ann@example.com", "bo@example.com"])
+        other.post("templates/email/upsert", clientTemplateId="c-1", subject="Ho")
+        assert found != other.world.snapshot_of_writes()
+
+
 def test_of_seeded_people_only_what_was_written_is_compared():
     with project(users=20) as running:
         assert running.world.snapshot_of_writes()["profiles"] == {}

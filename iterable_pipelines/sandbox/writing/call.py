@@ -1,10 +1,12 @@
 """One write as it was asked, and the answers in their shapes (api.md 1.3, 6.1)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import JSONResponse, Response
 
+from iterable_pipelines.sandbox.bodies import Shape
 from iterable_pipelines.sandbox.errors import Refused, refusal
 from iterable_pipelines.sandbox.faults import Fault
 from iterable_pipelines.sandbox.identify import Failure, Row, trimmed
@@ -31,18 +33,36 @@ SINGLE: dict[tuple[str, str], tuple[int, str, str]] = {
 
 @dataclass
 class Call:
-    """One request: its path, its body, and the fault it met, if that is one about what is applied."""
+    """One request: its path, its body, and the fault it met, if that is one about what is applied.
+
+    at: the parts of the path that are parameters. query: the other parameters.
+    """
 
     path: str
     asked: Row
     fault: Fault | None = None
+    at: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
 
     def is_dropped(self, world: World, row: Row, event_id: str | None = None) -> bool:
         """Whether this row is only answered as if it was applied (fault `lie`); then it is noted."""
+        return self.is_lost(world, trimmed(row.get("email")) or row.get("userId", ""), event_id)
+
+    def is_lost(self, world: World, name: str, event_id: str | None = None) -> bool:
+        """As `is_dropped`, of what has a name and is no person: an item, a template, a campaign."""
         if self.fault is None or self.fault.chance.random() >= self.fault.options.get("share", 0.01):
             return False
-        world.written.dropped.append(Dropped(self.path, trimmed(row.get("email")) or row.get("userId", ""), event_id))
+        world.written.dropped.append(Dropped(self.path, name, event_id))
         return True
+
+
+class Write(NamedTuple):
+    """One write the sandbox has: its method, its path below /api, its body (None: it has none), and what it does."""
+
+    method: str
+    path: str
+    shape: Shape | None
+    answer: Callable[[Call], Response]
 
 
 @dataclass

@@ -90,18 +90,26 @@ class Identities:
         return success()
 
     def forget(self, call: Call) -> Response:
-        """POST users/forget: the name is blocked at once, profile and events go."""
+        """POST users/forget: the name is blocked at once; profile, events and whoever had the name before go."""
         row = self._by_type(call.asked)
         who = self.world.identify(row)
-        profile = None if isinstance(who, Failure) else who.profile
         if isinstance(who, Failure) and who.reason == "invalid":
             raise Refused(single_failure(who))
-        if row.get("email"):
-            self.written.forgotten_emails[row["email"]] = None
+        email, user_id = row.get("email"), row.get("userId")
+        if email:
+            self.written.forgotten_emails[email] = None
         else:
-            self.written.forgotten_user_ids[row["userId"]] = None
-        if profile:
-            self._submit(call, row, lambda: self._erase(profile))
+            self.written.forgotten_user_ids[user_id or ""] = None
+
+        def happen() -> None:
+            present = self.everybody.find(email, user_id)
+            former = self.everybody.former(email, user_id, int(self.world.start.timestamp()))
+            for profile in (*filter(None, [present]), *former):
+                self._erase(profile)
+            self.written.move([email or user_id or ""], None)
+
+        if not self.world.rules.forgotten_linger:
+            self._submit(call, row, happen)
         return success()
 
     def unforget(self, call: Call) -> Response:
@@ -111,8 +119,9 @@ class Identities:
         self.written.forgotten_user_ids.pop(row.get("userId", ""), None)
         return success()
 
-    def delete(self, email: str | None, user_id: str | None, call: Call) -> Response:
+    def delete(self, call: Call) -> Response:
         """DELETE users/{email} or users/byUserId/{id}, which deletes everybody who shares the id; asynchronous."""
+        email, user_id = call.at.get("email"), call.at.get("user_id")
         if email and self.world.project_type == "userid":
             raise Refused(bad_params("This project is identified by userId"))
         if not self.everybody.find(trimmed(email), user_id):

@@ -33,12 +33,12 @@ class Lists:
         lists.append(fields | described)
         return JSONResponse({"listId": list_id})
 
-    def delete(self, list_id: int) -> Response:
+    def delete(self, call: Call) -> Response:
         """DELETE lists/{id}: 409 while a campaign still sends to it."""
-        lists = self.world.objects.lists
+        lists, list_id = self.world.objects.lists, call.at["id"]
         if list_id not in (each["id"] for each in lists):
             return invalid_list(list_id)
-        for campaign in self.world.objects.standing:
+        for campaign in self.world.objects.campaigns(int(self.world.now().timestamp())):
             if campaign.state in LIVE and list_id in campaign.list_ids + campaign.suppression_list_ids:
                 return refusal(409, "GenericError", f"List {list_id} is in use")
         lists[:] = [each for each in lists if each["id"] != list_id]
@@ -69,10 +69,15 @@ class Lists:
         key, list_id = self.world.everybody.list_key, call.asked["listId"]
         everything = bool(call.asked.get("channelUnsubscribe")) and data_type == "emailUnSubscribe"
 
+        joining = self.world.rules.resubscribes and data_type == "emailSubscribe"
+
         def lists(row: Row, before: Fields) -> Fields:
             after: Fields = {key: step(before.get(key) or [])}
+            left = before.get("unsubscribedChannelIds") or []
             if everything:
-                after["unsubscribedChannelIds"] = sorted({*before.get("unsubscribedChannelIds", []), CHANNEL_IDS[1]})
+                after["unsubscribedChannelIds"] = sorted({*left, CHANNEL_IDS[1]})
+            elif joining and CHANNEL_IDS[1] in left:
+                after["unsubscribedChannelIds"] = [each for each in left if each != CHANNEL_IDS[1]]
             return after
 
         def told(row: Row, before: Fields) -> None:
