@@ -76,7 +76,8 @@ def forecast(
     found: list[float] = []
     for _ in range(calls):
         due = max(_after(limit, gone, start) for limit, gone in times)
-        start = max(due, comes_again(due - WAITS_TODAY)) if due - start > WAITS_TODAY else due
+        # rather an hour too late than one too early: it is promised to people
+        start = comes_again(due) if due - start > WAITS_TODAY else due
         found.append(start)
         for _, gone in times:
             gone.append(start)
