@@ -11,6 +11,7 @@ from iterable_pipelines.activation.one_off.job import write_once_job
 from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
 from iterable_pipelines.campaigns.jobs import campaign_definitions
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
+from iterable_pipelines.erasure.request_assets import request_assets
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -52,6 +53,7 @@ def defs() -> dg.Definitions:
             *replication_assets(replications),
             *track_call_assets(destinations),
             *activation_assets(settings, syncs),
+            *request_assets(),
             *erasure_assets(),
         ],
         asset_checks=[

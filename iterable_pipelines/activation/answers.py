@@ -62,7 +62,15 @@ _ASYNCHRONOUS = {
     *("events", "subscriptions"),
     *("catalog_items", "catalog_item", "catalog_item_update", "catalog_items_gone"),
 }
-_NOOP_IN_ANY_CASE = {("delete", "bad_params"), ("forget", "user_forgotten"), ("delete", "user_not_found")}
+# whether Iterable knows whom it is to forget is nowhere said to matter (api.md 6.1): nobody is left either way
+_NOOP_IN_ANY_CASE = {
+    *(("delete", "bad_params"), ("forget", "user_forgotten"), ("delete", "user_not_found")),
+    *(
+        (each, code)
+        for each in ("forget", "unforget")
+        for code in ("user_not_found", "unknown_email", "unknown_user_id")
+    ),
+}
 _PLACE = re.compile(r"obj\.\w+\[(\d+)\]\.?(.*)")
 
 

@@ -17,7 +17,9 @@ IDENTIFIERS = ("email", "userId")
 
 Mode = Literal["insert", "update", "upsert", "mirror", "remove"]
 OnLeave = Literal["keep", "null_fields", "unsubscribe", "delete", "clear", "disable", "exit"]
-Approval = Literal["mass_exit", "empty_source", "backfill", "delete", "send", "new_fields", "lost_state"]
+Approval = Literal[
+    "mass_exit", "empty_source", "backfill", "delete", "send", "new_fields", "lost_state", "global_unsubscribe"
+]
 _FREQUENCIES = ("hourly", "daily", "weekly", "on_upstream", "manual")
 # minutes past the hour at which profiles are built; by then the copy for readers is a new one
 _CRON = {"hourly": "30 * * * *", "daily": "30 6 * * *", "weekly": "30 6 * * 1"}

@@ -1,12 +1,11 @@
 """Whether users and things exist, for the modes insert and update, which the API does not have (G2–G4)."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import local
 
 import duckdb
 
+from iterable_pipelines.activation.asking import Lookups, not_asked
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.lookups import LOOKUPS
@@ -24,7 +23,6 @@ from iterable_pipelines.settings import Settings
 
 # more lookups than this take a quarter of an hour: then the imported users are asked first
 _MOST_LOOKUPS = 20_000
-_THREADS = 8
 
 INSERTED, EXISTS, MISSING = "already_inserted", "already_exists", "not_in_iterable"
 AMBIGUOUS = "ambiguous_template"
@@ -35,28 +33,20 @@ class Gate:
 
     def __init__(self, sync: Sync, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
         """`numbers` are the changes of what has to be looked up; `clients` makes one for a thread."""
-        self._mode, self._numbers = sync.mode, numbers
+        self._mode, self._numbers, self._lookups = sync.mode, numbers, Lookups(clients)
         # several templates may share an id of one's own, and would all be written
         self._several = bool(getattr(sync, "update_all", False))
-        self._clients, self._of_thread = clients, local()
-        # its threads end with it
-        self._pool = ThreadPoolExecutor(_THREADS, "lookup")
 
     def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome]:
         """The outcome of each change, by its number, that must not be sent. Several threads may call it at once."""
         asked = [each for each in changes if each.number in self._numbers]
-        answers = self._pool.map(self._outcome, asked)
-        return {each.number: outcome for each, outcome in zip(asked, answers, strict=True) if outcome}
+        answers = self._lookups.ask(lambda client, each: int(LOOKUPS[each.identity_kind](client, each)), asked)
+        found = {each.number: self._outcome(each, there) for each, there in zip(asked, answers, strict=True)}
+        return {number: outcome for number, outcome in found.items() if outcome}
 
-    def _outcome(self, change: Change) -> Outcome | None:
-        try:
-            if not hasattr(self._of_thread, "client"):
-                self._of_thread.client = self._clients()
-            found = int(LOOKUPS[change.identity_kind](self._of_thread.client, change))
-        except IterableError as error:
-            # neither taken for there nor for missing
-            said = f"whether it exists could not be asked ({error.status or type(error).__name__})"
-            return Outcome("deferred", "lookup_failed", said)
+    def _outcome(self, change: Change, found: int | IterableError) -> Outcome | None:
+        if isinstance(found, IterableError):
+            return Outcome("deferred", "lookup_failed", not_asked(found, "whether it exists"))
         if found and self._mode == "insert":
             return Outcome("skipped", INSERTED if change.identity_kind in OF_USERS else EXISTS)
         if not found and self._mode == "update":

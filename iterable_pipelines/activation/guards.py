@@ -64,6 +64,7 @@ class Guards:
             ("new_fields", self._new_fields()),
             (None, self._type_conflict()),
             ("lost_state", self._lost_state()),
+            ("global_unsubscribe", self._global_unsubscribe()),
         ]
         return tuple(Guard(name, message, name in self.options.approve) for name, message in said if message)
 
@@ -168,6 +169,14 @@ class Guards:
             f"its state (data/activation/{self.sync.name}.duckdb) is gone, and the warehouse knows of {known:,} rows "
             "that were acknowledged: all would be sent again"
         )
+
+    def _global_unsubscribe(self) -> str:
+        leaving = self._one(
+            "select count(*) from scratch.compared where op in ('add', 'change', 'remove', 'retry') "
+            "and endpoint = 'unsubscribe' and (flags::json->>'$.channelUnsubscribe') = 'true'"
+        )
+        told = "would be unsubscribed from everything, because `channel_unsubscribe` is true"
+        return f"{leaving:,} {told}" if leaving else ""
 
     def _members(self) -> int:
         return self._one("select count(distinct key) from state.acked where member")

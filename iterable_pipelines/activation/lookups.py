@@ -3,23 +3,20 @@
 import json
 from collections.abc import Callable, Mapping
 
+from iterable_pipelines.activation.asking import person_of
 from iterable_pipelines.activation.catalogs import item_of
 from iterable_pipelines.activation.requests import Change
 from iterable_pipelines.api import Iterable
 from iterable_pipelines.api.catalog_reads import read_item
 from iterable_pipelines.api.content_reads import lists_named, read_snippet, read_template, templates_of
-from iterable_pipelines.api.user_reads import Person, read_user
+from iterable_pipelines.api.user_reads import read_user
 
 # how many there are: of a clientTemplateId there may be several
 Lookup = Callable[[Iterable, Change], int]
 
 
-def _by_email(client: Iterable, change: Change) -> bool:
-    return read_user(client, Person(email=change.identity)) is not None
-
-
-def _by_user_id(client: Iterable, change: Change) -> bool:
-    return read_user(client, Person(user_id=change.identity)) is not None
+def _user(client: Iterable, change: Change) -> bool:
+    return read_user(client, person_of(change)) is not None
 
 
 def _item(client: Iterable, change: Change) -> bool:
@@ -47,8 +44,8 @@ def _list(client: Iterable, change: Change) -> int:
 
 # by kind of identity
 LOOKUPS: Mapping[str | None, Lookup] = {
-    "email": _by_email,
-    "userId": _by_user_id,
+    "email": _user,
+    "userId": _user,
     "item": _item,
     "template": _template,
     "snippet": _snippet,

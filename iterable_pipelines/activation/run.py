@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.by_hand import reset_sync, resolve
 from iterable_pipelines.activation.catalog_setup import set_up_catalogs
+from iterable_pipelines.activation.consent.gate import ConsentGate
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.keys import claim_key, with_kept_key
 from iterable_pipelines.activation.lists import settle_list
@@ -74,6 +75,8 @@ def run_sync(
         gate = both_gates(plan.gate, unless)
         sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, gate)
         send_stages(workspace, run_id, sender, pace, log)
+        if isinstance(plan.gate, ConsentGate):
+            plan.gate.note_seen(workspace)
         return finish(workspace, settings, sync, run_id, plan, sender.tally, log)
 
 

@@ -61,6 +61,9 @@ SCHEMA = (
     "state text, attempts bigint, bytes bigint, body blob, body_hash text, http_status bigint, response text, "
     "planned_at timestamp, sent_at timestamp, done_at timestamp)",
     "create table if not exists state.outbox_rows (request_id text, place bigint, number bigint)",
+    # since when somebody is known to have left a channel or message type, for which Iterable tells no moment
+    "create table if not exists state.unsubscribed (identity_kind text, identity text, what text, id bigint, "
+    "first_seen timestamp)",
     # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
     "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
     "found json, noted_at timestamp)",

@@ -80,6 +80,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "replicate",
         "send_track_calls",
         "two_way",
+        "send_forgets",
         "sync",
         "verify_activation",
         *PROCEDURES,
@@ -96,6 +97,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
         "read_back_what_was_sent": "55 * * * *",
+        "go_on_forgetting": "15 * * * *",
     }
     assert {each.name for each in repository.sensor_defs} == {
         "follow_export_jobs",
