@@ -76,6 +76,12 @@ objects_daily = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="What is large, or takes many requests: contents, metrics, experiments, catalogs, metadata.",
 )
+erase_forgotten = dg.define_asset_job(
+    "erase_forgotten",
+    selection=dg.AssetSelection.groups("erasure"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Whoever Iterable lists as forgotten is erased from every file here.",
+)
 read_lists = dg.define_asset_job(
     "read_lists",
     selection=_list_members,
@@ -144,6 +150,7 @@ JOBS = [
     catch_up,
     objects_refresh,
     objects_daily,
+    erase_forgotten,
     read_lists,
     webhooks,
     profiles_build,
@@ -284,6 +291,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """At night: metrics are of whole days then, and 10 requests a minute leave the day to others."""
         return dg.RunRequest()
 
+    @dg.schedule(job=erase_forgotten, cron_schedule="40 3 * * *", default_status=schedule_status)
+    def erase_whom_iterable_forgot() -> dg.RunRequest:
+        """At night, when the slow objects have come: the warehouse is held for as long as it is written anew."""
+        return dg.RunRequest()
+
     @dg.schedule(job=read_lists, cron_schedule="20,50 * * * *", default_status=schedule_status)
     def take_turns_at_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Twice an hour: with one turn an hour, lists in live campaigns would be older than that before the next."""
@@ -363,6 +375,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         import_what_is_behind,
         refresh_objects,
         refresh_slow_objects,
+        erase_whom_iterable_forgot,
         take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,

@@ -8,6 +8,7 @@ from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -48,12 +49,14 @@ def defs() -> dg.Definitions:
             *replication_assets(replications),
             *track_call_assets(destinations),
             *activation_assets(settings, syncs),
+            *erasure_assets(),
         ],
         asset_checks=[
             *stream_checks(settings),
             *campaign_checks(),
             *list_member_checks(),
             *activation_checks(syncs),
+            *erasure_checks(),
         ],
         jobs=JOBS,
         schedules=[

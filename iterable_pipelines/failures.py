@@ -7,6 +7,7 @@ import dagster as dg
 
 from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused, AlreadyRunning
 from iterable_pipelines.api import Busy, IterableError, Refused
+from iterable_pipelines.erasure.errors import AlreadyErasing, ErasureFailed, ErasureRefused
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.published import NothingPublished
@@ -26,9 +27,11 @@ _NO_USE = (
     | ReplicationRefused
     | TrackCallsRefused
     | ActivationRefused
+    | ErasureRefused
 )
 _EXPLAINED = (
     ActivationFailed,
+    ErasureFailed,
     IterableError,
     LandingFailed,
     SettingsError,
@@ -50,7 +53,9 @@ def when_to_retry(error: Exception) -> str:
         kind = type(error)
     if issubclass(kind, _NO_USE):
         return NEVER
-    return LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished | AlreadyRunning) else NOW
+    return (
+        LATER if issubclass(kind, Busy | WarehouseLocked | NothingPublished | AlreadyRunning | AlreadyErasing) else NOW
+    )
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Records of Iterable's as one file for people: NDJSON as it came, or CSV or Parquet with a column per key."""
 
+import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import duckdb
 
+from iterable_pipelines.erasure.gate import Gate
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.landing.cut import SUSPECT, faults, sync
 from iterable_pipelines.quoting import literal, quoted
 
@@ -15,6 +18,8 @@ ENDINGS = (".csv", ".parquet", ".ndjson")
 # from so many columns on, a row group of 20,480 rows, or one for each thread, outgrows the memory
 _WIDE, _ROWS_OF_WIDE, _ROWS = 500, 2048, 20480
 _USUAL_RECORD = 16 * 1024 * 1024
+# what says whom a record is of; `user` is that of a list's members
+_NAMES = ("email", "userId", "itblUserId", "user")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # an escaped backslash, or a whole pair; or else half a pair, escaped or as bytes
 _SURROGATE = re.compile(
@@ -25,11 +30,14 @@ _SURROGATE = re.compile(
 
 @dataclass(frozen=True)
 class Written:
-    """A file of records: how many, the column of each key (none in NDJSON), and the file's size in bytes."""
+    """A file of records: how many, the column of each key (none in NDJSON), and the file's size in bytes. `erased` were
+    of the forgotten, and are not in it.
+    """
 
     records: int
     columns: dict[str, str]
     bytes: int
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,13 @@ class Lines:
         )
 
 
-def write_records(parts: Sequence[Path], to: Path, spare_column: str, memory_limit: str = "512MB") -> Written:
+def write_records(
+    parts: Sequence[Path],
+    to: Path,
+    spare_column: str,
+    memory_limit: str = "512MB",
+    tombstones: Tombstones | None = None,
+) -> Written:
     """Write the records of verified NDJSON files, which are used up, into `to`, by its ending; synced to disk.
 
     Every value in CSV and Parquet is text, nested ones as JSON; what a record does not have is NULL. Without any key
@@ -63,13 +77,15 @@ def write_records(parts: Sequence[Path], to: Path, spare_column: str, memory_lim
         con.execute(f"set memory_limit = '{memory_limit}'")
         con.execute("set preserve_insertion_order = false")
         check_lines(con, lines)
+        came = lines.count
+        lines = without_forgotten(con, lines, tombstones)
         if ending != ".ndjson":
             columns = _columns(con, lines)
             _write_table(con, lines, columns, to, spare_column)
     if ending == ".ndjson":
         os.replace(lines.path, to)
     sync(to)
-    return Written(lines.count, columns, to.stat().st_size)
+    return Written(lines.count, columns, to.stat().st_size, came - lines.count)
 
 
 def column_names(keys: dict[str, int]) -> dict[str, str]:
@@ -115,6 +131,23 @@ def without_lone_surrogates(lines: Lines, to: Path) -> Lines:
     lines.path.unlink()
     # an escape is at most twice as long as the bytes it stands for
     return Lines(to, lines.count, 2 * lines.longest)
+
+
+def without_forgotten(con: duckdb.DuckDBPyConnection, lines: Lines, tombstones: Tombstones | None) -> Lines:
+    """The same records, each byte of them, without those of the forgotten. `lines` are used up if there are any."""
+    gate, named = Gate(con, tombstones), [f"json_extract_string(json, '{pointer(key)}')" for key in _NAMES]
+    if not gate.meets(lines.source, named):
+        return lines
+    forgotten = {name for (name,) in con.execute("from forgotten_names").fetchall()}
+    to, count = lines.path.with_suffix(".rest.ndjson"), 0
+    with lines.path.open("rb") as source, to.open("wb") as file:
+        for line in source:
+            record = json.loads(line)
+            if forgotten.isdisjoint(str(record[key]) for key in _NAMES if record.get(key) is not None):
+                file.write(line)
+                count += 1
+    lines.path.unlink()
+    return Lines(to, count, lines.longest)
 
 
 def check_lines(con: duckdb.DuckDBPyConnection, lines: Lines) -> None:

@@ -19,6 +19,7 @@ from iterable_pipelines.activation.desired import (
     insert_records,
     record_row,
 )
+from iterable_pipelines.activation.forgotten import forgotten_sql
 from iterable_pipelines.activation.mappings import Mappings
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.outcomes import RETRY_HORIZON_DAYS
@@ -175,6 +176,8 @@ class Diff:
         )
         # what is wrong with a row does not say that it is gone
         stays = ["a.pk in (select pk from scratch.issues where severity = 'error')", _WRONG_BEFORE, _OF_SOMEBODY_HERE]
+        # even to be removed, an address would have to be sent
+        stays.append(forgotten_sql(self.workspace, "a"))
         if getattr(self.sync, "on_identity_removed", "exit") == "keep":
             stays.append("a.pk in (select pk from scratch.snapshot)")
         if self.options.only_pks:

@@ -21,6 +21,7 @@ from iterable_pipelines.activation.existence import (
     count_lookups,
     gate_of,
 )
+from iterable_pipelines.activation.forgotten import leave_out_forgotten
 from iterable_pipelines.activation.guards import Guard, Guards, refuse_unapproved
 from iterable_pipelines.activation.keys import with_kept_key
 from iterable_pipelines.activation.lists import find_list, show_list, wanted_list
@@ -204,6 +205,7 @@ def plan_rows(
     snapshot = take_snapshot(workspace, settings, sync, source, compiler.columns or (), options, mappings.columns)
     everything = is_preview or mappings.is_new
     compile_rows(workspace, snapshot, compiler, everything)
+    leave_out_forgotten(workspace, settings)
     if isinstance(sync, ProfileSync) and sync.on_duplicate_identity == "error":
         refuse_shared_identities(workspace)
     if sync.code_of_doubles:

@@ -86,14 +86,18 @@ def report_of(workspace: Workspace, run_id: str, sync: Sync, tally: Tally) -> Ru
         as_of,
         version,
     )
-    status, note, then = _status(report, sync, tally)
+    (forgotten,) = con.execute(
+        f"select count(*) from {_NEWEST} where code = 'user_forgotten' and kind = 'rejected'", run
+    ).fetchone() or (0,)
+    status, note, then = _status(report, sync, tally, forgotten)
     return replace(report, status=status, note=note, then=f"iterable-pipelines {then}" if then else "")
 
 
-def _status(report: RunReport, sync: Sync, tally: Tally) -> tuple[Status, str, str]:
-    """The status, why, and the command that comes next."""
-    # of whom Iterable was told to forget nothing can be mended (0.17)
-    forgotten = report.codes.get("user_forgotten", 0)
+def _status(report: RunReport, sync: Sync, tally: Tally, forgotten: int) -> tuple[Status, str, str]:
+    """The status, why, and the command that comes next.
+
+    `forgotten` were refused because Iterable was told to forget them: there nothing can be mended (0.17).
+    """
     tried = sum(sum(each.values()) for each in report.counts.values()) - report.total("skipped") - forgotten
     failed, allowed = report.total("rejected", "invalid") - forgotten, sync.max_failure_ratio
     if tally.stopped and not tally.gave_up:

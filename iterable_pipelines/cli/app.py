@@ -16,6 +16,7 @@ from iterable_pipelines.cli.check import check
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
 from iterable_pipelines.cli.dev import dev
+from iterable_pipelines.cli.erase import erase_app
 from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.lists import lists
@@ -31,6 +32,7 @@ from iterable_pipelines.cli.track_calls import track_calls
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
 from iterable_pipelines.profiles import ModelsFailed
@@ -71,6 +73,7 @@ for command in (
     app.command()(command)
 app.add_typer(import_app, name="import")
 app.add_typer(sync_app, name="sync")
+app.add_typer(erase_app, name="erase")
 for at_iterable in (show, register):
     webhooks_app.command()(at_iterable)
 app.add_typer(webhooks_app, name="webhooks")
@@ -87,6 +90,7 @@ _KNOWN = (
     ReplicationRefused,
     TrackCallsFailed,
     ActivationFailed,
+    ErasureFailed,
     OSError,
     duckdb.Error,
     sqlite3.Error,

@@ -11,6 +11,7 @@ from iterable_pipelines.api import Broken, Iterable, IterableError, Ledger, Refu
 from iterable_pipelines.api.selection import Selection
 from iterable_pipelines.cli.arguments import check_file, data_type_named, table_file
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, plain, progress, say
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.exporting import Door, door_for, fetch_records
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.landing.cut import Unreadable, sync
@@ -109,7 +110,8 @@ def _export(settings: Settings, asked: Selection, door: Door, to: Path) -> Writt
         client = Iterable(settings.required_api_key(), settings.url, ledger, log=said)
         parts = fetch_records(client, asked, door, to.parent, said)
         said(f"writing {to.suffix.lstrip('.').upper()}")
-        written = write_records(parts, to, filter_field_of(asked.data_type), settings.memory_limit)
+        spare = filter_field_of(asked.data_type)
+        written = write_records(parts, to, spare, settings.memory_limit, Tombstones(settings))
         said("done")
     return written
 
@@ -129,6 +131,8 @@ def _next(error: IterableError, door: Door) -> str:
 
 
 def _tell(asked: Selection, file: Path, written: Written) -> None:
+    if written.erased:
+        say(f"{written.erased:,} records of people who are forgotten were left out.")
     if not written.records:
         say(f"Iterable has no {asked}: {file} is empty.")
         return

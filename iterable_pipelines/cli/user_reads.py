@@ -10,6 +10,7 @@ from rich.markup import escape
 from iterable_pipelines.api import Iterable, Ledger
 from iterable_pipelines.api.user_reads import MOST_EVENTS, Person, read_events, read_messages, read_user
 from iterable_pipelines.cli.console import CannotGoOn, out, plain, say, table
+from iterable_pipelines.erasure.tombstones import Tombstones, hash_of
 from iterable_pipelines.moments import parse_moment
 from iterable_pipelines.settings import load_settings
 
@@ -80,6 +81,11 @@ def _person(who: str, by_id: bool) -> Person:
         raise typer.BadParameter("an address or a user id is needed")
     if who in (".", ".."):
         raise typer.BadParameter(f"{who!r} cannot be asked for: in an address of the web it means another place")
+    if hash_of(who) in Tombstones(load_settings()).hashes():
+        raise CannotGoOn(
+            "This person is forgotten. Iterable was not asked, and nothing is shown.\n"
+            "Next: iterable-pipelines erase show says since when"
+        )
     return Person(user_id=who) if by_id or "@" not in who else Person(email=who.strip())
 
 

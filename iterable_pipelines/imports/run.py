@@ -11,6 +11,7 @@ import duckdb
 
 from iterable_pipelines.api import IterableError, Refused
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.fetch import address_of, client_of, fetch, fetch_sample, window_of
 from iterable_pipelines.imports.file import Column, Import
@@ -30,8 +31,8 @@ Said = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Stored:
-    """What a run did. `window` is None where no span was asked for; `untyped` and `left_out` are as in `Staged`,
-    `refusals` as in `Fetched`.
+    """What a run did. `window` is None where no span was asked for; `untyped`, `left_out` and `erased` are as in
+    `Staged`, `refusals` as in `Fetched`.
     """
 
     rows: int
@@ -40,6 +41,7 @@ class Stored:
     untyped: dict[str, int] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     refusals: dict[int, str] = field(default_factory=dict)
+    erased: int = 0
 
     @property
     def notes(self) -> dict[str, str]:
@@ -50,6 +52,7 @@ class Stored:
             "campaigns_without_metrics": [
                 f"{len(self.refusals):,}, the first {number} ({why})" for number, why in [*self.refusals.items()][:1]
             ],
+            "records_of_the_forgotten": [f"{self.erased:,} left out"] if self.erased else [],
         }
         return {name: ", ".join(each) or "none" for name, each in said.items()}
 
@@ -77,11 +80,12 @@ def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Sto
     said(f"{made.name}: {what}{f' {window}' if window else ''}")
     with _explained(made, settings), _scratch(settings) as scratch:
         fetched = fetch(client_of(made.source, settings, said), made.source, settings, window, scratch, said)
-        staged = stage(made, fetched.parts, scratch / "staged.parquet", settings.memory_limit)
+        tombstones = Tombstones(settings)
+        staged = stage(made, fetched.parts, scratch / "staged.parquet", settings.memory_limit, tombstones)
         crashpoint("import_staged")
         mark = Mark(made.name, asked, before, window.end if window and made.source.incremental else None, run_id)
         rows = store_rows(store, made, staged, mark)
-    stored = Stored(rows, window, store.shown, staged.untyped, staged.left_out, fetched.refusals)
+    stored = Stored(rows, window, store.shown, staged.untyped, staged.left_out, fetched.refusals, staged.erased)
     notes = "".join(f"; {name}: {text}" for name, text in stored.notes.items() if text != "none")
     said(f"{made.name}: {rows:,} rows stored in {made.target.table} of {store.shown}{notes}")
     return stored
@@ -112,7 +116,7 @@ def sample_rows(made: Import, settings: Settings, said: Said, rows: int) -> tupl
     """
     with _explained(made, settings), _scratch(settings) as scratch:
         parts = _sample(made, settings, scratch, said)
-        staged = stage(made, parts, scratch / "preview.parquet", settings.memory_limit)
+        staged = stage(made, parts, scratch / "preview.parquet", settings.memory_limit, Tombstones(settings))
         with duckdb.connect() as con:
             query = f"select columns(*)::varchar from read_parquet({literal(str(staged.path))}) limit {rows}"
             return staged, con.execute(query).fetchall()

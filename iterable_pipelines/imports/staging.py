@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.api import Broken
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns, readings
 from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
 from iterable_pipelines.landing.cut import Unreadable
@@ -17,6 +18,7 @@ from iterable_pipelines.record_files import (
     joined,
     parquet_options,
     pointer,
+    without_forgotten,
     without_lone_surrogates,
 )
 from iterable_pipelines.settings import SettingsError
@@ -29,7 +31,7 @@ _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 @dataclass(frozen=True)
 class Staged:
     """Typed rows on disk. `columns` maps names to SQL types, in order; `untyped` counts, by column, the values that did
-    not fit; `left_out` are the fields that no column reads.
+    not fit; `left_out` are the fields that no column reads; `erased` records were of the forgotten, and are no rows.
     """
 
     path: Path
@@ -37,9 +39,12 @@ class Staged:
     columns: dict[str, str]
     untyped: dict[str, int]
     left_out: list[str]
+    erased: int = 0
 
 
-def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> Staged:
+def stage(
+    made: Import, parts: Sequence[Path], to: Path, memory_limit: str, tombstones: Tombstones | None = None
+) -> Staged:
     """Type the records of `parts`, which are used up, and write them to `to` in the order of their time.
 
     A value that does not fit its column's type is NULL there, and stands as it came in `_untyped`, an object by column;
@@ -48,13 +53,16 @@ def stage(made: Import, parts: Sequence[Path], to: Path, memory_limit: str) -> S
     """
     with _opened(to, memory_limit) as con:
         lines = _verified(con, parts, to)
+        came = lines.count
+        lines = without_forgotten(con, lines, tombstones)
         fields = fields_of(con, lines)
         columns = readings(made.source.columns, fields)
         _check_time(made, [each.column for each in columns])
         untyped = _write(con, made, columns, lines, to)
         described = con.execute(f"describe from {literal(str(to))}").fetchall()
     read = {field for each in columns for field in each.fields}
-    return Staged(to, lines.count, {name: kind for name, kind, *_ in described}, untyped, sorted(fields - read))
+    types = {name: kind for name, kind, *_ in described}
+    return Staged(to, lines.count, types, untyped, sorted(fields - read), came - lines.count)
 
 
 def guess(parts: Sequence[Path], scratch: Path, memory_limit: str) -> list[Column]:

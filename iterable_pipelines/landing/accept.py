@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import Window
 from iterable_pipelines.landing.cut import cut, faults
 from iterable_pipelines.landing.keep import keep_parts
@@ -24,7 +25,8 @@ def accept_loss(manifest: Manifest, settings: Settings, held: Quarantine) -> tup
         lost = _copy_readable(download, readable)
         since = since_of(settings, held.data_type, window)
         field = filter_field_of(held.data_type)
-        cuts = cut([readable], window, field, folder / "parts", settings.memory_limit, since)
+        tombstones = Tombstones(settings)
+        cuts = cut([readable], window, field, folder / "parts", settings.memory_limit, since, tombstones)
         before = manifest.current(held.data_type, [held.hour]).get(held.hour)
         (part,) = keep_parts(manifest, settings, held.data_type, window, cuts, held.fetched_at, f"accepted {held.id}")
         if before and before.rows > part.rows:

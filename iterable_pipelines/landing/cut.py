@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from iterable_pipelines.erasure.gate import Gate, take_out
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import Window, hour_key, hour_of
 from iterable_pipelines.landing.timestamps import timestamp_sql
 from iterable_pipelines.memory import take_share
@@ -23,6 +25,7 @@ CORE = {
 }
 _LARGEST_RECORD = 64 * 1024 * 1024
 _FILES_AT_ONCE = 500
+_PARQUET = "format parquet, compression zstd, compression_level 1, row_group_size 20480"
 # DuckDB's reader takes NaN, Infinity and trailing commas, which are not JSON: what may hold them is looked at again
 _LOOSE = ("NaN", "Inf", ",}", ",]")
 # a CASE, because both sides of an AND are evaluated for every row, and the pattern costs as much as all the rest
@@ -43,7 +46,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Cut:
-    """One hour cut from a download. `file` is None when the hour is empty."""
+    """One hour cut from a download. `file` is None when the hour is empty; `erased` came of the forgotten and is in no
+    file.
+    """
 
     hour: datetime
     file: Path | None
@@ -52,6 +57,7 @@ class Cut:
     bytes: int
     digest: str
     sha256: str | None
+    erased: int = 0
 
 
 EMPTY_DIGEST = "0:0"
@@ -64,13 +70,15 @@ def cut(
     folder: Path,
     memory_limit: str = "512MB",
     since: datetime | None = None,
+    tombstones: Tombstones | None = None,
 ) -> list[Cut]:
     """Cut verified downloads into one Parquet file per hour of `window`, written below `folder` and fsynced.
 
     `filter_field` is what the export's window filters on: createdAt for events, profileUpdatedAt for users (api.md
     3.6). A record whose own time lies outside the window, or cannot be read, stays with the window's first hour and is
     counted; `since` says that the download was asked for from then on, so that what is older than the window belongs to
-    its first hour. Raises Unreadable when a line is not a JSON object, counted through all the downloads.
+    its first hour. Records of the forgotten (`tombstones`) are left out, and counted. Raises Unreadable when a line is
+    not a JSON object, counted through all the downloads.
     """
     downloads = [each for each in downloads if each.stat().st_size]
     if not downloads:
@@ -82,16 +90,17 @@ def cut(
         con.execute(f"set memory_limit = '{memory_limit}'")
         con.execute("set preserve_insertion_order = false")
         con.execute("set timezone = 'UTC'")
+        gate = Gate(con, tombstones)
         try:
-            cuts = _cut(con, downloads, window, filter_field, folder, 16 * 1024 * 1024, since)
+            cuts = _cut(con, downloads, window, filter_field, folder, 16 * 1024 * 1024, since, gate)
         except duckdb.Error as error:
             if "maximum_object_size" in str(error):
-                cuts = _cut(con, downloads, window, filter_field, folder, _LARGEST_RECORD, since)
+                cuts = _cut(con, downloads, window, filter_field, folder, _LARGEST_RECORD, since, gate)
             elif isinstance(error, duckdb.InvalidInputException):
                 raise next(faults(downloads), error) from None
             else:
                 raise
-    rows = sum(each.rows for each in cuts)
+    rows = sum(each.rows + each.erased for each in cuts)
     if (lines := _lines(downloads, rows)) != rows:
         raise Unreadable(lines, 0, f"{lines:,} lines came and {rows:,} records were read")
     return cuts
@@ -123,6 +132,7 @@ def _cut(
     folder: Path,
     largest: int,
     since: datetime | None,
+    gate: Gate,
 ) -> list[Cut]:
     paths = ", ".join(f"'{path}'" for path in CORE.values())
     columns = ", ".join(f"x[{position}] as {name}" for position, name in enumerate(CORE, 1))
@@ -138,9 +148,15 @@ def _cut(
     names = ", ".join(CORE)
     opening = f"timestamp '{hour_of(window.start).replace(tzinfo=None)}'"
     hours = window.hours()
+
+    def proved(files: dict[datetime, Path | None]) -> list[Cut]:
+        # afterwards, in the columns of what was written: hashing each line on its way would cost a tenth of the import
+        erased = take_out(gate, [file for file in files.values() if file], _PARQUET)
+        return _proved(con, files, erased)
+
     if len(hours) == 1:
         write = _writer(con, folder, f"({lines})")
-        return _proved(con, {hours[0]: write(hours[0], f"select {names}, record, {inside} as inside from source")})
+        return proved({hours[0]: write(hours[0], f"select {names}, record, {inside} as inside from source")})
     # a quarter of millions took 1.1 GB under a limit of 1 GB: sorting needs more than DuckDB counts
     take_share(con, 1 / 2)
     con.execute(
@@ -156,22 +172,19 @@ def _cut(
         where = f"own_time = timestamp '{hour.replace(tzinfo=None)}'"
         there = hour.replace(tzinfo=None) in filled
         files[hour] = write(hour, f"select {names}, record, inside from source where {where}") if there else None
-    return _proved(con, files)
+    return proved(files)
 
 
 def _writer(con: duckdb.DuckDBPyConnection, folder: Path, source: str) -> Callable[[datetime, str], Path]:
     def write(hour: datetime, select: str) -> Path:
         file = folder / f"{hour_key(hour)}.parquet"
-        con.execute(
-            f"copy ({select.replace('from source', f'from {source}')}) to '{file}' "
-            "(format parquet, compression zstd, compression_level 1, row_group_size 20480)"
-        )
+        con.execute(f"copy ({select.replace('from source', f'from {source}')}) to '{file}' ({_PARQUET})")
         return file
 
     return write
 
 
-def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None]) -> list[Cut]:
+def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None], erased: dict[Path, int]) -> list[Cut]:
     """What the written files hold, counted from themselves, once they are durable."""
     written = [str(file) for file in files.values() if file]
     found: dict[str, tuple[int, int, str, int]] = {}
@@ -192,7 +205,8 @@ def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None]) 
         if suspects and not _all_strict(con, file):
             raise _NotStrict
         sync(file)
-        cuts.append(Cut(hour, file, count, count - inside, file.stat().st_size, f"{count}:{digest}", _sha256(file)))
+        size, sha256 = file.stat().st_size, _sha256(file)
+        cuts.append(Cut(hour, file, count, count - inside, size, f"{count}:{digest}", sha256, erased.get(file, 0)))
     return cuts
 
 

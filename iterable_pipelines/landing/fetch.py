@@ -9,6 +9,7 @@ from pathlib import Path
 
 from iterable_pipelines.api import Broken, Busy, IterableError, Refused, Truncated
 from iterable_pipelines.api import Iterable as Client
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, now
 from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
 from iterable_pipelines.landing.exports import Export, Exports
@@ -208,7 +209,15 @@ def _land_exports(task: Import, exports: Exports, lands: Window, group: list[Exp
         task.landed.waited += waited
         check_space(settings.landing_dir, _SPACE_TO_CUT * size)
         try:
-            cuts = cut(files, lands, filter_field_of(data_type), scratch / "parts", settings.memory_limit, since)
+            cuts = cut(
+                files,
+                lands,
+                filter_field_of(data_type),
+                scratch / "parts",
+                settings.memory_limit,
+                since,
+                Tombstones(settings),
+            )
         except Unreadable as fault:
             if lands.end - lands.start > LONGEST_EXPORT:
                 raise Truncated(f"a line cannot be read: {fault}") from None

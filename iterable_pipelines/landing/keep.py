@@ -51,6 +51,7 @@ def keep_parts(
                 sha256=sha256,
                 path=path,
                 run_id=run_id,
+                erased=each.erased,
             )
         )
     for folder in folders:

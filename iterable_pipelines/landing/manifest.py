@@ -14,7 +14,7 @@ from iterable_pipelines.sqlite_file import sqlite_file
 
 _COLUMNS = (
     "data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, bytes, digest, "
-    "sha256, path, run_id"
+    "sha256, path, run_id, erased"
 )
 _SCHEMA = """
 create table if not exists parts (
@@ -32,7 +32,8 @@ create table if not exists parts (
     digest text not null,
     sha256 text,
     path text,
-    run_id text not null
+    run_id text not null,
+    erased integer not null default 0
 );
 create index if not exists parts_by_hour on parts (data_type, hour, fetched_at);
 create table if not exists quarantine (
@@ -85,7 +86,8 @@ class Part:
     """One landed hour of one data type. `path` is relative to the landing folder, None when the hour is empty.
 
     `digest` names the rows whatever their order; `late_rows` counts what an earlier pass of the same hour lacked;
-    `outside_rows` counts records whose createdAt lies outside the window they came in.
+    `outside_rows` counts records whose createdAt lies outside the window they came in; `erased` those that came of the
+    forgotten, and are in no file.
     """
 
     data_type: str
@@ -102,11 +104,14 @@ class Part:
     sha256: str | None
     path: str | None
     run_id: str
+    erased: int = 0
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """One window asked of Iterable through one door. `bytes` and `lines` are what came, times are in seconds."""
+    """One window asked of Iterable through one door. `bytes` and `lines` are what came, but for lines of the forgotten;
+    times are in seconds.
+    """
 
     data_type: str
     window: Window
@@ -152,6 +157,7 @@ class Manifest:
             for statement in _SCHEMA.split(";\n"):
                 con.execute(statement)
             _accept_audits(con)
+            _count_erased(con)
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -191,12 +197,13 @@ class Manifest:
                 each.sha256,
                 each.path,
                 each.run_id,
+                each.erased,
             )
             for each in parts
         ]
         with self.transaction() as con:
             con.executemany(
-                f"insert into parts ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                f"insert into parts ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
             if fetch:
@@ -317,8 +324,14 @@ def _accept_audits(con: sqlite3.Connection) -> None:
         con.execute("drop index parts_by_hour")
         for statement in _SCHEMA.split(";\n")[:2]:
             con.execute(statement)
-        con.execute("insert into parts select * from parts_before")
+        con.execute("insert into parts select *, 0 from parts_before")
         con.execute("drop table parts_before")
+
+
+def _count_erased(con: sqlite3.Connection) -> None:
+    # manifests of before there were erasures
+    if "erased" not in {name for _, name, *_ in con.execute("pragma table_info(parts)")}:
+        con.execute("alter table parts add column erased integer not null default 0")
 
 
 def as_text(moment: datetime) -> str:

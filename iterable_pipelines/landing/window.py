@@ -9,6 +9,7 @@ from pathlib import Path
 from iterable_pipelines.api import Broken, Download, Refused, TooMuch
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import HOUR, Window, hour_key, now
 from iterable_pipelines.landing.cut import Cut, Unreadable, cut
 from iterable_pipelines.landing.keep import keep_parts
@@ -118,7 +119,15 @@ def _look(task: Import, window: Window, scratch: Path) -> tuple[list[Cut], Fetch
         crashpoint("downloaded")
         files = [piece.path for piece in pieces]
         try:
-            cuts = cut(files, window, filter_field_of(data_type), scratch / "parts", settings.memory_limit, since)
+            cuts = cut(
+                files,
+                window,
+                filter_field_of(data_type),
+                scratch / "parts",
+                settings.memory_limit,
+                since,
+                Tombstones(settings),
+            )
         except Unreadable as fault:
             if look == _LOOKS:
                 raise _quarantine(task, window, pieces, fault) from None

@@ -197,7 +197,7 @@ def _replace_events(
     )
     if not files:
         return
-    source = landed_sql(files)
+    source = landed_sql(con, settings, files)
     create_canonical_macros(con)
     columns = columns_of(stream)
     names = ", ".join(column.name for column in columns)

@@ -22,7 +22,9 @@ def merge_users(con: duckdb.DuckDBPyConnection, settings: Settings, files: list[
     """
     if not files:
         return
-    source = f"(select landed.*, batch.fetched_at from {landed_sql(files)} as landed join batch using (path))"
+    source = (
+        f"(select landed.*, batch.fetched_at from {landed_sql(con, settings, files)} as landed join batch using (path))"
+    )
     extracted = extraction_sql(USER_COLUMNS, source, "record, hour as _hour, fetched_at as _fetched_at")
     con.execute(
         f"create or replace temp table arrived as select *, {_IDENTITY} as identity from (select *, "

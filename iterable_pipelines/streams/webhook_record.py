@@ -11,6 +11,12 @@ def created_at_sql(body: str) -> str:
     return f"json_extract_string({body}, '$.dataFields.createdAt')"
 
 
+def named_in_sql(body: str) -> list[str]:
+    """Whoever the body says it is about, outside and inside its dataFields: expressions of texts."""
+    names = ("email", "userId", "itblUserId")
+    return [f"json_extract_string({body}, '$.{place}{name}')" for place in ("", "dataFields.") for name in names]
+
+
 def record_sql(body: str) -> str:
     """The record of an event, as JSON: its dataFields, with who it is about put in where that stands outside only.
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.data_types import Stream
+from iterable_pipelines.erasure.gate import CORE_NAMES, Gate
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.tables import Column, columns_of, extraction_sql, user_key_sql
@@ -67,7 +69,7 @@ def tell_hours(
     """
     if files:
         in_batch = "(data_type, date_trunc('hour', created_at)) in (select data_type, hour from batch)"
-        con.execute(f"create or replace temp table told as {_told_sql(settings, stream, files, in_batch)}")
+        con.execute(f"create or replace temp table told as {_told_sql(con, settings, stream, files, in_batch)}")
         con.execute("create or replace temp table word as select data_type, hour, fetched_at from batch")
         _join(con, settings, stream, files, load_id)
 
@@ -113,18 +115,22 @@ def tell_arrived(
             "(data_type, date_trunc('hour', created_at), date_trunc('second', created_at)) in "
             "(select data_type, hour, moment from seconds)"
         )
-        con.execute(f"insert into told {_told_sql(settings, stream, files_of_exported, in_seconds)}")
+        con.execute(f"insert into told {_told_sql(con, settings, stream, files_of_exported, in_seconds)}")
     # a file that is read twice would tell everything twice
     _join(con, settings, stream, sorted({*files, *files_of_exported}), load_id)
 
 
-def told_sql(settings: Settings, stream: Stream, files: Sequence[Path]) -> str:
-    """A select of the webhooks of `files` that belong to a stream, with what they are paired by; each digest once."""
+def told_sql(con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, files: Sequence[Path]) -> str:
+    """A select of the webhooks of `files` that belong to a stream, with what they are paired by; each digest once, and
+    none of the forgotten.
+    """
     start = settings.start_date.replace(tzinfo=None)
-    return _told_sql(settings, stream, files, f"created_at >= timestamp '{start}'")
+    return _told_sql(con, settings, stream, files, f"created_at >= timestamp '{start}'")
 
 
-def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], condition: str) -> str:
+def _told_sql(
+    con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, files: Sequence[Path], condition: str
+) -> str:
     names = ", ".join(f"'{name}'" for name in settings.enabled_data_types(stream.name))
     columns = tuple(column for column in columns_of(stream) if column.name in _KEY_COLUMNS)
     bodies = (
@@ -138,6 +144,7 @@ def _told_sql(settings: Settings, stream: Stream, files: Sequence[Path], conditi
         "select path, digest, received_at, data_type, date_trunc('hour', created_at) as hour, "
         f"date_trunc('second', created_at) as moment, message_id, campaign_id, user_id, {_EMAIL}, trace, "
         f"{user_key_sql(settings.project_type)} as user_key from ({extraction_sql(columns, bodies, keep, _TRACES)}) "
+        f"where not {Gate(con, Tombstones(settings)).refuses(*CORE_NAMES)} "
         "qualify row_number() over (partition by digest order by received_at, path) = 1"
     )
 

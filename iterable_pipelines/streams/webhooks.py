@@ -9,11 +9,14 @@ import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, STREAM, Stream
+from iterable_pipelines.erasure.gate import Gate
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.tables import next_load_id
 from iterable_pipelines.streams.warehouse import Warehouse
+from iterable_pipelines.streams.webhook_record import named_in_sql
 from iterable_pipelines.streams.webhook_rows import landed_bodies_sql, tell_arrived, tell_hours, told_sql
 from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
 
@@ -120,7 +123,7 @@ def _load(
     for stream in ACTIVITY_STREAMS:
         if present.isdisjoint(settings.enabled_data_types(stream.name)):
             continue
-        con.execute(f"create or replace temp table told as {told_sql(settings, stream, files)}")
+        con.execute(f"create or replace temp table told as {told_sql(con, settings, stream, files)}")
         first, last = con.execute("select min(hour), max(hour) from told").fetchone() or (None, None)
         if first is None:
             continue
@@ -200,6 +203,7 @@ def _note(
 def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Sequence[Path]) -> int:
     """What no stream takes, with the reason; each body once. Returns how many are new."""
     names = [name for stream in ACTIVITY_STREAMS for name in stream.data_types]
+    refused = Gate(con, Tombstones(settings)).refuses(*named_in_sql("body::json"))
     found = con.execute(
         "insert into streams.unknown_webhooks by name select data_type as event_name, received_at, digest, "
         "case when data_type is null then 'no event name' "
@@ -207,7 +211,7 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
         "when created_at is null then 'no readable time' else 'before the start date' end as reason, body "
         f"from {landed_bodies_sql(files)} where (data_type is null or not list_contains($1, data_type) "
         "or created_at is null or created_at < $2::timestamp) "
-        "and digest not in (select digest from streams.unknown_webhooks) "
+        f"and digest not in (select digest from streams.unknown_webhooks) and not {refused} "
         "qualify row_number() over (partition by digest order by received_at) = 1",
         [names, settings.start_date.replace(tzinfo=None)],
     ).fetchone()

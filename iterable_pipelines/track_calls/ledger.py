@@ -113,6 +113,11 @@ class Ledger:
             found = con.execute("select number, calls from batches where done_at is null order by number")
             return [Waiting(*row) for row in found]
 
+    def recount(self, number: int, calls: int) -> None:
+        """Note that a batch that waits has lost calls: whom they were of is forgotten."""
+        with self._transaction() as con:
+            con.execute("update batches set calls = ? where number = ?", (calls, number))
+
     def done(self, number: int, rejected: Sequence[Rejected] = ()) -> None:
         """Note that a batch has arrived, without those of its calls that were rejected."""
         with self._transaction() as con:

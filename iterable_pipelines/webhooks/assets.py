@@ -55,6 +55,7 @@ def _landing_asset() -> dg.AssetsDefinition:
                 "bytes": moved.bytes,
                 "failed": moved.failed,
                 "put_aside": aside,
+                "erased": moved.erased,
             }
         )
 

@@ -5,7 +5,9 @@ when it is loaded.
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.gate import Gate
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest
@@ -21,7 +25,7 @@ from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.landing.timestamps import timestamp_sql
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.webhook_record import created_at_sql, event_name_sql, record_sql
+from iterable_pipelines.streams.webhook_record import created_at_sql, event_name_sql, named_in_sql, record_sql
 from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
 from iterable_pipelines.webhooks.spool import Spool, Spooled
 
@@ -37,13 +41,17 @@ _PLACEABLE = "created_at >= timestamp '2010-01-01' and created_at < received_at 
 
 @dataclass
 class Moved:
-    """What one call of `land` did: bodies landed, files written, bodies that broke it, and those of them put aside."""
+    """What one call of `land` did: bodies landed, files written, bodies that broke it, and those of them put aside.
+
+    `erased` were of the forgotten: they are in no file, and have left the spool.
+    """
 
     bodies: int = 0
     parts: list[WebhookPart] = field(default_factory=list)
     failed: int = 0
     aside: int = 0
     bytes: int = 0
+    erased: int = 0
 
 
 def land(
@@ -66,25 +74,34 @@ def land(
             con.execute("set memory_limit = '512MB'")
             con.execute("set timezone = 'UTC'")
             con.execute(f"set temp_directory = {literal(str(folder))}")
-            good, broken = _arrange(con, fresh)
+            good, broken = _arrange(con, fresh, Gate(con, Tombstones(settings)))
+            (arrived,) = con.execute("select count(*) from arrived").fetchone() or (0,)
             landed = _keep(_cut(con, folder, run_id) if good else [], settings)
         parts.add(landed.values())
         crashpoint("webhooks_in_manifest")
         spool.remove(each.id for each in good)
+        erased = len(good) - arrived
         tried |= {each.id for each, _ in broken}
         moved.aside += sum(spool.failed(each.id, reason) for each, reason in broken)
         moved.failed += len(broken)
-        moved.bodies += len(good)
+        moved.bodies += arrived
+        moved.erased += erased
         moved.bytes += sum(len(each.raw) for each in good)
         moved.parts += landed.values()
-        log(f"landing/webhooks: {len(good):,} bodies of {len(landed)} hours landed, {len(broken)} cannot be read")
+        log(f"landing/webhooks: {arrived:,} bodies of {len(landed)} hours landed, {len(broken)} cannot be read")
+    if moved.erased:
+        # whoever keeps writing to it puts that off to the next erasure
+        with suppress(sqlite3.OperationalError):
+            spool.wipe()
     return moved
 
 
 def _arrange(
-    con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]
+    con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled], gate: Gate
 ) -> tuple[list[Spooled], list[tuple[Spooled, str]]]:
-    """Put bodies into the table `arrived`; returns those that are in it, and those that break it with the reason."""
+    """Put bodies into the table `arrived`, without those of the forgotten; returns the bodies that can be read, and
+    those that break it with the reason.
+    """
     con.execute(
         "create or replace temp table arrived (digest VARCHAR, received_at TIMESTAMP, body VARCHAR, "
         "data_type VARCHAR, created_at TIMESTAMP)"
@@ -95,7 +112,7 @@ def _arrange(
     while waiting:
         some = waiting.pop()
         try:
-            _insert(con, some)
+            _insert(con, some, gate)
             good += some
         except _BODY_AT_FAULT as error:
             if len(some) == 1:
@@ -107,7 +124,7 @@ def _arrange(
     return good, broken
 
 
-def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> None:
+def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled], gate: Gate) -> None:
     came = pa.table(  # noqa: F841 (DuckDB finds it by its name)
         {
             "digest": pa.array([each.digest for each in bodies], pa.string()),
@@ -123,7 +140,7 @@ def _insert(con: duckdb.DuckDBPyConnection, bodies: Sequence[Spooled]) -> None:
     )
     con.execute(
         f"insert into arrived select digest, received_at, body, data_type, case when {_PLACEABLE} then created_at end "
-        f"from ({read}) where record is not null"
+        f"from ({read}) where record is not null and not {gate.refuses(*named_in_sql('body::json'))}"
     )
 
 

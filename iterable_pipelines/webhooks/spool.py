@@ -131,6 +131,15 @@ class Spool:
         with self._transaction() as con:
             con.executemany("delete from bodies where id = ?", [(each,) for each in ids])
 
+    def wipe(self) -> None:
+        """Write the file anew: bytes of bodies that were removed would stay in its free pages. It stays the same file.
+
+        Raises sqlite3.OperationalError while somebody else writes.
+        """
+        with self._connection() as con:
+            con.execute("vacuum")
+            con.execute("pragma wal_checkpoint(truncate)")
+
     def failed(self, number: int, reason: str) -> bool:
         """Note that a body broke the loader; after five times it is put aside. Says whether it was."""
         with self._transaction() as con:

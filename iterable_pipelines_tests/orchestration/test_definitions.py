@@ -39,7 +39,7 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     for mart in MARTS:
         assert keys[f"marts/{mart.name}"] == "marts"
-    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences")
+    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences", "erasure")
     assert not {key for key in keys if key.partition("/")[0] not in stages}
 
 
@@ -70,6 +70,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "catch_up",
         "objects_refresh",
         "objects_daily",
+        "erase_forgotten",
         "read_lists",
         "webhooks",
         "profiles_build",
@@ -85,6 +86,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "import_what_is_behind": "40 * * * *",
         "refresh_objects": "5 * * * *",
         "refresh_slow_objects": "25 2 * * *",
+        "erase_whom_iterable_forgot": "40 3 * * *",
         "take_turns_at_lists": "20,50 * * * *",
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
@@ -108,11 +110,17 @@ def test_every_stream_has_partitioned_checks(definitions: dg.Definitions) -> Non
     for checks in definitions.asset_checks or []:
         for spec in checks.check_specs:  # type: ignore[union-attr]
             # campaigns are compared as a whole
-            assert (spec.partitions_def is None) == (spec.name in ("matches_campaign_metrics", "lists_are_fresh"))
+            assert (spec.partitions_def is None) == (
+                spec.name in ("matches_campaign_metrics", "lists_are_fresh", "nothing_left")
+            )
             names.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
     assert names["streams/iterable_activity"] == {*OF_AN_HOUR, "matches_campaign_metrics"}
     assert names["streams/iterable_users"] == {"rows_match_manifest", "complete", "volume_in_band"}
-    assert set(names) == {*(f"streams/{stream.name}" for stream in STREAMS), "objects/list_members"}
+    assert set(names) == {
+        *(f"streams/{stream.name}" for stream in STREAMS),
+        "objects/list_members",
+        "erasure/forgotten",
+    }
 
 
 def test_turned_off_means_no_clockwork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

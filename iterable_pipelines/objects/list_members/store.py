@@ -8,6 +8,8 @@ import duckdb
 
 from iterable_pipelines.api import IterableError
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.gate import Gate
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.objects.list_members.intervals import count_members, move_tables, write_intervals
 from iterable_pipelines.objects.list_members.read import Reading, is_gone, names_sql
 from iterable_pipelines.objects.list_members.tables import READING, MemberList, State, save_states
@@ -24,8 +26,10 @@ class Try:
     result: Reading | IterableError
 
 
-def store_tries(warehouse: Warehouse, project_type: str, tries: Sequence[Try]) -> list[MemberList]:
-    """Write them, and return the lists as they stand now.
+def store_tries(
+    warehouse: Warehouse, project_type: str, tries: Sequence[Try], tombstones: Tombstones | None = None
+) -> list[MemberList]:
+    """Write them, without the forgotten (`tombstones`), and return the lists as they stand now.
 
     Who is not in a complete reading leaves at its moment, who is new in it joins. A list without a complete reading
     keeps its members, unless Iterable says that it is gone: then everybody leaves. A reading that another process has
@@ -38,7 +42,7 @@ def store_tries(warehouse: Warehouse, project_type: str, tries: Sequence[Try]) -
         trusted = {list_id for list_id, _, taken_as_it_comes in stored if taken_as_it_comes}
         current = [each for each in tries if not read_at.get(each.each.id) or _moment(each) > read_at[each.each.id]]
         move_tables(con)
-        _stage_readings(con, project_type, current)
+        _stage_readings(con, project_type, current, tombstones)
         _stage_gone(con, current)
         moved = write_intervals(con, READING)
         members = count_members(con, [each.each.id for each in current])
@@ -62,7 +66,9 @@ def _moment(each: Try) -> datetime:
     return naive(each.tried_at if isinstance(each.result, IterableError) else each.result.read_at)
 
 
-def _stage_readings(con: duckdb.DuckDBPyConnection, project_type: str, tries: Sequence[Try]) -> None:
+def _stage_readings(
+    con: duckdb.DuckDBPyConnection, project_type: str, tries: Sequence[Try], tombstones: Tombstones | None
+) -> None:
     """Compare every reading with who is on its list now. Lines are resolved to user keys by address and by user id.
 
     A line says not which of the two it is. What no user record knows stands for itself: addresses in lower case, as
@@ -85,6 +91,7 @@ def _stage_readings(con: duckdb.DuckDBPyConnection, project_type: str, tries: Se
         "join batch using (path)",
         [[str(each.file) for each in readings.values()]],
     )
+    con.execute(f"delete from line where {Gate(con, tombstones).refuses('name')}")
     by_email = _known_as("lower(trim(email))", "lower(name)")
     by_user_id = _known_as("user_id", "name")
     first, second = ("by_user_id", "by_email") if project_type == "userid" else ("by_email", "by_user_id")

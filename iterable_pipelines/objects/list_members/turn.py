@@ -10,6 +10,7 @@ from pathlib import Path
 from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import now
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.objects.list_members.from_users import follow_users
@@ -174,7 +175,8 @@ class Turn:
         if not self._unstored:
             return
         crashpoint("list_read")
-        stored = store_tries(self._warehouse, self._settings.project_type, self._unstored)
+        project_type, tombstones = self._settings.project_type, Tombstones(self._settings)
+        stored = store_tries(self._warehouse, project_type, self._unstored, tombstones)
         for each in stored:
             self.lists[each.id] = each
             self._count(Moved(each.state.joined, each.state.departed))

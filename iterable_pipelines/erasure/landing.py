@@ -1,0 +1,127 @@
+"""The landed files of exports, current ones and those that a later pass took the place of."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
+from iterable_pipelines.erasure.persons import Persons
+from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
+from iterable_pipelines.erasure.store import Erased, Log
+from iterable_pipelines.landing.cut import EMPTY_DIGEST, sync
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.scratch import scratch_folder, sweep
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.settings import Settings
+
+_SHAPE = Shape("is_person(email) or is_person(user_id) or is_person(itbl_user_id)", "record")
+# so many files are noted in one transaction
+_NOTED_AT_ONCE = 200
+
+
+class LandingFiles:
+    """`landing/events`: Parquet, one file per data type and hour, named in the manifest."""
+
+    name = "landing"
+
+    def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
+        """Who stands in the columns of any file, and the addresses in records besides their own."""
+        files = landed_files(settings)
+        if not files:
+            return []
+        to = scratch / "landing.parquet"
+        source = f"read_parquet({[str(file) for file in files]}, union_by_name = true, hive_partitioning = false)"
+        with scratch_duckdb(scratch, settings.memory_limit, "landing") as con:
+            con.execute(
+                f"copy (select distinct email, user_id, itbl_user_id from {source} union "
+                f"{addresses_sql('record', source, 'email')}) to {literal(str(to))} (format parquet)"
+            )
+        return [to]
+
+    def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
+        """Write the files with a hit anew, and make the manifest name the new ones."""
+        manifest = Manifest(settings.landing_dir)
+        rewritten = RewrittenFiles(manifest)
+        rewritten.settle()
+        sweep(settings.landing_dir)
+        erased: list[Erased] = []
+        with (
+            scratch_folder(settings.landing_dir, "erasure-") as folder,
+            scratch_duckdb(folder, settings.memory_limit, "landing") as con,
+        ):
+            found = list(hits(con, landed_files(settings), _SHAPE, persons))
+            for at in range(0, len(found), _NOTED_AT_ONCE):
+                some = _rewrite(con, settings, found[at : at + _NOTED_AT_ONCE], folder)
+                rewritten.add([file for file, _ in some])
+                crashpoint("erasure_landing_noted")
+                for old in {settings.landing_dir / file.old_path for file, _ in some}:
+                    old.unlink(missing_ok=True)
+                erased += [each for _, each in some]
+        rewritten.settle()
+        log(f"landing: {len(erased):,} files are written anew")
+        return erased
+
+
+def landed_files(settings: Settings) -> list[Path]:
+    """Every landed file of exports that is there, whether it counts or not."""
+    return sorted((settings.landing_dir / "events").glob("*/*/*.parquet"))
+
+
+def _rewrite(
+    con: duckdb.DuckDBPyConnection, settings: Settings, some: list[Hit], folder: Path
+) -> list[tuple[Rewritten, Erased]]:
+    """Bring the new files to their places, durable; a file that comes to the same is left alone."""
+    fresh = [folder / f"{number}.parquet" for number in range(len(some))]
+    for hit, file in zip(some, fresh, strict=True):
+        write_without(con, hit, _SHAPE, file)
+    crashpoint("erasure_landing_written")
+    digests = _digests(con, [*(hit.path for hit in some), *fresh])
+    done = []
+    for hit, file in zip(some, fresh, strict=True):
+        rows_before, _, before = digests[hit.path]
+        rows, outside, digest = digests.get(file, (0, 0, EMPTY_DIGEST))
+        if digest == before:
+            continue
+        sha256, size, target = sha256_of(file), file.stat().st_size, None
+        if rows:
+            target = hit.path.with_name(f"part-{sha256[:16]}.parquet")
+            file.replace(target)
+        hour, data_type = (hit.path.parents[level].name.partition("=")[2] for level in (1, 0))
+        old_path = str(hit.path.relative_to(settings.landing_dir))
+        done.append(
+            (
+                Rewritten(
+                    old_path=old_path,
+                    path=str(target.relative_to(settings.landing_dir)) if target else None,
+                    data_type=data_type,
+                    hour=f"{hour}:00:00",
+                    rows_before=rows_before,
+                    rows=rows,
+                    outside_rows=outside,
+                    bytes=size if target else 0,
+                    digest_before=before,
+                    digest=digest,
+                    sha256=sha256 if target else None,
+                    mentions=hit.mentions,
+                ),
+                Erased(f"landing/{old_path}", hit.own, hit.path.stat().st_size, size if target else 0, hit.mentions),
+            )
+        )
+    for parent in {hit.path.parent for hit in some}:
+        sync(parent)
+    return done
+
+
+def _digests(con: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> dict[Path, tuple[int, int, str]]:
+    """Rows, rows outside their window, and the digest by which the manifest knows the rows of a file (cut.py)."""
+    names = [str(file) for file in files]
+    if not names:
+        return {}
+    found = con.execute(
+        "select filename, count(*), count(*) - count_if(inside), coalesce(sum(hash(record)), 0)::varchar "
+        "from read_parquet(?, filename = true, hive_partitioning = false) group by filename",
+        [names],
+    ).fetchall()
+    return {Path(name): (rows, outside, f"{rows}:{total}") for name, rows, outside, total in found}

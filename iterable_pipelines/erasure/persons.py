@@ -1,0 +1,63 @@
+"""The plain identifiers of the forgotten, for as long as an erasure runs; they never leave its scratch folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.erasure.mentions import detector_of, pattern_of, without_sql
+from iterable_pipelines.erasure.tombstones import KINDS, Kind, normal_sql
+from iterable_pipelines.quoting import literal
+
+
+@dataclass(frozen=True)
+class Persons:
+    """Who is to be erased. `file` is Parquet: `kind`, `identifier` as it is spelled somewhere, `hash` of it.
+
+    `count` is how many people that is: hashes that were named, not those that were found through links.
+    """
+
+    file: Path
+    count: int
+
+    def into(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Give a DuckDB connection the temporary table `persons` (kind, identifier, hash) and three temporary macros.
+
+        `is_person(identifier)` compares trimmed and in lower case; `names_person(text)` says whether a person may stand
+        in a text or JSON; both are true or false, never NULL. `without_persons(text)` has `erased` in their place.
+        """
+        con.execute(f"create or replace temp table persons as from read_parquet({literal(str(self.file))})")
+        con.execute(
+            "create or replace temp table person_keys as "
+            f"select distinct {normal_sql('identifier')} as key from persons"
+        )
+        con.execute(
+            "create or replace temp macro is_person(identifier) as "
+            f"coalesce({normal_sql('identifier')} in (select key from person_keys), false)"
+        )
+        # as variables, so that no statement and no error quotes them
+        identifiers = self.plain()
+        con.execute("set variable person_detector = ?", [detector_of(identifiers)])
+        con.execute("set variable person_pattern = ?", [pattern_of(identifiers)])
+        con.execute(
+            "create or replace temp macro names_person(text) as "
+            "coalesce(regexp_matches(text::varchar, getvariable('person_detector')), false)"
+        )
+        without = without_sql("text::varchar", "getvariable('person_pattern')")
+        con.execute(f"create or replace temp macro without_persons(text) as {without}")
+
+    def plain(self, kind: Kind | None = None) -> list[str]:
+        """The identifiers as they are spelled, of one kind or of all: for stores that DuckDB does not read."""
+        kinds = [kind] if kind else list(KINDS)
+        with duckdb.connect() as con:
+            found = con.execute(
+                "select distinct identifier from read_parquet($1) where list_contains($2, kind) order by 1",
+                [str(self.file), kinds],
+            ).fetchall()
+        return [identifier for (identifier,) in found]
+
+    def hashes(self) -> list[str]:
+        """The hashes of the identifiers: what a certificate may name."""
+        with duckdb.connect() as con:
+            found = con.execute("select distinct hash from read_parquet(?) order by 1", [str(self.file)]).fetchall()
+        return [hash for (hash,) in found]

@@ -1,0 +1,122 @@
+"""Landed files that were written anew without somebody: noted beside the manifest, so that nothing is lost on the way.
+
+A new file is durable before the manifest names it, and the old one is unlinked after that. What the manifest, or a
+fetch that was under way meanwhile, still says of the old file `settle` puts right; it may run any number of times.
+"""
+
+import sqlite3
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.landing.manifest import Manifest
+
+# `followed`: the warehouse says the same as the manifest
+_SCHEMA = """
+create table if not exists rewritten (
+    id integer primary key autoincrement,
+    old_path text not null,
+    path text,
+    data_type text not null,
+    hour text not null,
+    rows_before integer not null,
+    rows integer not null,
+    outside_rows integer not null,
+    bytes integer not null,
+    digest_before text not null,
+    digest text not null,
+    sha256 text,
+    mentions integer not null,
+    noted_at text not null default current_timestamp,
+    followed integer not null default 0
+)
+"""
+# no fetch is under way for longer
+_DAYS = 7
+_COLUMNS = (
+    "old_path, path, data_type, hour, rows_before, rows, outside_rows, bytes, digest_before, digest, sha256, mentions"
+)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """One landed file and what took its place; `path` is None where no row is left. `mentions` are rows of others."""
+
+    old_path: str
+    path: str | None
+    data_type: str
+    hour: str
+    rows_before: int
+    rows: int
+    outside_rows: int
+    bytes: int
+    digest_before: str
+    digest: str
+    sha256: str | None
+    mentions: int
+
+
+class RewrittenFiles:
+    """The table of them, in the manifest's SQLite file."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        """Open, or make, the table."""
+        self.manifest = manifest
+        with manifest.connection() as con:
+            con.execute(_SCHEMA)
+
+    def add(self, files: list[Rewritten]) -> None:
+        """Note files that are durable, and make the manifest name them instead, all or none."""
+        with self.manifest.transaction() as con:
+            con.executemany(
+                f"insert into rewritten ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?)",
+                [astuple(each) for each in files],
+            )
+            for each in files:
+                _point(con, each)
+
+    def settle(self) -> None:
+        """Let no row of the manifest name an old file of the last days, and let no old file be there."""
+        recent = f"select {_COLUMNS} from rewritten where noted_at > datetime('now', '-{_DAYS} days') order by id"
+        with self.manifest.transaction() as con:
+            found = [Rewritten(*row) for row in con.execute(recent)]
+            for each in found:
+                _point(con, each)
+        folders: set[Path] = set()
+        for each in found:
+            old = self.manifest.root / each.old_path
+            if old.exists():
+                old.unlink()
+                folders.add(old.parent)
+        for folder in folders:
+            sync(folder)
+
+    def to_follow(self) -> list[tuple[int, Rewritten]]:
+        """What the warehouse has not learned of yet, with the number it goes by."""
+        with self.manifest.connection() as con:
+            found = con.execute(f"select id, {_COLUMNS} from rewritten where not followed order by id").fetchall()
+        return [(number, Rewritten(*row)) for number, *row in found]
+
+    def followed(self, numbers: list[int]) -> None:
+        """Note that the warehouse has learned of these."""
+        with self.manifest.transaction() as con:
+            con.executemany("update rewritten set followed = 1 where id = ?", [(number,) for number in numbers])
+
+
+def _point(con: sqlite3.Connection, each: Rewritten) -> None:
+    where = "data_type = ? and hour = ? and path = ?"
+    old = (each.data_type, each.hour, each.old_path)
+    # the rows that a fetch brought are held against the lines it had (completeness.py)
+    fetches = con.execute(
+        f"select data_type, fetched_at, run_id from parts where {where} and digest = ?", (*old, each.digest_before)
+    ).fetchall()
+    con.executemany(
+        f"update fetches set lines = lines - {each.rows_before - each.rows} "
+        "where data_type = ? and fetched_at = ? and run_id = ?",
+        fetches,
+    )
+    con.execute(
+        "update parts set path = ?, rows = ?, late_rows = min(late_rows, ?), outside_rows = ?, bytes = ?, digest = ?, "
+        f"sha256 = ? where {where}",
+        (each.path, each.rows, each.rows, each.outside_rows, each.bytes, each.digest, each.sha256, *old),
+    )

@@ -1,0 +1,173 @@
+"""Who must not come back: hashes of forgotten identifiers, in SQLite, written before anything is erased."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+import duckdb
+
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.sqlite_file import sqlite_file
+
+Kind = Literal["email", "user_id", "itbl_user_id"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# what is no part of an identifier when it stands at its ends; DuckDB's own trim takes blanks only
+_BLANKS = " \t\n\r\x0b\x0c"
+_SCHEMA = """
+create table if not exists tombstones (
+    hash text not null,
+    kind text not null,
+    origin text not null,
+    source text not null,
+    since text not null,
+    lifted_at text,
+    primary key (hash, origin)
+) without rowid
+"""
+
+
+def hash_of(identifier: str) -> str:
+    """SHA-256 in hexadecimal of the trimmed lower-case identifier, as Iterable lists the forgotten (api.md 5.10)."""
+    return hashlib.sha256(normal(identifier).encode()).hexdigest()
+
+
+def normal(identifier: str) -> str:
+    """An identifier as it is compared: trimmed, in lower case."""
+    return identifier.strip(_BLANKS).lower()
+
+
+def normal_sql(expression: str) -> str:
+    """`normal` as SQL."""
+    blanks = " || ".join(f"chr({ord(blank)})" for blank in _BLANKS)
+    return f"lower(trim({expression}::varchar, {blanks}))"
+
+
+class Tombstones:
+    """The tombstones of a project. There is no file until the first is added, and reading makes none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.data_dir / "erasure" / "tombstones.sqlite"
+
+    def hashes(self, kind: Kind | None = None) -> frozenset[str]:
+        """The hashes that stand now, of one kind or of all."""
+        if not self.path.exists():
+            return frozenset()
+        with self._open() as con:
+            found = con.execute(
+                "select distinct hash from tombstones where lifted_at is null and kind = coalesce(?, kind)", (kind,)
+            )
+            return frozenset(hash for (hash,) in found)
+
+    def origins(self, source: str) -> frozenset[str]:
+        """The hashes that a source (`emails`, `user_ids`: Iterable's lists; `request`: a person) names now."""
+        if not self.path.exists():
+            return frozenset()
+        with self._open() as con:
+            found = con.execute(
+                "select hash from tombstones where lifted_at is null and source = ? and hash = origin", (source,)
+            )
+            return frozenset(hash for (hash,) in found)
+
+    def add(self, kind: Kind, hashes: Iterable[str], source: str) -> int:
+        """Add hashes that `source` names; returns how many are new."""
+        return self._add([(hash, kind, hash, source) for hash in hashes])
+
+    def link(self, linked: Iterable[tuple[Kind, str, str]]) -> int:
+        """Add hashes of the same persons: kind, hash, and the hash of the tombstone they come and go with."""
+        return self._add([(hash, kind, origin, "link") for kind, hash, origin in linked])
+
+    def lift(self, origins: Iterable[str]) -> int:
+        """Let these hashes, and what is linked to them, come back; returns how many origins stood until now."""
+        if not self.path.exists():
+            return 0
+        with self._open() as con:
+            con.execute("begin immediate")
+            lifted = 0
+            for origin in origins:
+                done = con.execute(
+                    "update tombstones set lifted_at = ? where origin = ? and lifted_at is null", (_now(), origin)
+                )
+                lifted += done.rowcount > 0
+            con.execute("commit")
+        return lifted
+
+    def _add(self, rows: list[tuple[str, Kind, str, str]]) -> int:
+        if not rows:
+            return 0
+        with self._open() as con:
+            con.execute("begin immediate")
+            before = con.total_changes
+            con.executemany(
+                "insert into tombstones values (?, ?, ?, ?, ?, null) on conflict (hash, origin) do update set "
+                "lifted_at = null, since = excluded.since, source = excluded.source "
+                # who asked us stays forgotten, whatever a list says later
+                "where lifted_at is not null or (excluded.source = 'request' and source <> 'request')",
+                [(*row, _now()) for row in rows],
+            )
+            added = con.total_changes - before
+            con.execute("commit")
+        return added
+
+    def pending_since(self, moment: str) -> str | None:
+        """Since when the oldest tombstone stands that is newer than `moment` (ISO, UTC); None for none."""
+        if not self.path.exists():
+            return None
+        with self._open() as con:
+            (since,) = con.execute(
+                "select min(since) from tombstones where lifted_at is null and source <> 'link' and since > ?",
+                (moment,),
+            ).fetchone()
+        return str(since) if since else None
+
+    def into(self, con: duckdb.DuckDBPyConnection) -> bool:
+        """Give a DuckDB connection the temporary macro `is_forgotten(identifier)`: true or false, never NULL.
+
+        Returns whether there is any tombstone at all, so that whoever has none can spare the question.
+        """
+        stones = self._standing()
+        columns = [[hash for hash, _ in stones], [origin for _, origin in stones]]
+        con.execute(
+            "create or replace temp table forgotten_hashes as "
+            "select unnest($1::varchar[]) as hash, unnest($2::varchar[]) as origin",
+            columns,
+        )
+        con.execute(
+            "create or replace temp macro is_forgotten(identifier) as coalesce("
+            f"sha256({normal_sql('identifier')}) in (select hash from forgotten_hashes), false)"
+        )
+        return bool(stones)
+
+    def as_parquet(self, folder: Path) -> Path:
+        """The hashes that stand now, as the column `hash` of a Parquet file in `folder`."""
+        file = folder / "forgotten.parquet"
+        with duckdb.connect() as con:
+            self.into(con)
+            con.execute(f"copy forgotten_hashes to {literal(str(file))} (format parquet)")
+        return file
+
+    def _standing(self) -> list[tuple[str, str]]:
+        if not self.path.exists():
+            return []
+        with self._open() as con:
+            return con.execute("select hash, origin from tombstones where lifted_at is null order by 1, 2").fetchall()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = not self.path.exists()
+        with sqlite_file(self.path) as con:
+            if made:
+                os.chmod(self.path, 0o600)
+            con.execute("pragma secure_delete = on")
+            con.execute(_SCHEMA)
+            yield con
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,72 @@
+"""Track calls that were written down and have not been delivered: a person's go, the others go out as they are."""
+
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.files import erase_from_file, find_in_file
+from iterable_pipelines.erasure.found import Found
+from iterable_pipelines.erasure.named import Named
+from iterable_pipelines.erasure.persons import Persons
+from iterable_pipelines.erasure.store import Erased, Log
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.track_calls.declaration import FOLDER, load_destinations, outbox_path
+from iterable_pipelines.track_calls.ledger import Ledger
+
+_PATIENCE = 10.0
+
+
+class TrackCalls:
+    """Each destination's ledger, and its folder of batches that wait, which may lie on the receiver's disk."""
+
+    name = "track calls"
+
+    def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
+        """Whom calls are of that wait."""
+        found = Found(scratch / "track_calls.parquet")
+        for ledger, outbox in _destinations(settings).items():
+            for file in (ledger, *_batches(outbox)):
+                find_in_file(file, found, f"{FOLDER}/{file.name}", settings.memory_limit)
+        return [found.close()]
+
+    def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
+        """Take their lines out of batches, and their names out of what a receiver said. Raises StoreBusy."""
+        named, erased = Named.of(persons), []
+        for ledger, outbox in _destinations(settings).items():
+            try:
+                with FileLock(ledger.with_suffix(".lock"), timeout=_PATIENCE, mode=0o600):
+                    for file in (ledger, *_batches(outbox)):
+                        erased.append(
+                            erase_from_file(file, persons, named, f"{FOLDER}/{file.name}", settings.memory_limit)
+                        )
+                    _count_again(Ledger(ledger), outbox)
+            except Timeout:
+                raise StoreBusy(f"{FOLDER}/{ledger.name}: a run is sending to this destination") from None
+        return [each for each in erased if each]
+
+
+def _destinations(settings: Settings) -> dict[Path, Path]:
+    """Ledger and outbox of each destination, of those that have no file any more, too."""
+    declared = {each.name: outbox_path(settings, each) for each in load_destinations(settings)}
+    folder = settings.data_dir / FOLDER
+    return {ledger: declared.get(ledger.stem, folder / ledger.stem) for ledger in sorted(folder.glob("*.db"))}
+
+
+def _batches(outbox: Path) -> list[Path]:
+    return sorted(each for each in outbox.glob("*") if each.is_file())
+
+
+def _count_again(ledger: Ledger, outbox: Path) -> None:
+    """Batches that have fewer calls now; one that has none is done."""
+    for each in ledger.waiting():
+        file = outbox / f"{each.number:09}.ndjson"
+        if not file.exists():
+            continue
+        with file.open("rb") as lines:
+            left = sum(1 for _ in lines)
+        if left < each.calls:
+            ledger.recount(each.number, left)
+        if not left:
+            ledger.done(each.number)
+            file.unlink()

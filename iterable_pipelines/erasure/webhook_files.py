@@ -1,0 +1,83 @@
+"""The landed files of webhooks: whole bodies, with the person inside."""
+
+from pathlib import Path
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.parquet import Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
+from iterable_pipelines.erasure.persons import Persons
+from iterable_pipelines.erasure.store import Erased, Log
+from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.scratch import scratch_folder
+from iterable_pipelines.quoting import literal
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.webhooks.parts import WebhookParts
+
+# where a body says whom it is about (api.md 7): at its top, or among its dataFields
+_NAMES = {"email": "email", "user_id": "userId", "itbl_user_id": "itblUserId"}
+
+
+def body_identity_sql(kind: str, body: str) -> str:
+    """The identifier of a kind that a webhook's body carries, as SQL."""
+    name = _NAMES[kind]
+    texts = [f"nullif(json_extract_string({body}, '$.{within}{name}'), '')" for within in ("", "dataFields.")]
+    return f"coalesce({', '.join(texts)})"
+
+
+def body_own_sql(body: str) -> str:
+    """Whether a webhook's body is about a person, as a condition of `is_person`."""
+    places = [f"$.{within}{name}" for within in ("", "dataFields.") for name in _NAMES.values()]
+    return " or ".join(f"is_person(json_extract_string({body}, '{place}'))" for place in places)
+
+
+_SHAPE = Shape(body_own_sql("body"), "body")
+
+
+class WebhookFiles:
+    """`landing/webhooks`: Parquet, one file per move and hour, named in a table beside the manifest."""
+
+    name = "webhook files"
+
+    def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
+        """Who the bodies are about, and the addresses in them besides."""
+        files = _files(settings)
+        if not files:
+            return []
+        to = scratch / "webhooks.parquet"
+        source = f"read_parquet({[str(file) for file in files]}, hive_partitioning = false)"
+        named = ", ".join(f"{body_identity_sql(kind, 'body')} as {kind}" for kind in _NAMES)
+        with scratch_duckdb(scratch, settings.memory_limit, "landing/webhooks") as con:
+            con.execute(
+                f"copy (select distinct {named} from {source} union "
+                f"{addresses_sql('body', source, body_identity_sql('email', 'body'))}) "
+                f"to {literal(str(to))} (format parquet)"
+            )
+        return [to]
+
+    def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
+        """Write the files with a hit anew under their own name: the loader goes by their number, not by their bytes."""
+        erased = []
+        parts = WebhookParts(Manifest(settings.landing_dir))
+        with (
+            scratch_folder(settings.landing_dir, "erasure-") as folder,
+            scratch_duckdb(folder, settings.memory_limit, "landing/webhooks") as con,
+        ):
+            fresh = folder / "fresh.parquet"
+            for hit in list(hits(con, _files(settings), _SHAPE, persons)):
+                write_without(con, hit, _SHAPE, fresh)
+                before, after, sha256 = hit.path.stat().st_size, fresh.stat().st_size, sha256_of(fresh)
+                fresh.replace(hit.path)
+                sync(hit.path.parent)
+                crashpoint("erasure_webhook_file")
+                path = str(hit.path.relative_to(settings.landing_dir))
+                with parts.manifest.transaction() as manifest:
+                    manifest.execute(
+                        "update webhook_parts set rows = rows - ?, bytes = ?, sha256 = ? where path = ?",
+                        (hit.own, after, sha256, path),
+                    )
+                erased.append(Erased(f"landing/{path}", hit.own, before, after, hit.mentions))
+        return erased
+
+
+def _files(settings: Settings) -> list[Path]:
+    return sorted((settings.landing_dir / "webhooks").glob("*/*.parquet"))
