@@ -25,6 +25,7 @@ from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
 from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
+from iterable_pipelines.cli.retention import retention
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
@@ -69,6 +70,7 @@ for command in (
     lists,
     accept,
     rebuild,
+    retention,
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")
