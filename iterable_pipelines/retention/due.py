@@ -27,15 +27,12 @@ QUARANTINED, NOT_LANDED, NOT_AUDITED, NOT_LOADED, NOT_COUNTED = (
 
 @dataclass(frozen=True)
 class Due:
-    """One stream: the hours that may leave, and how many are old enough but held, by reason. `newest_part` is the
-    newest landed part that was looked at.
-    """
+    """One stream: the hours that may leave, and how many are old enough but held, by reason."""
 
     stream: str
     days: int
     hours: tuple[datetime, ...]
     held: dict[str, int]
-    newest_part: int
 
 
 def due(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime) -> list[Due]:
@@ -47,7 +44,6 @@ def due(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime) ->
     if not settings.retention:
         return []
     _judge(con, settings, moment - min(settings.retention.values()) * timedelta(days=1))
-    (newest_part,) = con.execute("select coalesce(max(part_id), 0) from streams.landed").fetchone() or (0,)
     found = []
     for stream, days in settings.retention.items():
         # the hour is over by then, and all of it too old
@@ -65,7 +61,7 @@ def due(con: duckdb.DuckDBPyConnection, settings: Settings, moment: datetime) ->
             if reason:
                 held[reason] = held.get(reason, 0) + 1
         free = tuple(hour.replace(tzinfo=UTC) for hour, reason in rows if not reason)
-        found.append(Due(stream, days, free, held, newest_part))
+        found.append(Due(stream, days, free, held))
     return found
 
 

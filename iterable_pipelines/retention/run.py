@@ -23,8 +23,9 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.completeness import refresh
 from iterable_pipelines.streams.warehouse import Warehouse
 
-# DuckDB fills the blocks of deleted rows again by itself: writing all of it anew each day would cost more than it gives
-_FREE_SHARE = 0.1
+# of the file's blocks, or of the rows of streams: DuckDB fills the blocks of deleted rows again by itself, and writing all
+# of it anew each day would cost more than it gives
+_WORTH_WRITING = 0.1
 
 
 @dataclass
@@ -66,8 +67,9 @@ def _let_go(
     warehouse: Warehouse, manifest: Manifest, settings: Settings, moment: datetime, log: Callable[[str], None]
 ) -> Left:
     left, noted = Left(), ExpiredHours(manifest)
+    newest_part = noted.newest_part()
     for each in look(warehouse, manifest, settings, moment):
-        noted.add(each.stream, each.hours, settings.enabled_data_types(each.stream), each.newest_part)
+        noted.add(each.stream, each.hours, settings.enabled_data_types(each.stream), newest_part)
         left.hours[each.stream] = len(each.hours)
         if each.held:
             left.held[each.stream] = each.held
@@ -75,6 +77,7 @@ def _let_go(
     expired = {stream: noted.of(stream) for stream in noted.spans()}
     if not expired:
         return left
+    before = warehouse.path.stat().st_size
     with warehouse.transaction() as con:
         left.rows = take_rows_out(con, expired)
         crashpoint("before_commit")
@@ -82,7 +85,8 @@ def _let_go(
     (loaded,) = warehouse.read("select coalesce(max(part_id), 0) from streams.webhook_loads where stream is null")[0]
     left.files, left.landing_bytes = take_files_out(settings, manifest, expired, int(loaded))
     crashpoint("retention_files_gone")
-    left.warehouse_bytes = free_space(warehouse)
+    free_space(warehouse, sum(left.rows.values()))
+    left.warehouse_bytes = before - warehouse.path.stat().st_size
     log(
         f"retention: {sum(left.hours.values()):,} hours left, {sum(left.rows.values()):,} rows, "
         f"{left.files:,} files of {left.landing_bytes:,} bytes; the warehouse is {left.warehouse_bytes:,} bytes smaller"
@@ -90,27 +94,32 @@ def _let_go(
     return left
 
 
-def free_space(warehouse: Warehouse) -> int:
-    """Write the warehouse and the copy for readers anew if a tenth or more is empty; returns the bytes freed.
+def free_space(warehouse: Warehouse, rows_left: int) -> None:
+    """Write the warehouse and the copy for readers anew if a tenth or more is empty, or has just left.
 
     Raises OSError (ENOSPC) when there is no room for a second file; then all is as it was.
     """
     with warehouse.locked():
         # plays back what a killed process left
         warehouse.prepare()
-        before = warehouse.path.stat().st_size
-        if _free_share(warehouse) < _FREE_SHARE:
-            return 0
-        check_space(warehouse.path.parent, before)
+        if max(_free_blocks(warehouse), _left_rows(warehouse, rows_left)) < _WORTH_WRITING:
+            return
+        check_space(warehouse.path.parent, warehouse.path.stat().st_size)
         rewrite(warehouse.path, warehouse.memory_limit)
-        after = warehouse.path.stat().st_size
         if warehouse.published.exists():
             warehouse.publish()
-    return before - after
 
 
-def _free_share(warehouse: Warehouse) -> float:
+def _free_blocks(warehouse: Warehouse) -> float:
     with duckdb.connect(warehouse.path, config={"memory_limit": warehouse.memory_limit}) as con:
         con.execute("checkpoint")
         total, free = con.execute("select total_blocks, free_blocks from pragma_database_size()").fetchall()[0]
     return free / total if total else 0.0
+
+
+def _left_rows(warehouse: Warehouse, left: int) -> float:
+    # a block that holds one row that stays is not free, however many have left it
+    stay = warehouse.read(
+        "select coalesce(sum(estimated_size), 0)::bigint from duckdb_tables() where schema_name = 'streams'"
+    )[0][0]
+    return left / (left + stay) if left else 0.0

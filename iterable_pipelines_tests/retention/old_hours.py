@@ -28,7 +28,12 @@ def project_of(project: Settings, **changes: Any) -> Settings:
 
 
 def event(email: str, hour: datetime, **fields: Any) -> dict[str, Any]:
-    return {"email": email, "createdAt": f"{hour:%Y-%m-%d %H}:05:00 +00:00", "campaignId": 1, "campaignName": "one"} | fields
+    return {
+        "email": email,
+        "createdAt": f"{hour:%Y-%m-%d %H}:05:00 +00:00",
+        "campaignId": 1,
+        "campaignName": "one",
+    } | fields
 
 
 def import_hour(project: Settings, manifest: Manifest, hour: datetime) -> None:
