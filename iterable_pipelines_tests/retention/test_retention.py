@@ -22,6 +22,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, replay
 from iterable_pipelines.streams.completeness import progress, refresh
 from iterable_pipelines.streams.tables import next_load_id
+from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
 from iterable_pipelines_tests.landing_by_hand import land
 from iterable_pipelines_tests.retention.old_hours import (
     ADA,
@@ -156,6 +157,27 @@ def test_the_disk_gets_its_space_back(old: Settings, manifest: Manifest, warehou
     assert warehouse.published.stat().st_size == after
     with warehouse.transaction() as con:
         assert next_load_id(con) > load_id
+
+
+def test_webhooks_leave_with_the_last_stream_and_loaded(
+    old: Settings, manifest: Manifest, warehouse: Warehouse
+) -> None:
+    parts = WebhookParts(manifest)
+    for number, hour in enumerate([START, HOURS[1]], start=1):
+        path = f"webhooks/hour={hour_key(hour)}/part-{number}.parquet"
+        (old.landing_dir / path).parent.mkdir(parents=True)
+        (old.landing_dir / path).write_bytes(b"bodies")
+        parts.add([WebhookPart(hour, 1, 6, "", path, hour, hour, "run")])
+    with warehouse.transaction() as con:
+        con.execute("insert into streams.webhook_loads (load_id, part_id) values (1, 1)")
+    hooks = old.landing_dir / "webhooks"
+    go(warehouse, manifest, old)
+    # purchases of these hours stay, and a webhook may tell of one
+    assert len(list(hooks.rglob("*.parquet"))) == 2
+    go(warehouse, manifest, old.model_copy(update={"retention": {EMAIL: DAYS, PURCHASE: DAYS}}))
+    # the second has not been loaded
+    assert [file.name for file in hooks.rglob("*.parquet")] == ["part-2.parquet"]
+    assert [part.id for part in parts.after(0)] == [2]
 
 
 # what may be wrong with an hour, and why it is held then
