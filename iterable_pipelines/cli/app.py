@@ -20,6 +20,7 @@ from iterable_pipelines.cli.erase import erase_app
 from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.lists import lists
+from iterable_pipelines.cli.lookup import lookup
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
@@ -66,6 +67,7 @@ for command in (
     user,
     events,
     messages,
+    lookup,
     export,
     lists,
     accept,

@@ -14,18 +14,18 @@ def retention_assets() -> list[dg.AssetsDefinition]:
     """One step with both tables, without partitions."""
 
     @dg.multi_asset(
-        name="retention",
+        name="let_old_hours_go",
         specs=[
             dg.AssetSpec(
                 ["retention", "expired_hours"],
-                group_name="retention",
+                group_name="let_old_hours_go",
                 kinds={"duckdb", "parquet"},
                 owners=["team:data"],
                 description="The hours whose rows and landed files left, because they are older than the retention.",
             ),
             dg.AssetSpec(
                 ["retention", "expired_activity"],
-                group_name="retention",
+                group_name="let_old_hours_go",
                 kinds={"duckdb"},
                 owners=["team:data"],
                 description="What the rows that left add to the counts of people and campaigns.",

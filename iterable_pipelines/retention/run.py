@@ -23,8 +23,8 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.completeness import refresh
 from iterable_pipelines.streams.warehouse import Warehouse
 
-# of the file's blocks, or of the rows of streams: DuckDB fills the blocks of deleted rows again, and a new file each day
-# would cost more than it gives
+# of the file's blocks, or of the rows of streams: DuckDB fills the blocks of deleted rows again, and a new file
+# each day would cost more than it gives
 _WORTH_WRITING = 0.1
 
 
