@@ -1,9 +1,11 @@
 """What the command line says of the retention, and what it refuses to fetch again."""
 
+import dagster as dg
 import pytest
 
 from iterable_pipelines.cli import main
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.retention import assets
 from iterable_pipelines.retention.run import let_go
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
@@ -75,3 +77,13 @@ def test_a_backfill_of_what_has_left_is_refused(
     assert code == 1
     assert "ITERABLE_RETENTION" in told
     assert "Nothing was changed" in told
+
+
+def test_the_nightly_asset_says_what_left(old: Settings, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assets, "now", lambda: MOMENT)
+    done = dg.materialize(assets.retention_assets(), instance=dg.DagsterInstance.ephemeral())
+    (first, second) = done.asset_materializations_for_node("let_old_hours_go")
+    told = {name: value.value for name, value in first.metadata.items()}
+    assert (told["hours_left"], told["rows_left"], told["files_removed"], told["held"]) == (2, 6, 4, "none")
+    assert (told["dagster/row_count"], second.metadata["dagster/row_count"].value) == (2, 3)
+    assert len(files(old)) == 5
