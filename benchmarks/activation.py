@@ -198,6 +198,17 @@ def kill(times: int, rows: int, seed: int) -> tuple[list[str], list[str]]:
     return lines, wrong
 
 
+def tell(found: list[str], wrong: list[str], markdown: Path | None) -> None:
+    """Print what came out, append it to a file, and end with 1 if anything was wrong."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    lines = [f"{machine}, sandbox and sync beside each other", "", *found, *wrong]
+    print("\n".join(lines))
+    if markdown:
+        with markdown.open("a") as file:
+            file.write("\n" + "\n".join(lines) + "\n")
+    sys.exit(1 if wrong else 0)
+
+
 def main() -> None:
     """Run, print what came out, and say whether anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,14 +221,7 @@ def main() -> None:
         found, wrong = kill(given.kill, given.rows or 20_000, given.seed)
     else:
         found, wrong = load(given.rows or 1_000_000)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    header = f"{machine}, sandbox and sync beside each other"
-    lines = [header, "", *found, *wrong]
-    print("\n".join(lines))
-    if given.markdown:
-        with given.markdown.open("a") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
-    sys.exit(1 if wrong else 0)
+    tell(found, wrong, given.markdown)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,12 @@ stops until it is approved. In the end all items are read back. Ends with 1 if a
 """
 
 import argparse
-import os
-import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from activation import project_of, run
+from activation import project_of, run, tell
 
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import load_syncs
@@ -103,14 +100,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args()
-    found, wrong = measure(given.items)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    lines = [f"{machine}, sandbox and sync beside each other", "", *found, *wrong]
-    print("\n".join(lines))
-    if given.markdown:
-        with given.markdown.open("a") as file:
-            file.write("\n" + "\n".join(lines) + "\n")
-    sys.exit(1 if wrong else 0)
+    tell(*measure(given.items), given.markdown)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import dagster as dg
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.api import Refused
 from iterable_pipelines.declared import Scheduled
+from iterable_pipelines.erasure.requests import MINUTE as FORGET_MINUTE
+from iterable_pipelines.erasure.requests import Requests, whether_to_send
 from iterable_pipelines.ghosts import ghost_runs
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_key, hour_of, now, parse_hour
 from iterable_pipelines.landing.behind import hours_behind, stretch_to_catch_up
@@ -137,6 +139,18 @@ send_track_calls = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Events as track calls to other tools, as track_calls/*.yml say.",
 )
+two_way = dg.define_asset_job(
+    "two_way",
+    selection=dg.AssetSelection.groups("two_way"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Catalog items and templates, and tables of the warehouse, kept alike as two_way/*.yml say.",
+)
+send_forgets = dg.define_asset_job(
+    "send_forgets",
+    selection=dg.AssetSelection.assets(["erasure", "forget_requests"]),
+    tags={"dagster/max_runtime": _HOURLY_SECONDS},
+    description="Whom Iterable is to forget, as far as a day has room for them: 3 a second, 1,000 a day.",
+)
 _syncs = dg.AssetSelection.groups("activation")
 _sync_checks = _syncs & dg.AssetSelection.all_asset_checks()
 sync = dg.define_asset_job(
@@ -165,6 +179,8 @@ JOBS = [
     compare_campaigns,
     replicate,
     send_track_calls,
+    two_way,
+    send_forgets,
     sync,
     verify_activation,
 ]
@@ -208,7 +224,7 @@ when_rows_arrived = (
 
 def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
-    job = {"replications": replicate, "track_calls": send_track_calls}[group]
+    job = {"replications": replicate, "track_calls": send_track_calls, "two_way": two_way}[group]
     return [
         dg.ScheduleDefinition(
             name=f"{job.name}_{each.name}",
@@ -329,6 +345,12 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """Five to: what was sent at the half hour has settled by then."""
         return dg.RunRequest()
 
+    @dg.schedule(job=send_forgets, cron_schedule=f"{FORGET_MINUTE} * * * *", default_status=schedule_status)
+    def go_on_forgetting() -> dg.RunRequest | dg.SkipReason:
+        """A quarter past: what a day had no room for goes as soon as the next one has."""
+        reason = whether_to_send(Requests(load_settings()))
+        return dg.SkipReason(reason) if reason else dg.RunRequest()
+
     @dg.sensor(minimum_interval_seconds=15, default_status=dg.DefaultSensorStatus.RUNNING)
     def follow_export_jobs(context: dg.SensorEvaluationContext, iterable: IterableResource) -> dg.SkipReason:
         """Start and look after export jobs, and let the runs go on whose jobs are ready."""
@@ -393,6 +415,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         look_at_every_hour,
         compare_with_iterable,
         read_back_what_was_sent,
+        go_on_forgetting,
     ]
     return schedules, [follow_export_jobs, webhooks_arrived, reap_ghost_runs, models, track_calls, syncs]
 

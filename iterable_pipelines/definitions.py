@@ -7,8 +7,11 @@ import dagster as dg
 from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.one_off.job import write_once_job
 from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.campaigns.jobs import campaign_definitions
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
+from iterable_pipelines.erasure.request_assets import request_assets
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -25,6 +28,7 @@ from iterable_pipelines.streams.campaign_check import campaign_checks
 from iterable_pipelines.streams.completeness_asset import completeness_assets
 from iterable_pipelines.track_calls.assets import track_call_assets
 from iterable_pipelines.track_calls.declaration import enabled_destinations
+from iterable_pipelines.two_way.assets import two_way_definitions
 from iterable_pipelines.webhooks.assets import webhook_assets
 
 
@@ -50,6 +54,7 @@ def defs() -> dg.Definitions:
             *replication_assets(replications),
             *track_call_assets(destinations),
             *activation_assets(settings, syncs),
+            *request_assets(),
             *erasure_assets(),
             *retention_assets(),
         ],
@@ -60,7 +65,7 @@ def defs() -> dg.Definitions:
             *activation_checks(syncs),
             *erasure_checks(),
         ],
-        jobs=JOBS,
+        jobs=[*JOBS, write_once_job],
         schedules=[
             *schedules,
             *declared_schedules("replications", replications, settings),
@@ -76,4 +81,5 @@ def defs() -> dg.Definitions:
         # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(project, import_definitions(settings))
+    others = (import_definitions(settings), campaign_definitions(settings), two_way_definitions(settings))
+    return dg.Definitions.merge(project, *others)

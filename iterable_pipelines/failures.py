@@ -15,6 +15,7 @@ from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed, WarehouseLocked
 from iterable_pipelines.track_calls.errors import TrackCallsFailed, TrackCallsRefused
+from iterable_pipelines.two_way.errors import TwoWayFailed, TwoWayRefused
 from iterable_pipelines.webhooks.errors import WebhooksNotLanded
 
 NEVER, LATER, NOW = "never", "later", "now"
@@ -27,6 +28,7 @@ _NO_USE = (
     | ReplicationRefused
     | TrackCallsRefused
     | ActivationRefused
+    | TwoWayRefused
     | ErasureRefused
 )
 _EXPLAINED = (
@@ -41,6 +43,7 @@ _EXPLAINED = (
     PostgresFailed,
     ReplicationRefused,
     TrackCallsFailed,
+    TwoWayFailed,
     WebhooksNotLanded,
 )
 
@@ -59,7 +62,9 @@ def when_to_retry(error: Exception) -> str:
 
 
 @contextmanager
-def explained(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+def explained(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext,
+) -> Iterator[None]:
     """Turn our errors into dg.Failure. One that no retry can mend also takes the run's automatic retries away:
     `allow_retries=False` stops only the step's own (Dagster's run retries do not look at it).
     """

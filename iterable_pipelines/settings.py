@@ -304,7 +304,7 @@ class Settings(BaseSettings):
 
 
 class Description(NamedTuple):
-    """One row of the README's table. `yaml` is empty for what may not stand in `iterable.yml`."""
+    """One row of the table in docs/settings.md. `yaml` is empty for what may not stand in `iterable.yml`."""
 
     env: str
     yaml: str

@@ -15,6 +15,7 @@ from iterable_pipelines.settings import Settings
 
 # what a spreadsheet computes; apostrophes before it count too, so that taking one away gives back the text as it was
 _FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001
+_GUARDED = _FORMULA.replace("'*", "'+", 1)
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _PLAIN_TYPES = re.compile(
     r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|DECIMAL\(.*\)|FLOAT|DOUBLE|BOOLEAN|UUID|INTERVAL|(DATE|TIME)[^\[\]()]*)"
@@ -71,7 +72,7 @@ def write_rows(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> Written:
             guarded = (counted.fetchone() or (0,))[0]
         guarded += sum(guard(name) != name for _, name, _ in columns)
     else:
-        cells = [_exact(column, kind) if ending == ".parquet" else column for column, _, kind in columns]
+        cells = [as_parquet(column, kind) if ending == ".parquet" else column for column, _, kind in columns]
         names = [name for _, name, _ in columns]
     select = ", ".join(f"{cell} as {quoted(name)}" for cell, name in zip(cells, names, strict=True))
     copied = con.execute(f"copy (select {select} {source}) to {literal(str(to))} ({_OPTIONS[ending]})").fetchone()
@@ -98,6 +99,11 @@ def _csv_text(column: str, kind: str) -> str:
     return f"to_json({column})::varchar" if _NESTED_TYPES.fullmatch(kind) else f"{column}::varchar"
 
 
-def _exact(column: str, kind: str) -> str:
-    # Parquet has no integers of more than 64 bits: DuckDB would round them
+def unguarded(column: str) -> str:
+    """SQL that takes away the apostrophe that `guard` has put before a text: what was exported comes back as it was."""
+    return f"case when regexp_matches({column}, {literal(_GUARDED)}) then {column}[2:] else {column} end"
+
+
+def as_parquet(column: str, kind: str) -> str:
+    """SQL of a column as Parquet holds it: it has no integers of more than 64 bits, and DuckDB would round them."""
     return f"{column}::{_HUGE.sub('DECIMAL(38, 0)', kind)}" if _HUGE.search(kind) else column

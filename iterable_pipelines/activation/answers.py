@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from iterable_pipelines.activation.content_answers import made_of, refused_content
 from iterable_pipelines.activation.mismatches import mismatched, without
 from iterable_pipelines.activation.outcomes import Kind, Outcome
 from iterable_pipelines.activation.requests import Change, Request
@@ -61,7 +62,15 @@ _ASYNCHRONOUS = {
     *("events", "subscriptions"),
     *("catalog_items", "catalog_item", "catalog_item_update", "catalog_items_gone"),
 }
-_NOOP_IN_ANY_CASE = {("delete", "bad_params"), ("forget", "user_forgotten"), ("delete", "user_not_found")}
+# whether Iterable knows whom it is to forget is nowhere said to matter (api.md 6.1): nobody is left either way
+_NOOP_IN_ANY_CASE = {
+    *(("delete", "bad_params"), ("forget", "user_forgotten"), ("delete", "user_not_found")),
+    *(
+        (each, code)
+        for each in ("forget", "unforget")
+        for code in ("user_not_found", "unknown_email", "unknown_user_id")
+    ),
+}
 _PLACE = re.compile(r"obj\.\w+\[(\d+)\]\.?(.*)")
 
 
@@ -101,7 +110,7 @@ def read_answer(request: Request, answer: Answer, drop_mismatched: bool = False)
         return reading
     if answer.status in (401, 403) or answer.status < 400:
         return Reading("stop", left=changes, code="bad_api_key", message=_quoted(answer, code, message))
-    if "error.lists.invalidListId" in message:
+    if "error.lists.invalidListId" in message and request.endpoint.envelope is not None:
         return Reading("close", left=changes, code="list_not_found", message="Iterable has no such static list")
     if answer.status == 404 and request.endpoint.path.startswith("/api/catalogs/"):
         return _without_catalog(request)
@@ -132,6 +141,8 @@ def _refused(request: Request, answer: Answer, code: str, message: str) -> Readi
     if len(request.changes) > 1:
         return Reading("bisect", left=request.changes, code=known, message=text)
     number = request.changes[0].number
+    if about_content := refused_content(endpoint.name, answer.status, code, message, _quoted(answer, code, message)):
+        return Reading("done", {number: about_content})
     if endpoint.name == "whole_catalog" and answer.status in (400, 409) and "exist" in f"{code} {message}".lower():
         # with which status and code is not documented (api.md 6.4)
         return Reading("done", {number: Outcome("noop", "already_exists")})
@@ -153,7 +164,8 @@ def _read_success(request: Request, answer: Answer, body: dict[str, Any] | None,
     accepted = answer.status == 202 or endpoint.name in _ASYNCHRONOUS
     good: Kind = "accepted" if accepted else "acked"
     if endpoint.envelope is None or endpoint.shape != "array":
-        if body is None or code not in ("Success", "Accepted"):
+        result = made_of(endpoint.name, body)
+        if body is None or (result is None and code not in ("Success", "Accepted")):
             return _unreadable(changes)
         if endpoint.shape != "array":
             # nothing is said of any of them (api.md 6.4)
@@ -161,7 +173,7 @@ def _read_success(request: Request, answer: Answer, body: dict[str, Any] | None,
         if "is disallowed from tracking" in message:
             said = Outcome("rejected", "disallowed_event_name", MESSAGES["disallowed_event_name"])
             return Reading("done", {changes[0].number: said})
-        return Reading("done", {changes[0].number: Outcome(good)})
+        return Reading("done", {changes[0].number: Outcome(good, result=result)})
     succeeded, failed = (body or {}).get("successCount"), (body or {}).get("failCount")
     if body is None or not isinstance(succeeded, int) or not isinstance(failed, int):
         return _unreadable(changes)

@@ -36,7 +36,7 @@ def item_of(identity: str | None) -> tuple[str, str]:
 class CatalogSync(ThingSync):
     """Items of a catalog, or of several that a column names."""
 
-    modes = ("insert", "update", "upsert", "mirror")
+    modes = ("insert", "update", "upsert", "mirror", "remove")
     leaves = ("keep", "delete")
     code_of_doubles = "duplicate_item_id"
     naming_columns: ClassVar[tuple[str, ...]] = ("catalog_column", "item_id")
@@ -61,7 +61,7 @@ class CatalogSync(ThingSync):
     @model_validator(mode="after")
     def _has_plain_fields(self) -> "CatalogSync":
         written = [*(to.to for to in self.fields.values()), *self.constants]
-        if not written:
+        if not written and self.mode != "remove":
             raise ValueError('`fields` says what an item holds: write `column: field` a line, or "*" for all columns')
         for name in written:
             if "." in name:
@@ -77,11 +77,11 @@ class CatalogSync(ThingSync):
 class WholeCatalogSync(ThingSync):
     """Catalogs themselves: each row is one. A deletion takes its items and collections with it."""
 
-    modes = ("insert",)
+    modes = ("insert", "remove")
     leaves = ("keep", "delete")
     takes_fields = False
     code_of_doubles = "duplicate_catalog"
     naming_columns: ClassVar[tuple[str, ...]] = ("catalog_column",)
     object: Literal["whole_catalog"]
-    mode: Literal["insert"] = "insert"
+    mode: Literal["insert", "remove"] = "insert"
     catalog_column: str

@@ -17,7 +17,9 @@ IDENTIFIERS = ("email", "userId")
 
 Mode = Literal["insert", "update", "upsert", "mirror", "remove"]
 OnLeave = Literal["keep", "null_fields", "unsubscribe", "delete", "clear", "disable", "exit"]
-Approval = Literal["mass_exit", "empty_source", "backfill", "delete", "new_fields", "lost_state"]
+Approval = Literal[
+    "mass_exit", "empty_source", "backfill", "delete", "send", "new_fields", "lost_state", "global_unsubscribe"
+]
 _FREQUENCIES = ("hourly", "daily", "weekly", "on_upstream", "manual")
 # minutes past the hour at which profiles are built; by then the copy for readers is a new one
 _CRON = {"hourly": "30 * * * *", "daily": "30 6 * * *", "weekly": "30 6 * * 1"}
@@ -67,6 +69,7 @@ def _field(given: str) -> str:
 
 
 FieldName = Annotated[str, AfterValidator(_field)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Columns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -84,6 +87,15 @@ class Sql(Section):
     sql: str
 
 
+class Constant(Section):
+    """A value instead of a column."""
+
+    constant: Any
+
+
+Given = str | Constant
+
+
 class Match(Section):
     """The column that names the user, and which of Iterable's identifiers it is (G23, G27)."""
 
@@ -99,7 +111,7 @@ class To(Section):
 
     to: FieldName
     null: Literal["send", "omit"] | None = None
-    type: Literal["string", "long", "double", "boolean"] | None = None
+    type: Literal["string", "long", "double", "boolean", "json"] | None = None
     unordered: bool = False
 
 
@@ -156,7 +168,7 @@ class Sync(Declared):
     log_payloads: bool = False
     max_failure_ratio: float = Field(0.05, ge=0, le=1)
     volatile: Columns = ()
-    naive_timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    naive_timezone: Zone = "UTC"
     convert_iso_strings: bool = True
     on_long_value: Literal["error", "truncate"] = "error"
     create_new_fields: bool | None = None
@@ -304,7 +316,9 @@ __all__ = [
     "IDENTIFIERS",
     "Columns",
     "Connection",
+    "Constant",
     "FieldName",
+    "Given",
     "Guards",
     "Match",
     "Mode",

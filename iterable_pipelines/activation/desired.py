@@ -41,7 +41,7 @@ _SQL = {pa.string(): "text", pa.int64(): "bigint", pa.bool_(): "boolean"}
 # an acknowledged record as a compiler takes it
 ACKNOWLEDGED = (
     "struct_pack(key := {0}.key, pk := {0}.pk, output := {0}.output, kind := {0}.identity_kind, "
-    "identity := {0}.identity, payload := {0}.payload::varchar, seq := {0}.seq)"
+    "identity := {0}.identity, payload := {0}.payload::varchar, seq := {0}.seq, result := {0}.result)"
 )
 
 
@@ -218,4 +218,5 @@ def acknowledged_of(found: dict[str, Any]) -> Acknowledged:
     """An acknowledged record from the struct that ACKNOWLEDGED gives."""
     identity = Identity(found["kind"], found["identity"]) if found["kind"] else None
     payload = json.loads(found["payload"] or "{}")
-    return Acknowledged(found["key"], found["pk"], found["output"], identity, payload, found["seq"])
+    result = json.loads(found["result"] or "{}")
+    return Acknowledged(found["key"], found["pk"], found["output"], identity, payload, found["seq"], result)

@@ -13,8 +13,8 @@ from iterable_pipelines.api import Iterable
 ONCE = [each.name for each in ENDPOINTS.values() if each.repeat == "once"]
 _SETTLED = """
     insert into state.outcomes by name
-    select run_id, number, $kind as kind, $code as code, '' as message, '' as path, '' as details, request_id,
-        $now as noted_at
+    select run_id, number, $kind as kind, $code as code, '' as message, '' as path, '' as details, $result as result,
+        request_id, $now as noted_at
     from state.outbox join state.outbox_rows using (request_id) where list_contains($requests, request_id)
 """
 
@@ -28,14 +28,20 @@ def doubtful(workspace: Workspace) -> list[str]:
     return [request_id for (request_id,) in found]
 
 
-def take_for(workspace: Workspace, requests: Sequence[str], how: Literal["done", "not_done"], code: str) -> None:
-    """Note that these happened, or did not and are to be planned anew. Nothing is sent."""
+def take_for(
+    workspace: Workspace,
+    requests: Sequence[str],
+    how: Literal["done", "not_done"],
+    code: str,
+    result: str | None = None,
+) -> None:
+    """Note that these happened, with what Iterable made, or did not and are to be planned anew. Nothing is sent."""
     about = {"requests": list(requests)}
     kind = "acked" if how == "done" else "deferred"
     which = "list_contains($requests, request_id)"
     runs = workspace.con.execute(f"select distinct run_id from state.outbox where {which}", about).fetchall()
     with workspace.transaction() as con:
-        con.execute(_SETTLED, {**about, "kind": kind, "code": code, "now": moment()})
+        con.execute(_SETTLED, {**about, "kind": kind, "code": code, "result": result, "now": moment()})
         con.execute(f"update state.outbox set state = 'done', body = null where {which}", about)
     for (run_id,) in runs:
         merge(workspace, run_id)
@@ -46,7 +52,9 @@ def settle_by_reading(workspace: Workspace, client: Iterable, log: Callable[[str
     """Ask Iterable what became of them (S9); how many are still in doubt then. Raises IterableError."""
     for request_id in doubtful(workspace):
         became = settle(workspace, client, request_id)
-        if became != "unknown":
-            log(f"A request whose answer never came has {'had its effect' if became == 'done' else 'had no effect'}")
-            take_for(workspace, [request_id], became, "read_back" if became == "done" else "to_resend")
+        if became.settled != "unknown":
+            is_done = became.settled == "done"
+            log(f"A request whose answer never came has {'had its effect' if is_done else 'had no effect'}")
+            code = "read_back" if is_done else "to_resend"
+            take_for(workspace, [request_id], became.settled, code, became.result)
     return len(doubtful(workspace))

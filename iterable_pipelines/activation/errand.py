@@ -4,11 +4,27 @@ Of records one of which must be wrong the first half is sent. Arrives it, the wr
 the other half waits. What waited goes as one request at the end: one bad record in a thousand costs eleven requests.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 from iterable_pipelines.activation.answers import Reading
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change, Request, prefix
 
 _NOT_ALL_WRONG = 20
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A record that goes as something else: `sent` is its payload, `noted` the one that counts as acknowledged.
+
+    `note` goes into its details. With an `outcome` nothing goes, because it is so already.
+    """
+
+    sent: str
+    noted: str
+    note: str = ""
+    outcome: Outcome | None = None
 
 
 class Errand:
@@ -27,21 +43,35 @@ class Errand:
         self._reason = Outcome("rejected")
         self._arrived, self._refused = 0, 0
         self._withheld: dict[int, Outcome] = {}
+        self._replaced: dict[int, Replaced] = {}
         self._taken_out: list[Change] = []
 
-    def withhold(self, outcomes: dict[int, Outcome]) -> None:
-        """Take out of the request what is not to be sent after all."""
-        if outcomes:
-            self._withheld = outcomes
-            self._taken_out = [each for each in self.request.changes if each.number in outcomes]
-            left = [each for each in self.request.changes if each.number not in outcomes]
-            self.request = Request(left, self.request.id)
+    def withhold(self, found: Mapping[int, Outcome | Replaced]) -> None:
+        """Take out of the request what is not to be sent after all; the rest goes as it was found to be right."""
+        if not found:
+            return
+        replaced = {number: each for number, each in found.items() if isinstance(each, Replaced)}
+        outcomes = {number: each.outcome if isinstance(each, Replaced) else each for number, each in found.items()}
+        self._withheld = {number: outcome for number, outcome in outcomes.items() if outcome}
+        self._replaced = replaced
+        self._taken_out = [each for each in self.request.changes if each.number in self._withheld]
+        left = [
+            replace(each, payload=replaced[each.number].sent) if each.number in replaced else each
+            for each in self.request.changes
+            if each.number not in self._withheld
+        ]
+        self.request = Request(left, self.request.id)
 
     def take_withheld(self) -> tuple[list[Change], dict[int, Outcome]]:
         """What was taken out, and why; once."""
         taken, outcomes = self._taken_out, self._withheld
         self._taken_out, self._withheld = [], {}
         return taken, outcomes
+
+    def take_replaced(self) -> dict[int, Replaced]:
+        """What goes as something else; once."""
+        replaced, self._replaced = self._replaced, {}
+        return replaced
 
     @property
     def undecided(self) -> list[Change]:

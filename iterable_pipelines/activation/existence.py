@@ -1,12 +1,11 @@
 """Whether users and things exist, for the modes insert and update, which the API does not have (G2–G4)."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import local
 
 import duckdb
 
+from iterable_pipelines.activation.asking import Lookups, not_asked
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.lookups import LOOKUPS
@@ -24,46 +23,43 @@ from iterable_pipelines.settings import Settings
 
 # more lookups than this take a quarter of an hour: then the imported users are asked first
 _MOST_LOOKUPS = 20_000
-_THREADS = 8
 
 INSERTED, EXISTS, MISSING = "already_inserted", "already_exists", "not_in_iterable"
+AMBIGUOUS = "ambiguous_template"
 
 
 class Gate:
     """Asks Iterable for each user, or thing, of a request right before it is sent: little can happen in between."""
 
-    def __init__(self, is_insert: bool, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
+    def __init__(self, sync: Sync, numbers: Collection[int], clients: Callable[[], Iterable]) -> None:
         """`numbers` are the changes of what has to be looked up; `clients` makes one for a thread."""
-        self._is_insert, self._numbers = is_insert, numbers
-        self._clients, self._of_thread = clients, local()
-        # its threads end with it
-        self._pool = ThreadPoolExecutor(_THREADS, "lookup")
+        self._mode, self._numbers, self._lookups = sync.mode, numbers, Lookups(clients)
+        # several templates may share an id of one's own, and would all be written
+        self._several = bool(getattr(sync, "update_all", False))
 
     def __call__(self, client: Iterable, changes: Sequence[Change]) -> dict[int, Outcome]:
         """The outcome of each change, by its number, that must not be sent. Several threads may call it at once."""
         asked = [each for each in changes if each.number in self._numbers]
-        answers = self._pool.map(self._outcome, asked)
-        return {each.number: outcome for each, outcome in zip(asked, answers, strict=True) if outcome}
+        answers = self._lookups.ask(lambda client, each: int(LOOKUPS[each.identity_kind](client, each)), asked)
+        found = {each.number: self._outcome(each, there) for each, there in zip(asked, answers, strict=True)}
+        return {number: outcome for number, outcome in found.items() if outcome}
 
-    def _outcome(self, change: Change) -> Outcome | None:
-        try:
-            if not hasattr(self._of_thread, "client"):
-                self._of_thread.client = self._clients()
-            exists = LOOKUPS[change.identity_kind](self._of_thread.client, change)
-        except IterableError as error:
-            # neither taken for there nor for missing
-            said = f"whether it exists could not be asked ({error.status or type(error).__name__})"
-            return Outcome("deferred", "lookup_failed", said)
-        if exists == self._is_insert:
-            there = INSERTED if change.identity_kind in OF_USERS else EXISTS
-            return Outcome("skipped", there if exists else MISSING)
+    def _outcome(self, change: Change, found: int | IterableError) -> Outcome | None:
+        if isinstance(found, IterableError):
+            return Outcome("deferred", "lookup_failed", not_asked(found, "whether it exists"))
+        if found and self._mode == "insert":
+            return Outcome("skipped", INSERTED if change.identity_kind in OF_USERS else EXISTS)
+        if not found and self._mode == "update":
+            return Outcome("skipped", MISSING)
+        if found > 1 and not self._several:
+            return Outcome("invalid", AMBIGUOUS, f"{found} templates share it: `update_all: true` writes all of them")
         return None
 
 
 def gate_of(workspace: Workspace, sync: Sync, clients: Callable[[], Iterable]) -> Gate | None:
     """The gate of a run, for what is in `scratch.changes`; None where the sync's mode needs none."""
     found = workspace.con.execute(f"select number from scratch.changes c where {_undecided(sync)}").fetchall()
-    return Gate(sync.mode == "insert", frozenset(number for (number,) in found), clients) if found else None
+    return Gate(sync, frozenset(number for (number,) in found), clients) if found else None
 
 
 def count_lookups(workspace: Workspace, sync: Sync) -> int:
@@ -134,8 +130,15 @@ _UNDECIDED = (
 )
 
 
+# whoever shares an id of one's own may have come since the last time
+_EACH_TIME = "c.op in ('add', 'change', 'retry') and c.identity is not null"
+
+
 def _undecided(sync: Sync) -> str:
-    return _UNDECIDED if isinstance(sync, ProfileSync | ThingSync) and sync.mode in ("insert", "update") else "false"
+    if isinstance(sync, ThingSync):
+        each_time = sync.object == "template" and sync.mode != "insert"
+        return "false" if not sync.is_looked_up else _EACH_TIME if each_time else _UNDECIDED
+    return _UNDECIDED if isinstance(sync, ProfileSync) and sync.mode in ("insert", "update") else "false"
 
 
 def _count(workspace: Workspace, sync: Sync) -> int:

@@ -35,7 +35,7 @@ def leave_out_forgotten(workspace: Workspace, settings: Settings) -> None:
 
 def forgotten_sql(workspace: Workspace, alias: str) -> str:
     """The condition that a record's identity is of somebody forgotten; never NULL. Any connection may ask it."""
-    if not workspace.con.execute("from scratch.forgotten limit 1").fetchone():
+    if not workspace.con.execute("from scratch.forgotten limit 1").fetchall():
         return "false"
     hashed = f"sha256({normal_sql(f'{alias}.identity')})"
     is_user = f"{alias}.identity_kind in ('email', 'userId')"

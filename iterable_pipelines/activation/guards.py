@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iterable_pipelines.activation.declaration import Approval, Sync
+from iterable_pipelines.activation.diff import SENT
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.mappings import Mappings
 from iterable_pipelines.activation.options import Options
@@ -19,7 +20,11 @@ _ACKNOWLEDGED = "select count(*) from activation.sync_rows where sync = ? and ou
 
 
 # what is deleted with all that is in it
-_WHOLES = {"whole_catalog_gone": "catalogs, with their items and collections,"}
+_WHOLES = {
+    "whole_catalog_gone": "catalogs, with their items and collections,",
+    "whole_list_gone": "lists, with all who are on them,",
+}
+_SENT = f"op in {SENT}"
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,11 @@ class Guards:
             ("mass_exit", self._mass_exit()),
             ("backfill", self._backfill()),
             ("delete", self._delete()),
+            ("send", self._send()),
             ("new_fields", self._new_fields()),
             (None, self._type_conflict()),
             ("lost_state", self._lost_state()),
+            ("global_unsubscribe", self._global_unsubscribe()),
         ]
         return tuple(Guard(name, message, name in self.options.approve) for name, message in said if message)
 
@@ -99,11 +106,30 @@ class Guards:
             said.append(f"{users:,} users would be deleted in Iterable, with all their history")
         for endpoint, what in _WHOLES.items():
             names = self.workspace.con.execute(
-                "select identity from scratch.compared where op = 'remove' and endpoint = ? order by 1", [endpoint]
+                f"select identity from scratch.compared where {_SENT} and endpoint = ? order by 1", [endpoint]
             ).fetchall()
             if names:
                 shown = ", ".join(name for (name,) in names[:10]) + (", …" if len(names) > 10 else "")
                 said.append(f"{len(names):,} {what} would be deleted in Iterable: {shown}")
+        return "; ".join(said)
+
+    def _send(self) -> str:
+        """What reaches people, and cannot be called back."""
+        said = []
+        messages, people = self._both(
+            f"select count(*), count(distinct (identity_kind, identity)) from scratch.compared where {_SENT} "
+            "and endpoint = 'in_app'"
+        )
+        if messages:
+            said.append(f"{messages:,} in-app messages would be sent to {people:,} people")
+        blasts, lists = self._both(
+            f"with blasts as (select payload::json as body from scratch.compared where {_SENT} "
+            "and endpoint = 'campaign' and ((body->>'$.scheduleSend') = 'true' or (body->'$.sendAt') is not null)) "
+            "select count(*), (select count(distinct list) from "
+            "(select unnest(from_json(body->'$.listIds', '[\"BIGINT\"]')) as list from blasts)) from blasts"
+        )
+        if blasts:
+            said.append(f"{blasts:,} campaigns would be sent to everybody on {lists:,} lists")
         return "; ".join(said)
 
     def _new_fields(self) -> str:
@@ -131,6 +157,9 @@ class Guards:
     def _lost_state(self) -> str:
         if not self.mappings.is_first or self._one("select count(*) from state.acked"):
             return ""
+        if not self.settings.published_path.exists():
+            # nothing was ever published, so nothing of this sync
+            return ""
         with reading(self.settings) as con:
             found = con.execute(_ROW_LOG).fetchone() and con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone()
         known = found[0] if found else 0
@@ -141,8 +170,20 @@ class Guards:
             "that were acknowledged: all would be sent again"
         )
 
+    def _global_unsubscribe(self) -> str:
+        leaving = self._one(
+            "select count(*) from scratch.compared where op in ('add', 'change', 'remove', 'retry') "
+            "and endpoint = 'unsubscribe' and (flags::json->>'$.channelUnsubscribe') = 'true'"
+        )
+        told = "would be unsubscribed from everything, because `channel_unsubscribe` is true"
+        return f"{leaving:,} {told}" if leaving else ""
+
     def _members(self) -> int:
         return self._one("select count(distinct key) from state.acked where member")
+
+    def _both(self, sql: str) -> tuple[int, int]:
+        found: tuple[int, int] | None = self.workspace.con.execute(sql).fetchone()
+        return found or (0, 0)
 
     def _one(self, sql: str) -> int:
         found: tuple[Any, ...] | None = self.workspace.con.execute(sql).fetchone()

@@ -13,7 +13,7 @@ from iterable_pipelines.quoting import literal
 
 _RECORD = (
     "key, pk, output, endpoint, flags, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
-    "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id"
+    "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id, result"
 )
 # changes with the newest that became of them
 _RESULT = f"""
@@ -54,7 +54,8 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
         con.execute(
-            "update newly set first_acked_at = coalesce(a.first_acked_at, newly.first_acked_at) from state.acked a "
+            "update newly set first_acked_at = coalesce(a.first_acked_at, newly.first_acked_at), "
+            "result = coalesce(newly.result, a.result) from state.acked a "
             "where a.key = newly.key and a.output = newly.output"
         )
         con.execute("delete from state.acked a using newly where a.key = newly.key and a.output = newly.output")

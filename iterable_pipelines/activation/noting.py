@@ -98,8 +98,9 @@ def remember_rows(workspace: Workspace, run_id: str, whole: bool) -> None:
     con.execute(
         "create or replace temp table unsettled as select c.key, c.pk from state.changes c left join state.outcomes o "
         "on o.run_id = c.run_id and o.number = c.number where c.run_id = ? and (o.kind is null "
-        # whoever is not there today may be tomorrow
-        "or o.kind in ('deferred', 'aborted', 'unknown') or o.code = 'not_in_iterable') union all "
+        # whoever is not there, or has unsubscribed, may be there and subscribed tomorrow
+        "or o.kind in ('deferred', 'aborted', 'unknown') "
+        "or o.code in ('not_in_iterable', 'unsubscribed', 'consent_kept')) union all "
         "select key, pk from state.issues where output <> '' and not terminal",
         [run_id],
     )

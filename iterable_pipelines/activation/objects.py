@@ -8,20 +8,19 @@ from pydantic import AfterValidator, Field, model_validator
 
 from iterable_pipelines.activation.catalogs import CatalogSync, WholeCatalogSync
 from iterable_pipelines.activation.conflicts import conflicts
-from iterable_pipelines.activation.declaration import FOLDER, Columns, Sync, To
+from iterable_pipelines.activation.content import (
+    CampaignSync,
+    InAppSync,
+    MetadataSync,
+    SnippetSync,
+    TemplateSync,
+    WholeListSync,
+)
+from iterable_pipelines.activation.declaration import FOLDER, Columns, Given, Sync, To
 from iterable_pipelines.activation.managed_fields import managed
 from iterable_pipelines.declared import Kinds, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
-
-
-class Constant(Section):
-    """A value instead of a column."""
-
-    constant: Any
-
-
-Given = str | Constant
 
 
 def key_of(name: str) -> str:
@@ -161,13 +160,17 @@ class CartSync(Sync):
 
 
 class ToList(Section):
-    """A static list: by `id`, or by `name`, which is made if `create` says so."""
+    """A static list: by `id`, or by `name`, which is made if `create` says so.
+
+    `channel_id`: the channel whose messages go to it. `channel_unsubscribe`: who leaves it leaves everything.
+    """
 
     id: int | None = None
     name: str | None = None
     create: bool = False
     update_existing_users_only: bool | None = None
-    channel_unsubscribe: Literal[False] = False
+    channel_id: int | None = None
+    channel_unsubscribe: bool = False
 
     @model_validator(mode="after")
     def _is_one_list(self) -> "ToList":
@@ -176,18 +179,40 @@ class ToList(Section):
         return self
 
 
+class ConsentSync(Sync):
+    """Objects that subscribe people: what somebody has left is given back only after an opt-in that is newer."""
+
+    # the column with the moment at which somebody has opted in
+    opted_in_at: str | None = None
+
+
+class MemberSync(ConsentSync):
+    """Objects whose rows are members of a list."""
+
+    # not_needed: for a list that nobody is written to by
+    consent: Literal["respected", "not_needed"] = "respected"
+    # whether each member is asked for right before; auto: unless they are too many
+    consent_lookup: Literal["auto", "lookup", "import"] = "auto"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That nobody's unsubscribe keeps them off the list."""
+        said = "`consent: not_needed`: whoever has unsubscribed is put on the list too"
+        return () if self.consent == "respected" else (said,)
+
+
 def _outputs(given: tuple[str, ...]) -> tuple[str, ...]:
     if not given or set(given) - {"identify", "track", "list"} or len(set(given)) < len(given):
         raise ValueError("write one or more of identify, track and list")
     return given
 
 
-class AudienceSync(Sync):
+class AudienceSync(MemberSync):
     """Who belongs to an audience: rows are members, and whoever has no row any more leaves (section 3)."""
 
     modes = ("mirror",)
     leaves = ("exit",)
-    naming_columns = ("changed_at", "emails_column")
+    naming_columns = ("changed_at", "emails_column", "opted_in_at")
     object: Literal["audience"]
     mode: Literal["mirror"] = "mirror"
     on_leave: Literal["exit"] = "exit"
@@ -218,18 +243,20 @@ class AudienceSync(Sync):
 
     @model_validator(mode="after")
     def _says_nothing_in_vain(self) -> "AudienceSync":
-        if self.list is not None and "list" not in self.outputs:
-            raise ValueError("`list` has no effect unless `as` holds list")
+        for name in ("list", "opted_in_at", "consent", "consent_lookup"):
+            if name in self.model_fields_set and "list" not in self.outputs:
+                raise ValueError(f"`{name}` has no effect unless `as` holds list")
         if self.emails != "all" and self.emails_column is None:
             raise ValueError("`emails` has no effect without `emails_column`, the column with all addresses of a user")
         return self
 
 
-class ListSync(Sync):
+class ListSync(MemberSync):
     """Members of a static list: `insert` adds, `remove` removes, `mirror` does both."""
 
     modes = ("insert", "mirror", "remove")
     leaves = ("keep", "unsubscribe")
+    naming_columns = ("opted_in_at",)
     object: Literal["list"]
     list: ToList
     reject_placeholder: bool = False
@@ -264,21 +291,51 @@ class DeviceSync(Sync):
     browser: bool = False
 
 
-class SubscriptionSync(Sync):
-    """Subscriptions: columns with the whole new array of each; an array that is not mapped stays as it is."""
+class SubscriptionSync(ConsentSync):
+    """Subscriptions: columns with what is to change, or with whole arrays; one that is not mapped stays as it is."""
 
     modes = ("upsert",)
     naming_columns = (
         *("email_list_ids", "unsubscribed_channel_ids", "unsubscribed_message_type_ids"),
-        *("subscribed_message_type_ids", "campaign_id", "template_id"),
+        *("subscribed_message_type_ids", "campaign_id", "template_id", "opted_in_at"),
+        *(
+            f"{verb}_{what}_ids"
+            for verb in ("subscribe", "unsubscribe")
+            for what in ("list", "channel", "message_type")
+        ),
     )
     object: Literal["subscription"]
     email_list_ids: str | None = None
     unsubscribed_channel_ids: str | None = None
     unsubscribed_message_type_ids: str | None = None
     subscribed_message_type_ids: str | None = None
+    subscribe_list_ids: str | None = None
+    unsubscribe_list_ids: str | None = None
+    subscribe_channel_ids: str | None = None
+    unsubscribe_channel_ids: str | None = None
+    subscribe_message_type_ids: str | None = None
+    unsubscribe_message_type_ids: str | None = None
     campaign_id: Given | None = None
     template_id: Given | None = None
+    # so old an imported user may be for its subscriptions to count as those of now; 0: each is read right before
+    state_max_age_minutes: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _whole_or_changes(self) -> "SubscriptionSync":
+        for what in ("list", "channel", "message_type"):
+            whole = [name for name in _ARRAYS if what in name and getattr(self, name)]
+            changes = [name for verb in ("subscribe", "unsubscribe") if getattr(self, name := f"{verb}_{what}_ids")]
+            if whole and changes:
+                raise ValueError(
+                    f"`{whole[0]}` is the whole array, so `{changes[0]}` cannot change it: keep one of them"
+                )
+        return self
+
+
+_ARRAYS = (
+    *("email_list_ids", "unsubscribed_channel_ids"),
+    *("unsubscribed_message_type_ids", "subscribed_message_type_ids"),
+)
 
 
 class UserActionSync(Sync):
@@ -359,6 +416,12 @@ OBJECTS: dict[str, type[Sync]] = {
     "subscription": SubscriptionSync,
     "user_action": UserActionSync,
     "calls": CallsSync,
+    "template": TemplateSync,
+    "snippet": SnippetSync,
+    "metadata": MetadataSync,
+    "whole_list": WholeListSync,
+    "campaign": CampaignSync,
+    "in_app": InAppSync,
     "catalog": CatalogSync,
     "whole_catalog": WholeCatalogSync,
 }

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.activation.endpoints import ENDPOINTS
+from iterable_pipelines.activation.endpoints import ENDPOINTS, Endpoint
 from iterable_pipelines.activation.outcomes import Outcome
 from iterable_pipelines.activation.requests import Change, Request
 from iterable_pipelines.activation.state import Workspace
@@ -26,7 +26,7 @@ _OUTCOMES = pa.schema(
     [
         ("run_id", pa.string()),
         ("number", pa.int64()),
-        *((name, pa.string()) for name in ("kind", "code", "message", "path", "details", "request_id")),
+        *((name, pa.string()) for name in ("kind", "code", "message", "path", "details", "result", "request_id")),
         ("http_status", pa.int64()),
         ("sent_at", _MOMENT),
         ("noted_at", _MOMENT),
@@ -50,7 +50,9 @@ def moment() -> datetime:
 
 @dataclass
 class Finished:
-    """A request that was answered, or given up. `said` holds nothing of a person."""
+    """A request that was answered, or given up. `said` holds nothing of a person. `noted`: payloads, by number, that
+    count instead of those that were planned.
+    """
 
     request: Request
     state: State
@@ -59,6 +61,7 @@ class Finished:
     said: str = ""
     attempts: int = 1
     sent_at: datetime | None = None
+    noted: dict[int, str] = field(default_factory=dict)
 
 
 class Outbox:
@@ -75,6 +78,7 @@ class Outbox:
         with self._workspace.transaction() as con:
             _begin(con, self.run_id, starting, now)
             _end(con, [each for each in finished if each.request.id], now)
+            _replace(con, self.run_id, {number: text for each in finished for number, text in each.noted.items()})
             note(con, self.run_id, finished, now)
 
     def note(self, outcomes: dict[int, Outcome]) -> None:
@@ -92,6 +96,15 @@ class Outbox:
             {"run": self.run_id, "first": first, "last": last},
         )
         return [_change(row) for row in found.fetchall()]
+
+    def count_left(self, endpoint: Endpoint) -> int:
+        """How many changes of an endpoint have no outcome yet."""
+        found = self._workspace.con.execute(
+            "select count(*) from state.changes where run_id = $run and endpoint = $endpoint and payload is not null "
+            "and number not in (select number from state.outcomes where run_id = $run)",
+            {"run": self.run_id, "endpoint": endpoint.name},
+        ).fetchone()
+        return int(found[0]) if found else 0
 
 
 def _begin(con: duckdb.DuckDBPyConnection, run_id: str, starting: Sequence[Request], now: datetime) -> None:
@@ -152,6 +165,16 @@ def _end(con: duckdb.DuckDBPyConnection, finished: Sequence[Finished], now: date
         con.unregister("ended")
 
 
+def _replace(con: duckdb.DuckDBPyConnection, run_id: str, noted: dict[int, str]) -> None:
+    if noted:
+        con.register("noted", pa.table({"number": list(noted), "text": list(noted.values())}))
+        con.execute(
+            "update state.changes c set payload = n.text from noted n where c.run_id = ? and c.number = n.number",
+            [run_id],
+        )
+        con.unregister("noted")
+
+
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     """Add rows to a table of the state."""
     if rows:
@@ -176,6 +199,7 @@ def note(con: duckdb.DuckDBPyConnection, run_id: str, finished: Iterable[Finishe
             "message": outcome.message,
             "path": outcome.path,
             "details": ",".join(outcome.details),
+            "result": outcome.result,
             "request_id": each.request.id or None,
             "http_status": each.status,
             "sent_at": each.sent_at,

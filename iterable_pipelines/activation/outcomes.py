@@ -22,7 +22,12 @@ STANDING: dict[Kind, Standing] = {
 
 # worth another try in every run for RETRY_HORIZON_DAYS: somebody may mend it at Iterable. All other rejections are
 # final until the row's content or the mapping changes
-TRIED_AGAIN = frozenset({"user_not_found", "identity_conflict", "email_already_exists", "list_not_found"})
+TRIED_AGAIN = frozenset(
+    {
+        *("user_not_found", "identity_conflict", "email_already_exists", "list_not_found"),
+        *("ambiguous_template", "template_not_found", "list_in_use"),
+    }
+)
 RETRY_HORIZON_DAYS = 14
 
 
@@ -36,13 +41,17 @@ def newest_outcomes(which: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one record. `message` holds nothing of a person; `details` are codes of further failures (R2)."""
+    """What became of one record. `message` holds nothing of a person; `details` are codes of further failures (R2).
+
+    result: what Iterable made of it, as JSON text: the id of a list or a campaign.
+    """
 
     kind: Kind
     code: str = ""
     message: str = ""
     path: str = ""
     details: tuple[str, ...] = ()
+    result: str | None = None
 
     @property
     def standing(self) -> Standing:

@@ -9,10 +9,13 @@ import duckdb
 
 from iterable_pipelines.activation.catalog_setup import catalog_setups
 from iterable_pipelines.activation.compile.objects import compiler_again, compiler_of
+from iterable_pipelines.activation.consent.gate import ConsentGate
+from iterable_pipelines.activation.consent.plan import consent_gate, count_consent_lookups, keep_consent
 from iterable_pipelines.activation.costs import Costs, costs_of
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.desired import compile_rows, refuse_shared_identities, refuse_shared_things
 from iterable_pipelines.activation.diff import SENT, Diff
+from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.existence import (
     Gate,
@@ -32,6 +35,7 @@ from iterable_pipelines.activation.objects import ProfileSync, load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import ProfileFields, compare_fields, fields_of_changes
 from iterable_pipelines.activation.project import Project
+from iterable_pipelines.activation.promise import promised, told
 from iterable_pipelines.activation.shown import ShownChange, ShownRequest, shown_changes, shown_requests
 from iterable_pipelines.activation.snapshot import IN_ORDER, Source, source_of, take_snapshot
 from iterable_pipelines.activation.state import Workspace, open_workspace
@@ -74,7 +78,7 @@ class Plan:
     requests: tuple[ShownRequest, ...] = ()
     changes: tuple[ShownChange, ...] = ()
     wrong: tuple[tuple[str, str, str, str], ...] = ()
-    gate: Gate | None = field(default=None, repr=False, compare=False)
+    gate: Gate | ConsentGate | None = field(default=None, repr=False, compare=False)
 
     @property
     def sends(self) -> int:
@@ -217,7 +221,10 @@ def plan_rows(
     if sync.clear_removed_fields:
         clear_removed_fields(workspace, mappings)
     said += ask_imported_users(workspace, settings, sync, moment)
+    said += keep_consent(workspace, settings, sync, None if options.offline else client, moment)
     number_changes(workspace, mappings.version)
+    if client is not None:
+        said += _of_other_days(con, client)
     fields = ProfileFields()
     wanted = fields_of_changes(con)
     if wanted and client is not None and not options.offline:
@@ -229,7 +236,8 @@ def plan_rows(
     counts = _counted(con, "op", "scratch.compared")
     unsent = _counted(con, "reason", "scratch.skipped")
     unsent |= _counted(con, "reason", "scratch.compared where op = 'skipped'")
-    gate = gate_of(workspace, sync, lambda: project.client(log))
+    gate: Gate | ConsentGate | None = gate_of(workspace, sync, lambda: project.client(log))
+    gate = gate or consent_gate(workspace, settings, sync, lambda: project.client(log))
     doubtful = con.execute("select count(*) from state.outbox where state in ('sending', 'unknown')").fetchone()
     return Plan(
         sync.name,
@@ -245,7 +253,7 @@ def plan_rows(
         | _counted(con, "reason", "scratch.compared where op = 'refused'"),
         unsent,
         _counted(con, "code", "scratch.issues where severity = 'warning'"),
-        costs_of(con, count_lookups(workspace, sync)),
+        costs_of(con, count_lookups(workspace, sync) + count_consent_lookups(workspace, sync)),
         fields,
         guards,
         doubtful[0] if doubtful else 0,
@@ -268,6 +276,15 @@ def number_changes(workspace: Workspace, version: int) -> None:
 def _not_there(con: duckdb.DuckDBPyConnection, pks: tuple[str, ...]) -> list[str]:
     there = con.execute("select pk from scratch.snapshot where list_contains(?, pk)", [list(pks)]).fetchall()
     return [f"the source has no row with the primary key {pk}" for pk in pks if (pk,) not in there]
+
+
+def _of_other_days(con: duckdb.DuckDBPyConnection, client: Iterable) -> list[str]:
+    """What a day has no room for (R18)."""
+    found = con.execute(
+        "select endpoint, count(*) from scratch.changes where endpoint in ('forget', 'unforget') group by endpoint"
+    ).fetchall()
+    days = {name: promised(client, ENDPOINTS[name], number) for name, number in found}
+    return [f"Iterable takes 1,000 a day of {name}: {told(each)}" for name, each in days.items() if len(each) > 1]
 
 
 def _counted(con: duckdb.DuckDBPyConnection, column: str, table: str) -> dict[str, int]:

@@ -95,7 +95,8 @@ def _write_files(workspace: Workspace, sync: Sync) -> dict[str, str]:
         f"started_at, finished_at, status, rows, {counts} as counts, {total}, requests, bytes, http_429, "
         "mapping_version, as_of, note, dagster_run_id from state.runs runs where not published and merged",
         "sync_rows": f"select run_id, {name} as sync, pk, output, op, outcome, standing, code, message, "
-        f"path as field_path, details, {hashed} as identity_hash, payload_hash, {payload} as payload, request_id, "
+        f"path as field_path, details, result::json as result, {hashed} as identity_hash, payload_hash, "
+        f"{payload} as payload, request_id, "
         f"http_status, sent_at, if(standing = 'acknowledged', noted_at, null) as acked_at, "
         "null::timestamp as verified_at from rows_now",
         "sync_errors": f"select {name} as sync, pk, output, code, message, path as field_path, severity, first_seen, "

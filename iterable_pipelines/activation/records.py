@@ -53,7 +53,8 @@ class Record:
 
     payload: the member of the bulk envelope, or the whole body of a single request. flags: members of the request
     beside the envelope, such as createNewFields or listId; records with different flags never share a request (B3).
-    moment: epoch seconds, orders the records of a user where order matters (C9). needs: output of the same row that
+    moment: epoch seconds, orders the records of a user where order matters (C9); of what subscribes somebody, when they
+    opted in. needs: output of the same row that
     must be acknowledged first. volatile: members of dataFields that are sent, but do not count as a change (S4).
     compared: what counts instead of the payload, where that holds the moment of the run, as an audience's events do.
     """

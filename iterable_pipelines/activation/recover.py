@@ -47,9 +47,9 @@ def recover(
     left = settle_by_reading(workspace, clients(), log)
     if left:
         raise InDoubt(
-            f"{sync.name}: {left} changes of addresses may have happened or not, and must not happen twice. "
-            "Nothing more was sent, and the state is as it was.\n"
-            f"Next: look at these users in Iterable; then iterable-pipelines sync resolve {sync.name} resend, "
-            "or … drop where it has happened"
+            f"{sync.name}: {left} requests may have had their effect or not, and must not happen twice: changes of "
+            "addresses, campaigns, lists or messages. Nothing more was sent, and the state is as it was.\n"
+            f"Next: look at these in Iterable, or wait ten minutes and run it again, which looks by itself; then "
+            f"iterable-pipelines sync resolve {sync.name} resend, or … drop where it has happened"
         )
     return tally

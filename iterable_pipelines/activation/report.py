@@ -68,6 +68,12 @@ def report_of(workspace: Workspace, run_id: str, sync: Sync, tally: Tally) -> Ru
     codes = con.execute(
         f"select code, count(*) from {_NEWEST} where code <> '' and kind <> 'noop' group by all order by all", run
     ).fetchall()
+    # rows that went, but for something that was left out of them
+    (kept,) = con.execute(
+        "select count(*) from state.outcomes where run_id = $run and details like '%consent_kept%'", run
+    ).fetchone() or (0,)
+    if kept:
+        codes.append(("consent_kept", kept + dict(codes).get("consent_kept", 0)))
     as_of, version, rows = con.execute(
         "select as_of, mapping_version, rows from state.runs where run_id = $run", run
     ).fetchone() or (None, None, 0)
@@ -115,6 +121,7 @@ def _status(report: RunReport, sync: Sync, tally: Tally, forgotten: int) -> tupl
     again = f"sync run {sync.name}"
     if tally.stopped:
         return "partial", f"{tally.stopped[0]}: {tally.stopped[1]}.", again
-    return (
-        ("partial", "Some records wait for the next run.", again) if report.total("deferred") else ("succeeded", "", "")
-    )
+    if not report.total("deferred"):
+        return "succeeded", "", ""
+    waiting = f"Waiting for their day: {tally.promise}." if tally.promise else "Some records wait for the next run."
+    return "partial", waiting, again

@@ -1,5 +1,7 @@
 """The row log: tables of the warehouse's schema `activation`, each column with what it says (outbound.md 6.5)."""
 
+from collections.abc import Mapping
+
 import duckdb
 
 from iterable_pipelines.quoting import literal
@@ -14,7 +16,9 @@ _OUTPUT = "text: What was sent of the row: user, event, list, …; empty where n
 _PATH = "text: The field that is to blame, where one is."
 _REQUEST = "text: The request in sync_requests."
 
-_TABLES: dict[str, tuple[str, dict[str, str]]] = {
+# by name, what it says, and its columns
+Tables = Mapping[str, tuple[str, Mapping[str, str]]]
+_TABLES: Tables = {
     "sync_runs": (
         "One row for each run of a sync.",
         {
@@ -54,6 +58,7 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "message": "text: The same in words.",
             "field_path": _PATH,
             "details": "text: Codes of what else was wrong.",
+            "result": "json: What Iterable made of it: the id of a list or a campaign.",
             "identity_hash": "text: Salted hash of the address or user id.",
             "payload_hash": "text: Hash of what was sent.",
             "payload": "json: What was sent, where the sync says log_payloads.",
@@ -129,18 +134,21 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+def create_tables(con: duckdb.DuckDBPyConnection, schema: str = SCHEMA, tables: Tables = _TABLES) -> None:
     """Make the schema and its tables where they are not there yet, described for whoever looks at them."""
-    con.execute(f"create schema if not exists {SCHEMA}")
+    con.execute(f"create schema if not exists {schema}")
     described = dict(
-        con.execute("select table_name, comment from duckdb_tables() where schema_name = ?", [SCHEMA]).fetchall()
+        con.execute("select table_name, comment from duckdb_tables() where schema_name = ?", [schema]).fetchall()
     )
-    for name, (comment, columns) in _TABLES.items():
+    for name, (comment, columns) in tables.items():
         told = {column: each.split(": ", 1) for column, each in columns.items()}
         listed = ", ".join(f"{column} {kind}" for column, (kind, _) in told.items())
-        con.execute(f"create table if not exists {SCHEMA}.{name} ({listed})")
+        con.execute(f"create table if not exists {schema}.{name} ({listed})")
+        for column, (kind, _) in told.items():
+            # of a table that was made before there was this column
+            con.execute(f"alter table {schema}.{name} add column if not exists {column} {kind}")
         if described.get(name) == comment:
             continue
         for column, (_, text) in told.items():
-            con.execute(f"comment on column {SCHEMA}.{name}.{column} is {literal(text)}")
-        con.execute(f"comment on table {SCHEMA}.{name} is {literal(comment)}")
+            con.execute(f"comment on column {schema}.{name}.{column} is {literal(text)}")
+        con.execute(f"comment on table {schema}.{name} is {literal(comment)}")

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from iterable_pipelines.activation.by_hand import reset_sync, resolve
 from iterable_pipelines.activation.catalog_setup import set_up_catalogs
+from iterable_pipelines.activation.consent.gate import ConsentGate
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.keys import claim_key, with_kept_key
 from iterable_pipelines.activation.lists import settle_list
@@ -18,7 +19,7 @@ from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.publish import publish
 from iterable_pipelines.activation.recover import recover
 from iterable_pipelines.activation.report import RunReport, Status, report_of
-from iterable_pipelines.activation.send import Pace, Sender, Tally
+from iterable_pipelines.activation.send import Gate, Pace, Sender, Tally, both_gates
 from iterable_pipelines.activation.stages import send_stages
 from iterable_pipelines.activation.state import Workspace, open_workspace
 from iterable_pipelines.activation.written_down import write_down
@@ -37,11 +38,13 @@ def run_sync(
     log: Log = print,
     clients: Clients | None = None,
     pace: Pace | None = None,
+    unless: Gate | None = None,
 ) -> RunReport:
     """Bring Iterable to what the source says. What was sent is in the report, whatever stopped it then.
 
-    `clients` makes a client for each thread. Raises, with nothing new sent: AlreadyRunning, ActivationRefused (a guard,
-    or the file of the sync), InDoubt, SettingsError, NothingPublished, WarehouseFailed, IterableError (of a read).
+    `clients` makes a client for each thread. `unless` says, right before it would be sent, what is not to be. Raises,
+    with nothing new sent: AlreadyRunning, ActivationRefused (a guard, or the file of the sync), InDoubt, SettingsError,
+    NothingPublished, WarehouseFailed, IterableError (of a read).
     """
     if not sync.enabled:
         # G9: the state stays as it is, and the difference is sent once it is enabled again
@@ -69,8 +72,11 @@ def run_sync(
         run_id = uuid4().hex
         write_down(workspace, run_id, sync, plan, options)
         crashpoint("activation_written_down")
-        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, plan.gate)
+        gate = both_gates(plan.gate, unless)
+        sender = Sender(Outbox(workspace, run_id), sync, clients, pace, log, gate)
         send_stages(workspace, run_id, sender, pace, log)
+        if isinstance(plan.gate, ConsentGate):
+            plan.gate.note_seen(workspace)
         return finish(workspace, settings, sync, run_id, plan, sender.tally, log)
 
 

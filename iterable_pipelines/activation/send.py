@@ -7,19 +7,20 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Protocol
 
 from iterable_pipelines.activation.answers import MESSAGES, Reading, read_answer
-from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.errand import Errand
+from iterable_pipelines.activation.errand import Errand, Replaced
 from iterable_pipelines.activation.outbox import Finished, Outbox, State, moment
 from iterable_pipelines.activation.outcomes import Outcome
+from iterable_pipelines.activation.promise import DAILY_LIMIT, promised, told
 from iterable_pipelines.activation.requests import Change, Packer, Request, merge_of
 from iterable_pipelines.activation.slower import Slower
-from iterable_pipelines.api import Answer, Broken, IterableError, Refused
+from iterable_pipelines.api import Answer, Broken, IterableError, NotToday, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api.user_reads import Person, read_user
 from iterable_pipelines.crashpoints import crashpoint
@@ -29,8 +30,20 @@ _PAGE = 5_000
 _MOST_HELD = 50_000
 _TOLD_EVERY = 30.0
 
-# which of these records are not to be sent after all, asked right before they would be (G2 to G4)
-Gate = Callable[[Client, Sequence[Change]], dict[int, Outcome]]
+# which of these records are not to be sent after all, or as something else, asked right before they would be (G2 to G4)
+Gate = Callable[[Client, Sequence[Change]], Mapping[int, Outcome | Replaced]]
+
+
+def both_gates(first: Gate | None, then: Gate | None) -> Gate | None:
+    """What either keeps back; the second is asked only for what the first lets pass."""
+    if first is None or then is None:
+        return first or then
+
+    def asked(client: Client, changes: Sequence[Change]) -> dict[int, Outcome | Replaced]:
+        kept = dict(first(client, changes))
+        return kept | dict(then(client, [each for each in changes if each.number not in kept]))
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,22 @@ class Pace:
     settle: float = 60.0
     at_once_bulk: int = 4
     at_once_single: int = 8
+
+
+class Manner(Protocol):
+    """What a sender has to know of whatever it sends for; every sync says it."""
+
+    @property
+    def name(self) -> str:
+        """As logs call it."""
+
+    @property
+    def on_type_mismatch(self) -> str:
+        """reject_row or drop_field (R8)."""
+
+    @property
+    def on_email_exists(self) -> str:
+        """fail or merge (I8)."""
 
 
 @dataclass
@@ -60,6 +89,8 @@ class Tally:
     stopped: tuple[str, str] | None = None
     # it was Iterable that did not answer, or not now: the next run may have more luck
     gave_up: bool = False
+    # what is left for other days, and until when (faults.md R18)
+    promise: str = ""
 
 
 @dataclass
@@ -70,6 +101,7 @@ class _Sent:
     sent_at: datetime | None = None
     failure: str = ""
     refused: bool = False
+    not_today: bool = False
 
 
 def has_moved(client: Client, request: Request, answer: Answer) -> bool:
@@ -88,7 +120,7 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        sync: Sync,
+        sync: Manner,
         clients: Callable[[], Client],
         pace: Pace,
         log: Callable[[str], None],
@@ -196,7 +228,7 @@ class Sender:
         client: Client = self._of_thread.client
         if self._halted.wait(pause):
             return _Sent(None, failure="the run was stopped")
-        if self._gate and not errand.gated and errand.request.endpoint.repeat == "state":
+        if self._gate and not errand.gated and errand.request.endpoint.repeat != "event":
             errand.gated = True
             errand.withhold(self._gate(client, errand.request.changes))
             if not errand.request.changes:
@@ -208,6 +240,8 @@ class Sender:
             answer = client.write(request.endpoint.method, request.path, request.body)
             if has_moved(client, request, answer):
                 answer = Answer(200, b'{"code": "Success", "msg": "it had this address already"}')
+        except NotToday as error:
+            return _Sent(None, failure=str(error), not_today=True)
         except Broken as error:
             return _Sent(None, sent_at, str(error))
         except Refused as error:
@@ -229,6 +263,7 @@ class Sender:
     def _judge(self, threads: ThreadPoolExecutor, errand: Errand, sent: _Sent) -> None:
         """What an answer decides, and what is to be done next."""
         taken, withheld = errand.take_withheld()
+        self._note_replaced(errand.take_replaced())
         request, before = errand.request, [*taken, *errand.undecided]
         self._count(request, sent)
         errand.attempts += 1
@@ -263,6 +298,12 @@ class Sender:
         self._note(request, state, {**withheld, **outcomes}, reading, sent, attempts)
         self._packer.settled(each for each in before if over or each.number in outcomes or each.number in withheld)
 
+    def _note_replaced(self, replaced: Mapping[int, Replaced]) -> None:
+        if replaced:
+            self._notes |= {number: each.note for number, each in replaced.items() if each.note}
+            noted = {number: each.noted for number, each in replaced.items()}
+            self._finished.append(Finished(Request([], id=""), "done", noted=noted))
+
     def _merge_instead(self, errand: Errand, request: Request, outcomes: dict[int, Outcome]) -> None:
         """I8, on_email_exists: merge. The profile of the old address becomes a part of the one that has the new one."""
         change = request.changes[0] if request.changes else None
@@ -289,8 +330,18 @@ class Sender:
             return Reading("done", {each.number: outcome for each in changes})
         if not changes:
             return Reading("done")
+        if sent.not_today:
+            return Reading("close", left=changes, code=DAILY_LIMIT, message=self._promised(request, sent.failure))
         # R12: it may have been applied, or not
         return Reading("again", left=changes, code="no_answer", message=sent.failure)
+
+    def _promised(self, request: Request, used_up: str) -> str:
+        """When what is left of this kind will have gone, at a thousand a day."""
+        if not self.tally.promise:
+            days = promised(self._clients(), request.endpoint, self._outbox.count_left(request.endpoint))
+            self.tally.promise = told(days)
+            self._log(f"{self._sync.name}: {used_up}: {self.tally.promise}")
+        return f"{used_up}: {self.tally.promise}"
 
     def _may_try_again(self, errand: Errand, reading: Reading) -> bool:
         sure = reading.then == "wait"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ import duckdb
 from iterable_pipelines.activation.column_types import Carried, Read, carried, values_of
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
+from iterable_pipelines.activation.one_off.rows import RowsFile
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.source import moment_literal, source_query
 from iterable_pipelines.activation.state import Workspace
@@ -56,7 +58,7 @@ class Snapshot:
 def source_of(settings: Settings, sync: Sync, as_of: datetime) -> Source:
     """The source and its columns. Raises ActivationRefused for a query that cannot be run, and as `take_snapshot`."""
     query = source_query(settings, sync, as_of)
-    with _explained(settings, sync), reading(settings) as con:
+    with _explained(settings, sync), _opened(settings, sync) as con:
         check_query(con, query)
         relation = con.sql(f"from (\n{query}\n)")
         kinds = dict(zip(relation.columns, relation.types, strict=True))
@@ -81,7 +83,7 @@ def take_snapshot(
     file = workspace.folder / "snapshot.parquet"
     file_sql = literal(str(file))
     carry = [each for each in source.columns if each in columns or each in also] or list(sync.primary_key)
-    with _explained(settings, sync), reading(settings, workspace.folder) as con:
+    with _explained(settings, sync), _opened(settings, sync, workspace.folder) as con:
         con.execute(f"copy ({_select(sync, source, carry, columns)}) to {file_sql}")
     rows, nulls = _count(workspace.con, f"select count(*), count(*) filter (pk is null) from {file_sql}")
     workspace.con.execute(
@@ -111,6 +113,18 @@ def rows_of(workspace: Workspace, snapshot: Snapshot, sql: str) -> Iterator[list
             ]
             rows = (dict(zip(snapshot.columns, each, strict=True)) for each in zip(*values, strict=True))
             yield list(zip(marks, rows, strict=True))
+
+
+@contextmanager
+def _opened(settings: Settings, sync: Sync, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What the source reads: the copy for readers, or the file of a one-off write."""
+    if not isinstance(sync.source, RowsFile):
+        with reading(settings, folder) as con:
+            yield con
+        return
+    with duckdb.connect(config={"memory_limit": settings.memory_limit}) as con:
+        con.execute("set timezone = 'UTC'")
+        yield con
 
 
 def _select(sync: Sync, source: Source, carry: Collection[str], told_by: Collection[str]) -> str:

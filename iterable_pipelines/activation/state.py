@@ -46,9 +46,12 @@ SCHEMA = (
     # what became of it, appended only: a change without an outcome is pending
     "create table if not exists state.outcomes (run_id text, number bigint, kind text, code text, message text, "
     "path text, details text, request_id text, http_status bigint, sent_at timestamp, noted_at timestamp)",
+    # what Iterable made, JSON: the id of a list or a campaign. Later than the tables
+    "alter table state.outcomes add column if not exists result text",
     # one row per key and output: the newest that Iterable acknowledged (S5). in_doubt: something later may have arrived
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
+    "alter table state.acked add column if not exists result text",
     # rows of the source that need no look unless they change, once for each key of their records
     "create table if not exists state.seen (pk text, source_hash text, key text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
@@ -58,6 +61,9 @@ SCHEMA = (
     "state text, attempts bigint, bytes bigint, body blob, body_hash text, http_status bigint, response text, "
     "planned_at timestamp, sent_at timestamp, done_at timestamp)",
     "create table if not exists state.outbox_rows (request_id text, place bigint, number bigint)",
+    # since when somebody is known to have left a channel or message type, for which Iterable tells no moment
+    "create table if not exists state.unsubscribed (identity_kind text, identity text, what text, id bigint, "
+    "first_seen timestamp)",
     # what is not found at Iterable as it was acknowledged; and each verification, its figures as JSON
     "create table if not exists state.mismatches (key text, pk text, output text, verdict text, fields text, "
     "found json, noted_at timestamp)",
@@ -97,13 +103,16 @@ def open_workspace(
     write: bool = False,
     renamed_from: str | None = None,
     log: Callable[[str], None] = print,
+    path: Path | None = None,
+    then: str = "",
 ) -> Iterator[Workspace]:
     """The state of a sync beside an empty scratch file. Without `write` nothing of the state changes, or is made.
 
-    A sync that has no state yet takes that of the name it is `renamed_from`.
+    A sync that has no state yet takes that of the name it is `renamed_from`. `path` and `then`, the command that runs
+    it, are for what is no sync and keeps the same tables.
     Raises AlreadyRunning while another run of the sync has it.
     """
-    path = state_path(settings, name)
+    path = path or state_path(settings, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     sweep(settings.landing_dir)
@@ -114,7 +123,7 @@ def open_workspace(
     except Timeout:
         raise AlreadyRunning(
             f"{name}: another run of this sync is at work. Nothing was sent by this one.\n"
-            f"Next: wait for it, then iterable-pipelines sync run {name}"
+            f"Next: wait for it, then {then or f'iterable-pipelines sync run {name}'}"
         ) from None
     try:
         former = state_path(settings, renamed_from) if renamed_from else path
@@ -142,8 +151,20 @@ def open_workspace(
             if write:
                 os.chmod(path, 0o600)
             if write or not path.exists():
-                for statement in SCHEMA:
-                    con.execute(statement)
+                _make(con)
+            elif not con.execute(_IS_NEW).fetchone():
+                # made before there was this column: nothing but the tables changes
+                con.execute("detach state")
+                con.execute(f"attach {literal(str(path))} as state")
+                _make(con)
             yield Workspace(con, folder)
     finally:
         lock.release()
+
+
+_IS_NEW = "from duckdb_columns() where database_name = 'state' and table_name = 'acked' and column_name = 'result'"
+
+
+def _make(con: duckdb.DuckDBPyConnection) -> None:
+    for statement in SCHEMA:
+        con.execute(statement)

@@ -12,6 +12,11 @@ class ThingSync(Sync):
     takes_fields = True
     code_of_doubles = "duplicate_key"
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether it has to be known, before something is sent, if it is at Iterable already."""
+        return self.mode in ("insert", "update")
+
     @model_validator(mode="after")
     def _names_nobody(self) -> "ThingSync":
         if self.match is not None:

@@ -9,7 +9,7 @@ from iterable_pipelines.api.address import REGIONS
 from iterable_pipelines.api.client import Iterable
 from iterable_pipelines.api.connection import Connection, check_connection
 from iterable_pipelines.api.download import Download
-from iterable_pipelines.api.errors import Broken, Busy, IterableError, Refused, TooLarge, TooMuch, Truncated
+from iterable_pipelines.api.errors import Broken, Busy, IterableError, NotToday, Refused, TooLarge, TooMuch, Truncated
 from iterable_pipelines.api.jobs import JobFile, JobFiles, JobPage
 from iterable_pipelines.api.ledger import SEEN_WITHIN, Ledger, Priority
 from iterable_pipelines.api.limits import LIMITS, Limit, scope_of
@@ -32,6 +32,7 @@ __all__ = [
     "JobPage",
     "Ledger",
     "Limit",
+    "NotToday",
     "Patience",
     "Priority",
     "Refused",

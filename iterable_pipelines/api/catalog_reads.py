@@ -14,26 +14,12 @@ ITEMS_A_PAGE = 1000
 
 def read_field_types(client: Iterable, catalog: str) -> dict[str, str] | None:
     """The types of the fields that have one, by name; None if there is no such catalog."""
-    try:
-        answer = client.get(f"{_path(catalog)}/fieldMappings")
-    except Refused as error:
-        if error.status == 404:
-            return None
-        raise
-    found = unwrapped(answer, "definedMappings").get("definedMappings")
-    return found if isinstance(found, dict) else {}
+    return _read(client, f"{_path(catalog)}/fieldMappings", "definedMappings")
 
 
 def read_item(client: Iterable, catalog: str, item_id: str) -> dict[str, Any] | None:
     """The value of an item; None if there is no such item, or no such catalog."""
-    try:
-        answer = client.get(f"{_path(catalog)}/items/{quote(item_id, safe='')}")
-    except Refused as error:
-        if error.status == 404:
-            return None
-        raise
-    value = unwrapped(answer, "value").get("value")
-    return value if isinstance(value, dict) else {}
+    return _read(client, f"{_path(catalog)}/items/{quote(item_id, safe='')}", "value")
 
 
 def read_items(client: Iterable, catalog: str) -> Iterator[dict[str, Any]]:
@@ -49,3 +35,15 @@ def count_items(client: Iterable, catalog: str) -> int | None:
 
 def _path(catalog: str) -> str:
     return f"/api/catalogs/{quote(catalog, safe='')}"
+
+
+def _read(client: Iterable, path: str, member: str) -> dict[str, Any] | None:
+    """An object of an answer, in its envelope or bare (api.md 5.8); None for what is not there."""
+    try:
+        answer = client.get(path)
+    except Refused as error:
+        if error.status == 404:
+            return None
+        raise
+    found = unwrapped(answer, member).get(member)
+    return found if isinstance(found, dict) else {}

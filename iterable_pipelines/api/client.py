@@ -166,6 +166,11 @@ class Iterable:
                 response.status_code, whole, parse_retry_after(response.headers.get("Retry-After"), server_now)
             )
 
+    def when_allowed(self, method: str, path: str, calls: int, comes_again: Callable[[float], float]) -> list[datetime]:
+        """When so many more writes would go, by what went before; `comes_again` as for `forecast` of the ledger."""
+        asked = [(each.name, scope_of(each, self._key)) for each in limits_of(method, path)]
+        return [datetime.fromtimestamp(at, UTC) for at in self._ledger.forecast(asked, calls, comes_again)]
+
     def hold_back(self, method: str, path: str, seconds: float) -> None:
         """After a 429: keep every process from asking for `path` for so long, ten minutes at most."""
         for limit in limits_of(method, path):

@@ -24,6 +24,10 @@ class Busy(IterableError):
         self.retry_after = retry_after
 
 
+class NotToday(Busy):
+    """What Iterable allows in a day is used up: nothing was sent, and nobody waits so long in a queue."""
+
+
 class Broken(IterableError):
     """Network, server or transfer failed, and nothing of the answer was kept. Asking again is right."""
 

@@ -14,12 +14,15 @@ from contextlib import closing, contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-from iterable_pipelines.api.limits import LIMITS, Limit
+from iterable_pipelines.api.errors import NotToday
+from iterable_pipelines.api.limits import DAY, LIMITS, Limit
 
 # a request unanswered for this long was seen by the server all the same
 SEEN_WITHIN = 5.0
 _LONGEST_STOP = 600.0
 _WORTH_SAYING = 1.0
+# whoever would wait longer for what is allowed in a day had better come another time
+WAITS_TODAY = 60.0
 _KEPT_UNCLAIMED = 3600.0
 _LAST = 2**63 - 1
 
@@ -57,10 +60,35 @@ def next_turn(limit: Limit, gone: Sequence[float], start: float, ahead: int = 0)
     """
     times = list(gone[-limit.calls :])
     for _ in range(ahead + 1):
-        if len(times) >= limit.calls:
-            start = max(start, times[-limit.calls] + limit.seconds + limit.margin)
+        start = _after(limit, times, start)
         times.append(start)
     return start
+
+
+def forecast(
+    limits: Sequence[tuple[Limit, Sequence[float]]], start: float, calls: int, comes_again: Callable[[float], float]
+) -> list[float]:
+    """When so many calls from `start` on will go if they keep all `limits`, each with the moments of calls before.
+
+    Who would have to wait for more than a minute goes away, and `comes_again`: the first such moment from one given.
+    """
+    times = [(limit, list(gone[-limit.calls :])) for limit, gone in limits]
+    found: list[float] = []
+    for _ in range(calls):
+        due = max(_after(limit, gone, start) for limit, gone in times)
+        # rather an hour too late than one too early: it is promised to people
+        start = comes_again(due) if due - start > WAITS_TODAY else due
+        found.append(start)
+        for _, gone in times:
+            gone.append(start)
+    return found
+
+
+def _after(limit: Limit, gone: Sequence[float], start: float) -> float:
+    """The first moment from `start` for one more call."""
+    if len(gone) < limit.calls:
+        return start
+    return max(start, gone[-limit.calls] + limit.seconds + limit.margin)
 
 
 class Ledger:
@@ -89,6 +117,7 @@ class Ledger:
         """`book`, then the call itself inside the block, which must end when the server has seen it.
 
         Later calls keep their distance from the end of the block, not from its beginning. `free` keeps to stops only.
+        Raises NotToday, and books nothing, where the limit of a day leaves room in more than a minute only.
         """
         begun = time.monotonic()
         call = self._wait(self._limits[limit], scope, log, free, priority)
@@ -107,6 +136,20 @@ class Ledger:
             now = _true_now(con, limit, scope)
             ahead, _ = _ahead(con, self._limits[limit], scope, now, priority, _LAST)
             return _turn(con, self._limits[limit], scope, now, ahead) - now
+
+    def forecast(
+        self, asked: Sequence[tuple[str, str]], calls: int, comes_again: Callable[[float], float]
+    ) -> list[float]:
+        """When so many calls would go if they keep all these limits, each with its scope, by what went so far."""
+        now, limits = time.time(), [(self._limits[limit], self._gone(limit, scope)) for limit, scope in asked]
+        return forecast(limits, now, calls, comes_again)
+
+    def _gone(self, limit: str, scope: str) -> list[float]:
+        """The moments of the calls that count for the limit now, the oldest first."""
+        with self._transaction() as con:
+            oldest = _true_now(con, limit, scope) - self._limits[limit].seconds
+            rows = con.execute(f"select at from calls {_OF} and sent != {_WAITING} and at > ?", (limit, scope, oldest))
+            return sorted(float(at) for (at,) in rows)
 
     def stop(self, limit: str, scope: str, seconds: float) -> None:
         """Hold everybody back for `seconds`, at most ten minutes: one 429 is for all. The queue keeps its order."""
@@ -147,6 +190,8 @@ class Ledger:
                 call, wait, urgent = self._step(limit, scope, free, priority, call)
                 if wait <= 0:
                     return call
+                if limit.seconds >= DAY and wait > WAITS_TODAY:
+                    raise NotToday(f"{limit.name}: {limit.calls:,} are used up", retry_after=wait)
                 now = time.time()
                 if log and now + wait - max(now, said) > _WORTH_SAYING:
                     log(f"waiting {wait:.0f} s for Iterable's limit on {_reason(limit, urgent)}")

@@ -12,6 +12,7 @@ from iterable_pipelines.activation.errors import ActivationFailed
 from iterable_pipelines.api import IterableError
 from iterable_pipelines.cli.accept import accept
 from iterable_pipelines.cli.backfill import backfill
+from iterable_pipelines.cli.campaign import campaign_app
 from iterable_pipelines.cli.check import check
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, complain
 from iterable_pipelines.cli.demo import demo
@@ -31,9 +32,11 @@ from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
 from iterable_pipelines.cli.track_calls import track_calls
+from iterable_pipelines.cli.two_way import two_way_app
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.cli.write import write
 from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed
@@ -42,6 +45,7 @@ from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams import StaleWriter, WarehouseFailed
 from iterable_pipelines.track_calls.errors import TrackCallsFailed
+from iterable_pipelines.two_way.errors import TwoWayFailed
 
 # no boxes around usage errors: one line can be read, searched and copied
 app = typer.Typer(
@@ -73,11 +77,14 @@ for command in (
     accept,
     rebuild,
     retention,
+    write,
 ):
     app.command()(command)
 app.add_typer(import_app, name="import")
 app.add_typer(sync_app, name="sync")
 app.add_typer(erase_app, name="erase")
+app.add_typer(campaign_app, name="campaign")
+app.add_typer(two_way_app, name="two-way")
 for at_iterable in (show, register):
     webhooks_app.command()(at_iterable)
 app.add_typer(webhooks_app, name="webhooks")
@@ -94,6 +101,7 @@ _KNOWN = (
     ReplicationRefused,
     TrackCallsFailed,
     ActivationFailed,
+    TwoWayFailed,
     ErasureFailed,
     OSError,
     duckdb.Error,

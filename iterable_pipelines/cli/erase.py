@@ -8,6 +8,7 @@ import typer
 
 from iterable_pipelines.api import Iterable, Ledger
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
+from iterable_pipelines.cli.erase_requests import queue, request, send
 from iterable_pipelines.erasure.certificate import Certificate, certificates
 from iterable_pipelines.erasure.pull import pull
 from iterable_pipelines.erasure.run import erase, follow_up, identifiers_left
@@ -115,6 +116,8 @@ def _erase(settings: Settings) -> None:
     certificate = erase(settings, say)
     follow_up(settings, certificate, say)
     say(_told(certificate))
+    for place in certificate.elsewhere:
+        say(f"Elsewhere: {place}")
     if not certificate.complete:
         what = "\n".join(f"  {name}: {why}" for name, why in sorted(certificate.open.items()))
         left = f"\n{certificate.left:,} identifiers are still there" if certificate.left else ""
@@ -126,3 +129,7 @@ def _told(certificate: Certificate) -> str:
         f"{certificate.persons:,} people: {certificate.rows:,} rows erased, {certificate.mentions:,} rows of others "
         f"that named them, in {len(certificate.erased):,} places, in {certificate.seconds:.0f} s."
     )
+
+
+for command in (request, queue, send):
+    erase_app.command()(command)

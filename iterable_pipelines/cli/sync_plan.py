@@ -53,7 +53,8 @@ def plan(
         say(json.dumps(told if everything or len(told) > 1 else told[0], indent=2, sort_keys=True, default=str))
     else:
         for each in found:
-            _show(each, show_values)
+            show_plan(each, show_values)
+            _tell_what_is_next(each)
     raise typer.Exit(max(each.exit_code for each in found))
 
 
@@ -65,7 +66,8 @@ def _as_json(found: "Plan", show_values: bool) -> dict[str, Any]:
     return told
 
 
-def _show(found: "Plan", show_values: bool) -> None:
+def show_plan(found: "Plan", show_values: bool) -> None:
+    """What a plan says: records by what would become of them, costs, warnings, guards; with values only if asked."""
     shown = table("", "what", "records", numbers=("records",))
     for op, records in found.counts.items():
         shown.add_row(op, f"{records:,}")
@@ -102,6 +104,9 @@ def _show(found: "Plan", show_values: bool) -> None:
         show_changes(found.changes)
         show_requests(found.requests)
     say(f"{found.sync}: nothing was sent.")
+
+
+def _tell_what_is_next(found: "Plan") -> None:
     stopping = [each.name for each in found.guards if not each.approved]
     if None in stopping:
         say(f"Next: correct syncs/{found.sync}.yml, then iterable-pipelines sync plan {found.sync}")

@@ -16,7 +16,7 @@ from iterable_pipelines.streams.warehouse import Warehouse
 class Certificate:
     """One run. `persons` are people of whom something was found, `hashes` their identifiers; `open` says of each store
     that was not erased why; `too_many` and `shared` are links that were not followed (links.py); `left` are identifiers
-    that were found once more when all was done."""
+    that were found once more when all was done; `elsewhere` are copies that no erasure reaches."""
 
     run_id: str
     started_at: str
@@ -30,6 +30,7 @@ class Certificate:
     shared: int = 0
     left: int = 0
     seconds: float = 0.0
+    elsewhere: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:

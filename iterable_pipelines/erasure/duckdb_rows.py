@@ -9,7 +9,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import OWNERS
 from iterable_pipelines.erasure.persons import Persons
@@ -143,10 +143,14 @@ def _alone(path: Path, place: str) -> Iterator[None]:
             yield
     except Timeout:
         raise StoreBusy(f"{place}: a run of this project is at work on it") from None
-    except duckdb.IOException as error:
-        if "Could not set lock" not in str(error):
-            raise
-        raise StoreBusy(f"{place}: another program has it open") from None
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.IOException) and "Could not set lock" in str(error):
+            raise StoreBusy(f"{place}: another program has it open") from None
+        # the engine's own words may quote values
+        raise ErasureFailed(
+            f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost; tombstones are written.\n"
+            "Next: look after disk and memory, then: iterable-pipelines erase run"
+        ) from None
 
 
 def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ _COMPRESSION = {"gz": "gzip", "zst": "zstd"}
 
 def find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> None:
     """Note whom a file names. Raises StoreBusy where another program has it open."""
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "sqlite":
         find_in_sqlite(path, found, place)
     elif kind == "duckdb":
@@ -55,7 +55,7 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
 
     None where nobody is named in it. Raises StoreBusy where another program has it open, OSError.
     """
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "sqlite":
         return erase_from_sqlite(path, named, place)
     if kind == "duckdb":
@@ -65,7 +65,8 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
     return _erase_from_text(path, named, place, _COMPRESSION.get(kind))
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """What a file is by its first bytes: sqlite, duckdb, parquet, gz, zst, or else text."""
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(b"SQLite format 3"):

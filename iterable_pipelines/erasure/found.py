@@ -46,8 +46,9 @@ class Found:
                 continue
             low = key.lower()
             if low in _EITHER:
+                # by itself: a primary key, or what somebody else's key says, links nobody to anybody
                 plain = str(value).removeprefix("email:").removeprefix("userId:")
-                names.setdefault("email" if "@" in plain else "user_id", plain)
+                self._add((plain, None, None) if "@" in plain else (None, plain, None))
             elif low in _KIND:
                 names[_KIND[low]] = str(value)
         self._add(tuple(names.get(kind) for kind in KINDS))

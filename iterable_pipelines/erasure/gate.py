@@ -18,6 +18,9 @@ class Gate:
         """Without `tombstones` the gate stands open."""
         self.con = con
         self.closed = tombstones is not None and tombstones.into(con)
+        # hashing is what costs: where only addresses are forgotten, a user id that is none needs no look
+        of_ids = tombstones is not None and (tombstones.hashes("user_id") or tombstones.hashes("itbl_user_id"))
+        self._hashed = "is_forgotten(name)" if of_ids else "contains(name, '@') and is_forgotten(name)"
 
     def meets(self, source: str, columns: Sequence[str] = CORE_NAMES) -> bool:
         """Whether anybody in these columns of `source`, which is SQL, is forgotten; fills what `forgotten_sql` reads.
@@ -28,10 +31,9 @@ class Gate:
             return False
         names = " union ".join(f"select {column} as name from {source}" for column in columns)
         self.con.execute(
-            f"create or replace temp table forgotten_names as from ({names}) "
-            "where name is not null and is_forgotten(name)"
+            f"create or replace temp table forgotten_names as from ({names}) where name is not null and {self._hashed}"
         )
-        return bool(self.con.execute("select 1 from forgotten_names limit 1").fetchone())
+        return bool(self.con.execute("select 1 from forgotten_names limit 1").fetchall())
 
     def refuses(self, *names: str) -> str:
         """The condition that one of these expressions names somebody who is forgotten; hashes them in every row."""

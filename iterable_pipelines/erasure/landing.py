@@ -1,6 +1,8 @@
 """The landed files of exports, current ones and those that a later pass took the place of."""
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,7 @@ from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.landing.cut import EMPTY_DIGEST, sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
+from iterable_pipelines.memory import take_share
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
@@ -53,7 +56,7 @@ class LandingFiles:
         ):
             found = list(hits(con, landed_files(settings), _SHAPE, persons))
             for at in range(0, len(found), _NOTED_AT_ONCE):
-                some = _rewrite(con, settings, found[at : at + _NOTED_AT_ONCE], folder)
+                some = _rewrite(con, settings, found[at : at + _NOTED_AT_ONCE], folder, persons)
                 rewritten.add([file for file, _ in some])
                 crashpoint("erasure_landing_noted")
                 for old in {settings.landing_dir / file.old_path for file, _ in some}:
@@ -70,12 +73,16 @@ def landed_files(settings: Settings) -> list[Path]:
 
 
 def _rewrite(
-    con: duckdb.DuckDBPyConnection, settings: Settings, some: list[Hit], folder: Path
+    con: duckdb.DuckDBPyConnection, settings: Settings, some: list[Hit], folder: Path, persons: Persons
 ) -> list[tuple[Rewritten, Erased]]:
     """Bring the new files to their places, durable; a file that comes to the same is left alone."""
     fresh = [folder / f"{number}.parquet" for number in range(len(some))]
-    for hit, file in zip(some, fresh, strict=True):
-        write_without(con, hit, _SHAPE, file)
+    cores = os.cpu_count() or 1
+    # a file is too small for more than one core
+    with ThreadPoolExecutor(cores) as pool:
+        pairs = list(zip(some, fresh, strict=True))
+        for written in [pool.submit(_write, settings, pairs[nth::cores], folder, persons) for nth in range(cores)]:
+            written.result()
     crashpoint("erasure_landing_written")
     digests = _digests(con, [*(hit.path for hit in some), *fresh])
     done = []
@@ -112,6 +119,15 @@ def _rewrite(
     for parent in {hit.path.parent for hit in some}:
         sync(parent)
     return done
+
+
+def _write(settings: Settings, some: list[tuple[Hit, Path]], folder: Path, persons: Persons) -> None:
+    with scratch_duckdb(folder, settings.memory_limit, "landing") as con:
+        con.execute("set threads = 1")
+        take_share(con, 1 / 4)
+        persons.into(con)
+        for hit, file in some:
+            write_without(con, hit, _SHAPE, file)
 
 
 def _digests(con: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> dict[Path, tuple[int, int, str]]:

@@ -65,10 +65,15 @@ def hits(con: duckdb.DuckDBPyConnection, files: Sequence[Path], shape: Shape, pe
 
 def write_without(con: duckdb.DuckDBPyConnection, hit: Hit, shape: Shape, to: Path) -> None:
     """Write `hit` anew without the rows of the persons, and with `erased` where others' rows name them; durable."""
+    told = (
+        f"* replace (case when names_person({shape.text}) then without_persons({shape.text}) "
+        f"else {shape.text} end as {shape.text})"
+        if hit.mentions
+        else "*"
+    )
     con.execute(
-        f"copy (select * replace (case when names_person({shape.text}) then without_persons({shape.text}) "
-        f"else {shape.text} end as {shape.text}) "
-        f"from read_parquet({literal(str(hit.path))}, hive_partitioning = false) where not ({shape.own})) "
+        f"copy (select {told} from read_parquet({literal(str(hit.path))}, hive_partitioning = false) "
+        f"where not ({shape.own})) "
         f"to {literal(str(to))} (format parquet, compression zstd, compression_level 1, row_group_size 20480)"
     )
     sync(to)

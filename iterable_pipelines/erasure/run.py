@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.certificate import Certificate, keep, publish
-from iterable_pipelines.erasure.errors import AlreadyErasing, StoreBusy
+from iterable_pipelines.erasure.elsewhere import elsewhere
+from iterable_pipelines.erasure.errors import AlreadyErasing, ErasureFailed
 from iterable_pipelines.erasure.links import find_persons
 from iterable_pipelines.erasure.store import Erased, Log, Store
 from iterable_pipelines.erasure.stores import STORES
@@ -27,8 +28,8 @@ def erase(
 ) -> Certificate:
     """Erase everybody who has a tombstone from every store, and write the certificate.
 
-    A store that somebody holds stays open, and the next run comes back to it. A run that was killed is finished by the
-    next: whatever still holds a person is found again. Raises AlreadyErasing, ErasureFailed, OSError.
+    A store that somebody holds, or that fails, stays open, and the next run comes back to it. A run that was killed is
+    finished by the next: whatever still holds a person is found again. Raises AlreadyErasing, WarehouseFailed, OSError.
     """
     begun, started = time.monotonic(), _now()
     with erasing(settings), _scratch(settings) as scratch:
@@ -47,9 +48,9 @@ def erase(
             for store in stores:
                 try:
                     erased += store.erase(settings, persons, log)
-                except StoreBusy as busy:
-                    still_open[store.name] = str(busy)
-                    log(f"erasure: {store.name} stays open: {busy}")
+                except ErasureFailed as failed:
+                    still_open[store.name] = str(failed)
+                    log(f"erasure: {store.name} stays open: {failed}")
                 crashpoint(f"erased_{store.name}")
         done = [store for store in stores if store.name not in still_open]
         left = _left(settings, done, scratch) if erased else 0
@@ -66,6 +67,7 @@ def erase(
             shared=found.shared,
             left=left,
             seconds=round(time.monotonic() - begun, 3),
+            elsewhere=elsewhere(settings) if erased else [],
         )
         keep(settings, certificate)
     return certificate
@@ -85,7 +87,7 @@ def follow_up(settings: Settings, certificate: Certificate, log: Log = print) ->
 
     Raises ModelsFailed, WarehouseFailed: what was erased stays erased, and the next run, or build, makes up for it.
     """
-    if not settings.warehouse_path.exists():
+    if not settings.warehouse_path.exists() or "warehouse" in certificate.open:
         return
     warehouse = Warehouse.of(settings, log)
     publish(settings, warehouse)
@@ -132,8 +134,8 @@ def _identifiers(settings: Settings, stores: Sequence[Store], scratch: Path, sti
     for store in stores:
         try:
             files += store.identifiers(settings, scratch)
-        except StoreBusy as busy:
-            still_open[store.name] = str(busy)
+        except ErasureFailed as failed:
+            still_open[store.name] = str(failed)
     return files
 
 

@@ -27,17 +27,17 @@ OWNERS: dict[str, Kind] = {
 _OWNING_LISTS = ("_raw_keys", "_other_keys")
 # made of streams and objects by dbt: what they say of others is made anew, so only who they are about is looked at
 _DERIVED = ("profiles", "marts", "audiences")
-# rows of these come from a landed file, where every text is looked through
 _LANDED = frozenset(stream.name for stream in ACTIVITY_STREAMS)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the warehouse: its columns with their types, in order."""
+    """A table of the warehouse: its columns with their types, in order, and those of its primary key."""
 
     schema: str
     name: str
     columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -50,7 +50,9 @@ class Table:
     @property
     def owners(self) -> dict[str, Kind]:
         """Its columns that say whom a row is about."""
-        return {name: OWNERS[name] for name, kind in self.columns if kind == "VARCHAR" and name in OWNERS}
+        return {
+            name: OWNERS[name.lower()] for name, kind in self.columns if kind == "VARCHAR" and name.lower() in OWNERS
+        }
 
     @property
     def own_sql(self) -> str:
@@ -60,6 +62,11 @@ class Table:
         conditions += [f"list_has_any({quoted(name)}, (select list(key) from person_keys))" for name in lists]
         if (self.schema, self.name) == ("streams", "unknown_webhooks"):
             conditions.append(body_own_sql("body"))
+        # two rows whose key says `erased` would be one
+        conditions += [
+            f"case when names_person({text}) then without_persons({text}) <> {text}::varchar end"
+            for text in (quoted(name) for name, kind in self.texts if name in self.key)
+        ]
         return " or ".join(f"coalesce({each}, false)" for each in conditions) or "false"
 
     @property
@@ -79,13 +86,18 @@ class Table:
             return "false"
         joined = ", ".join(f"{quoted(name)}::varchar" for name, _ in self.texts)
         named = f"names_person(concat_ws(chr(10), {joined}))"
-        if self.schema == "streams" and self.name in _LANDED:
-            # what webhooks told, or comes from a file that is not there any more, nobody else has looked through
-            covered = (
-                "_source = 'export' and webhook is null and (data_type, _hour) in (select data_type, hour from covered)"
-            )
-            return f"case when coalesce({covered}, false) then false else {named} end"
-        return named
+        return f"case when {self.covered_sql} then false else {named} end" if self.is_landed else named
+
+    @property
+    def is_landed(self) -> bool:
+        """Whether its rows come from landed files, in which every text is looked through."""
+        return self.schema == "streams" and self.name in _LANDED
+
+    @property
+    def covered_sql(self) -> str:
+        """Whether a row of such a table comes from a file that is there; what webhooks told of it does not."""
+        hours = "(data_type, _hour) in (select data_type, hour from covered)"
+        return f"coalesce(_source = 'export' and webhook is null and {hours}, false)"
 
     @property
     def copied_sql(self) -> str:
@@ -103,12 +115,17 @@ def tables_of(con: duckdb.DuckDBPyConnection, database: str) -> list[Table]:
     """Every table of a database."""
     found = con.execute(
         "select schema_name, table_name, list(column_name order by column_index), "
-        "list(data_type order by column_index) "
-        "from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name) "
+        "list(data_type order by column_index), coalesce((select any_value(constraint_column_names) "
+        "from duckdb_constraints() as key where key.database_name = tables.database_name and key.schema_name = "
+        "tables.schema_name and key.table_name = tables.table_name and constraint_type = 'PRIMARY KEY'), []) "
+        "from duckdb_columns() join duckdb_tables() as tables using (database_name, schema_name, table_name) "
         "where database_name = ? group by all order by all",
         [database],
     ).fetchall()
-    return [Table(schema, name, tuple(zip(names, kinds, strict=True))) for schema, name, names, kinds in found]
+    return [
+        Table(schema, name, tuple(zip(names, kinds, strict=True)), tuple(key))
+        for schema, name, names, kinds, key in found
+    ]
 
 
 def identifiers_sql(tables: Sequence[Table], database: str) -> str:
@@ -124,17 +141,19 @@ def identifiers_sql(tables: Sequence[Table], database: str) -> str:
                 for name in ("email", "user_id", "itbl_user_id")
             )
             selects.append(f"select distinct {together} from {source}")
-        # one by one: a key may be any of the three, and links nothing that the others do not
+        # one by one: a key may be any of the three, and links nothing that the others do not; in streams it is one
         selects += [
             f"select distinct case when contains({quoted(name)}, '@') then {quoted(name)} end, "
             f"case when not contains({quoted(name)}, '@') then {quoted(name)} end, null from {source}"
             for name in table.owners
-            if name not in linked
+            if name not in linked and not table.is_landed
         ]
         if (table.schema, table.name) == ("streams", "unknown_webhooks"):
             named = ", ".join(body_identity_sql(kind, "body") for kind in ("email", "user_id", "itbl_user_id"))
             selects.append(f"select distinct {named} from {source}")
         known = "email" if "email" in table.owners else "null::varchar"
+        if table.is_landed:
+            source = f"(from {source} where not {table.covered_sql})"
         selects += [
             addresses_sql(quoted(name), source, known)
             for name, kind in table.texts

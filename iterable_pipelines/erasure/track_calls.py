@@ -10,7 +10,7 @@ from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.track_calls.declaration import FOLDER, load_destinations, outbox_path
 from iterable_pipelines.track_calls.ledger import Ledger
 
@@ -48,8 +48,11 @@ class TrackCalls:
 
 def _destinations(settings: Settings) -> dict[Path, Path]:
     """Ledger and outbox of each destination, of those that have no file any more, too."""
-    declared = {each.name: outbox_path(settings, each) for each in load_destinations(settings)}
     folder = settings.data_dir / FOLDER
+    try:
+        declared = {each.name: outbox_path(settings, each) for each in load_destinations(settings)}
+    except SettingsError:
+        raise StoreBusy(f"{FOLDER}: a file of it cannot be read; correct it, and run this again") from None
     return {ledger: declared.get(ledger.stem, folder / ledger.stem) for ledger in sorted(folder.glob("*.db"))}
 
 

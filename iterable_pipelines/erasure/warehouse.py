@@ -50,7 +50,9 @@ class WarehouseFiles:
             return []
         with self._held(settings, print), scratch_duckdb(scratch, settings.memory_limit, "the warehouse") as con:
             _attach(con, settings.warehouse_path, _OLD)
-            select = identifiers_sql(tables_of(con, _OLD), _OLD)
+            tables = tables_of(con, _OLD)
+            _note_covered(con, settings, tables)
+            select = identifiers_sql(tables, _OLD)
             con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
         return [to]
 
@@ -125,12 +127,9 @@ def _copy(
             "select count(*), count(*) filter (own), count(*) filter (not own and named) from "
             f"(select {table.own_sql} as own, {table.names_sql} as named from {source})"
         ).fetchall()[0]
-        select = (
-            f"select {table.copied_sql} from (select *, {table.names_sql} as _named from {source} "
-            f"where not ({table.own_sql}))"
-            if own or named
-            else f"from {source}"
-        )
+        stays = f"from {source} where not ({table.own_sql})"
+        # where nobody is named, texts are copied unread
+        select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})" if named else stays
         copied = _count(con, f"insert into {_FRESH}.{table.sql} {select}")
         if copied != there - own:
             raise ErasureFailed(f"{table}: {there:,} rows, {own:,} to erase, but {copied:,} copied. {_AS_IT_WAS}")

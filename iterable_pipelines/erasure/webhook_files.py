@@ -65,16 +65,21 @@ class WebhookFiles:
             fresh = folder / "fresh.parquet"
             for hit in list(hits(con, _files(settings), _SHAPE, persons)):
                 write_without(con, hit, _SHAPE, fresh)
-                before, after, sha256 = hit.path.stat().st_size, fresh.stat().st_size, sha256_of(fresh)
-                fresh.replace(hit.path)
-                sync(hit.path.parent)
-                crashpoint("erasure_webhook_file")
-                path = str(hit.path.relative_to(settings.landing_dir))
+                path, before, after = (
+                    hit.path.relative_to(settings.landing_dir),
+                    hit.path.stat().st_size,
+                    fresh.stat().st_size,
+                )
+                (rows,) = con.execute("select count(*) from read_parquet(?)", [str(fresh)]).fetchone() or (0,)
+                # the table first: whoever is killed in between finds the same person in the same file again
                 with parts.manifest.transaction() as manifest:
                     manifest.execute(
-                        "update webhook_parts set rows = rows - ?, bytes = ?, sha256 = ? where path = ?",
-                        (hit.own, after, sha256, path),
+                        "update webhook_parts set rows = ?, bytes = ?, sha256 = ? where path = ?",
+                        (rows, after, sha256_of(fresh), str(path)),
                     )
+                crashpoint("erasure_webhook_file")
+                fresh.replace(hit.path)
+                sync(hit.path.parent)
                 erased.append(Erased(f"landing/{path}", hit.own, before, after, hit.mentions))
         return erased
 

@@ -44,6 +44,6 @@ class Lines:
         self._add(file, {"question": question.name, "outcome": outcome, "version": version})
 
     def _add(self, file: IO[str], line: dict[str, Any]) -> None:
-        json.dump({"line": self._count} | line, file, ensure_ascii=False, sort_keys=True)
-        file.write("\n")
+        # to a text first: json.dump would take five times as long
+        file.write(json.dumps({"line": self._count} | line, ensure_ascii=False, sort_keys=True) + "\n")
         self._count += 1

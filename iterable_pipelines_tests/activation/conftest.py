@@ -17,7 +17,7 @@ from iterable_pipelines.activation.report import RunReport
 from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.send import Pace
 from iterable_pipelines.activation.state import state_path
-from iterable_pipelines.api import Iterable, Ledger
+from iterable_pipelines.api import Iterable, Ledger, Patience
 from iterable_pipelines.api.limits import LIMITS
 from iterable_pipelines.sandbox.server import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings
@@ -29,9 +29,10 @@ QUICK = 0.01
 _LIMITS = {name: replace(limit, seconds=limit.seconds * QUICK) for name, limit in LIMITS.items()}
 
 
-def quick_client(settings: Settings, log: Callable[[str], None]) -> Iterable:
+def quick_client(settings: Settings, log: Callable[[str], None], patience: Patience | None = None) -> Iterable:
     """A client for which limits are over soon."""
-    return Iterable(settings.required_api_key(), settings.url, Ledger(settings.ledger_path, limits=_LIMITS), log=log)
+    ledger = Ledger(settings.ledger_path, limits=_LIMITS)
+    return Iterable(settings.required_api_key(), settings.url, ledger, log=log, patience=patience)
 
 
 @dataclass

@@ -1,8 +1,12 @@
 """Ada in every store, and then in none: not in a free page, a log, a block or behind a compression (X16, D24)."""
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +17,7 @@ import pytest
 from filelock import FileLock
 
 from iterable_pipelines.erasure import duckdb_rows
+from iterable_pipelines.erasure.files import kind_of
 from iterable_pipelines.erasure.run import erase
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.hours import parse_hour
@@ -117,12 +122,52 @@ def test_every_store_is_erased_though_one_is_held(full: Activation) -> None:
     assert naming(full.settings.data_dir) == set()
 
 
+@pytest.mark.parametrize(
+    "point",
+    ["erasure_sqlite_deleted", "erasure_duckdb_deleted", "erasure_duckdb_written"],
+)
+def test_killed_and_run_again(full: Activation, point: str) -> None:
+    bury(full.settings)
+    data, before = full.settings.data_dir, others(full.settings.data_dir)
+    killed = subprocess.run(
+        [sys.executable, "-c", _ERASE, str(full.settings.project_root)],
+        env=os.environ | {"ITERABLE_CRASH_AT": point},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert erase(full.settings, quiet).open == {}
+    assert naming(data) == set()
+    assert others(data) == before
+    assert not list(data.rglob("*.unfinished"))
+
+
+_ERASE = """
+import sys
+from pathlib import Path
+from iterable_pipelines.erasure.run import erase
+from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.settings import Settings
+root = Path(sys.argv[1])
+erase(Settings(project_root=root, data_dir=root / "data", project_type="hybrid", start_date=parse_hour("2026-11-01")))
+"""
+
+
 def test_a_second_erasure_changes_nothing(full: Activation) -> None:
     bury(full.settings)
     erase(full.settings, quiet)
     before = {path: path.stat().st_mtime_ns for path in full.settings.data_dir.rglob("*.duckdb")}
     assert erase(full.settings, quiet).persons == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_every_kind_of_file_is_known_to_a_store(full: Activation) -> None:
+    """A store that is new is told how it is erased: what is neither text nor one of these kinds, nobody reads."""
+    kinds = {kind_of(path) for path in full.settings.data_dir.rglob("*") if path.is_file() and path.stat().st_size}
+    assert kinds == {"sqlite", "duckdb", "parquet", "gz", "text"}
+    for path in full.settings.data_dir.rglob("*"):
+        if path.is_file() and kind_of(path) == "text":
+            assert path.name.endswith(("-wal", "-shm", ".wal")) or b"\0" not in path.read_bytes(), path
 
 
 def test_stores_have_names_of_their_own() -> None:

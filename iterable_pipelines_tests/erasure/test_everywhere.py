@@ -15,11 +15,12 @@ from iterable_pipelines.erasure.run import erase, erasing, follow_up, identifier
 from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.erasure.warehouse import WarehouseFiles
-from iterable_pipelines.hours import now
+from iterable_pipelines.hours import Window, now, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, content_of, replay, tables_of
 from iterable_pipelines.streams.completeness import refresh, troubles
+from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
 from iterable_pipelines_tests.erasure.people import (
     ADA,
     ADA_BEFORE,
@@ -174,3 +175,66 @@ def test_the_warehouse_written_anew_is_the_same_but_for_the_person(people: Setti
     # hours in which somebody was named were loaded once more
     assert warehouse.read("select nextval('streams.load_ids')")[0][0] > next_load
     assert not Path(f"{people.warehouse_path}.wal").exists()
+
+
+def test_tables_of_anybody_lose_rows_or_say_erased(people: Settings, warehouse: Warehouse) -> None:
+    warehouse.read("create schema sales")
+    warehouse.read(f"create table sales.orders as select '{ADA}' as Email, 1 as n union all select '{BOB}', 2")
+    warehouse.read("create table sales.notes (title varchar primary key, n integer)")
+    warehouse.read(f"insert into sales.notes values ('{ADA}', 1), ('for {ADA}', 2), ('for x.{ADA}', 3)")
+    warehouse.read(
+        f"create table sales.talks as select ['{ADA}', 'b'] as who, map {{'to': '{ADA}'}} as how, "
+        f"{{'a': 'to {ADA}', 'n': 7}} as what, 'told {ADA_BEFORE}' as told"
+    )
+    forget(people, ADA)
+    assert erase(people, quiet).complete
+    assert warehouse.read("from sales.orders") == [(BOB, 2)]
+    # what would be the same key twice goes; an address that only ends alike stays
+    assert warehouse.read("from sales.notes") == [(f"for x.{ADA}", 3)]
+    told = warehouse.read("from sales.talks")
+    assert told == [(["erased", "b"], {"to": "erased"}, {"a": "to erased", "n": 7}, "told erased")]
+
+
+def test_webhooks_in_landing_lose_their_bodies(people: Settings, manifest: Manifest) -> None:
+    parts = WebhookParts(manifest)
+    path = "webhooks/hour=2026-11-01T03/part-0000000000000000.parquet"
+    file = people.landing_dir / path
+    file.parent.mkdir(parents=True)
+    bodies = [
+        {"email": ADA, "eventName": "emailOpen", "dataFields": {"createdAt": "2026-11-01 03:00:00 +00:00"}},
+        {"eventName": "pushOpen", "dataFields": {"userId": ADA_ID, "email": None}},
+        {"email": BOB, "eventName": "customEvent", "dataFields": {"email": BOB, "friend": ADA}},
+    ]
+    with duckdb.connect() as con:
+        con.execute(
+            "create table bodies (data_type varchar, created_at timestamp, digest varchar, received_at timestamp, "
+            "body varchar)"
+        )
+        con.executemany("insert into bodies values ('x', null, 'd', null, ?)", [[json.dumps(body)] for body in bodies])
+        con.execute(f"copy bodies to '{file}' (format parquet, compression zstd)")
+    parts.add([WebhookPart(START, 3, file.stat().st_size, "0", path, START, START, "run")])
+    forget(people, ADA)
+    assert erase(people, quiet).complete
+    with duckdb.connect() as con:
+        (left,) = con.execute("select list(body) from read_parquet(?)", [str(file)]).fetchone() or ([],)
+    assert [json.loads(body)["dataFields"] for body in left] == [{"email": BOB, "friend": "erased"}]
+    assert [part.rows for part in parts.after(0)] == [1]
+
+
+def test_downloads_in_quarantine_keep_the_lines_of_others(people: Settings, manifest: Manifest) -> None:
+    kept = people.landing_dir / "quarantine" / "emailClick-2026-11-01T07.ndjson"
+    kept.parent.mkdir()
+    lines = [json.dumps({"email": ADA}), json.dumps({"email": BOB, "by": ADA}), '{"email": "' + ADA + '", "cut', "{}"]
+    kept.write_text("\n".join(lines) + "\n")
+    hour = parse_hour("2026-11-01T07")
+    manifest.quarantine("emailClick", Window.of_hour(hour), hour, (3, 70, "not JSON"), kept)
+    forget(people, ADA)
+    assert erase(people, quiet).complete
+    assert kept.read_text().splitlines() == [
+        json.dumps({"email": BOB, "by": "erased"}),
+        '{"email": "erased", "cut',
+        "{}",
+    ]
+    assert [(each.line, each.byte_offset) for each in manifest.quarantined()] == [
+        (2, len(kept.read_text().splitlines()[0]) + 1)
+    ]

@@ -56,10 +56,8 @@ def undisturbed(before: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 @pytest.mark.parametrize(
     "point",
     [
-        "erasure_persons_found",
         "erasure_landing_written",
         "erasure_landing_noted",
-        "erased_landing",
         "erasure_warehouse_written",
         "erasure_published",
         "erasure_warehouse_replaced",

@@ -24,7 +24,7 @@ def stored(warehouse: Warehouse) -> dict[str, list[str]]:
         mart: sorted(repr(row) for row in rows(warehouse, mart) if row.get("events", row.get("count_events", 1)))
         for mart in _MARTS
     }
-    own = "select columns(c -> c not like '\\_%' escape '\\') from profiles.{}"
+    own = "select columns(lambda c: left(c, 1) <> '_') from profiles.{}"
     found["profiles"] = sorted(map(repr, warehouse.read(own.format("user_profiles"))))
     found["hours"] = sorted(map(repr, warehouse.read(own.format("user_activity_hourly") + " where events > 0")))
     return found

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from iterable_pipelines.campaigns.procedures import PROCEDURES
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.marts.columns import MARTS
@@ -79,8 +80,13 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "compare_campaigns",
         "replicate",
         "send_track_calls",
+        "two_way",
+        "send_forgets",
         "sync",
         "verify_activation",
+        *PROCEDURES,
+        "trigger_gated_campaign",
+        "write_once",
     }
     assert {each.name: each.cron_schedule for each in repository.schedule_defs} == {
         "import_the_last_hour": "10 * * * *",
@@ -93,6 +99,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",
         "read_back_what_was_sent": "55 * * * *",
+        "go_on_forgetting": "15 * * * *",
     }
     assert {each.name for each in repository.sensor_defs} == {
         "follow_export_jobs",

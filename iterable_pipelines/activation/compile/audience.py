@@ -39,11 +39,11 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
         """An entry per identity and output. `seq` counts the earlier entries of its key."""
         issues: list[Issue] = []
         members = self.members(row, issues)
-        moment = self._since(row, issues)
+        moment, opted_in = self._since(row, issues), self.opted_in(row, issues)
         if any(issue.severity == "error" for issue in issues):
             return Compiled(issues=tuple(issues))
         records = tuple(
-            self._record(output, who.identity, self._names(output, who), True, seq, moment)
+            self._record(output, who.identity, self._names(output, who), True, seq, moment, opted_in)
             for who in members
             for output in self.sync.outputs
         )
@@ -73,7 +73,14 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
         return self._now if found is None else found
 
     def _record(
-        self, output: str, identity: Identity, names: dict[str, Any], member: bool, seq: int, moment: int
+        self,
+        output: str,
+        identity: Identity,
+        names: dict[str, Any],
+        member: bool,
+        seq: int,
+        moment: int,
+        opted_in: int | None = None,
     ) -> Record:
         record = partial(Record, output, identity=identity, key=identity.key, compared={self._key: member})
         if output == IDENTIFY:
@@ -81,7 +88,7 @@ class AudienceCompiler(MemberCompiler[AudienceSync]):
             payload = {**names, "dataFields": {self._key: member}}
             return record(self._users, payload, flags=self._new_fields)
         if output == LIST:
-            return record(list_endpoint(member), names, flags=list_flags(self.sync.list, member))
+            return record(list_endpoint(member), names, flags=list_flags(self.sync.list, member), moment=opted_in)
         fields = {"audience_key": self._key, self._key: member}
         if self.sync.include_name:
             fields["audience_name"] = self.sync.audience_name

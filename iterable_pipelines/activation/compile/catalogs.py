@@ -35,6 +35,9 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         column = self.sync.catalog_column
         catalog = self.sync.catalog if column is None else _named(row.get(column), "catalog", issues)
         item_id = _named(row.get(self.sync.item_id), "item_id", issues)
+        if self.sync.mode == "remove":
+            gone = () if catalog is None or item_id is None else (_gone(catalog, item_id),)
+            return Compiled(gone, tuple(issues))
         value, _ = self.fields.of_row(row, issues)
         self._check(value, issues)
         if catalog is None or item_id is None or wrong(issues):
@@ -45,9 +48,7 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         """The item is deleted, if the sync says so."""
         if self.sync.on_leave != "delete" or acknowledged.identity is None:
             return None
-        catalog, item_id = item_of(acknowledged.identity.value)
-        flags = {"catalog": catalog}
-        return Record(ITEM, "catalog_items_gone", {"id": item_id}, acknowledged.identity, acknowledged.key, flags)
+        return _gone(*item_of(acknowledged.identity.value))
 
     def _record(self, catalog: str, item_id: str, value: dict[str, Any]) -> Record:
         sync, identity = self.sync, item_identity(catalog, item_id)
@@ -63,19 +64,10 @@ class CatalogCompiler(RowCompiler[CatalogSync]):
         return Record(ITEM, endpoint, payload, identity, identity.key, flags, compared=compared)
 
     def _check(self, value: dict[str, Any], issues: list[Issue]) -> None:
-        """What Iterable would refuse, or drop without a word because it looks at items after its answer."""
-        for path in _with_period(value, ""):
-            issues.append(Issue("catalog_field_name", "the fields of a catalog have no periods in their names", path))
-        if len(value) > MOST_FIELDS:
-            issues.append(Issue("catalog_field_limit", f"{len(value):,} fields, and {MOST_FIELDS} are the most"))
+        check_item(value, issues)
         for name, kind in self.sync.field_types.items():
             if not _is_of_type(value.get(name), kind):
                 issues.append(Issue("field_type_mismatch", f"not of the type {kind} that `field_types` gives it", name))
-        size = len(wire(value).encode())
-        if size > LARGEST_VALUE:
-            issues.append(
-                Issue("catalog_value_too_large", f"an item of {size:,} bytes, and {LARGEST_VALUE:,} are the most")
-            )
 
 
 class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
@@ -88,7 +80,8 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
         if catalog is None:
             return Compiled(issues=tuple(issues))
         identity = Identity("catalog", catalog.lower())
-        return Compiled((Record(CATALOG, "whole_catalog", {}, identity, identity.key, {"catalog": catalog}),))
+        endpoint = "whole_catalog_gone" if self.sync.mode == "remove" else "whole_catalog"
+        return Compiled((Record(CATALOG, endpoint, {}, identity, identity.key, {"catalog": catalog}),))
 
     def leave(self, acknowledged: Acknowledged) -> Record | None:
         """The catalog is deleted with all its items, if the sync says so."""
@@ -96,6 +89,24 @@ class WholeCatalogCompiler(RowCompiler[WholeCatalogSync]):
         if self.sync.on_leave != "delete" or identity is None:
             return None
         return Record(CATALOG, "whole_catalog_gone", {}, identity, acknowledged.key, {"catalog": identity.value})
+
+
+def check_item(value: dict[str, Any], issues: list[Issue]) -> None:
+    """What Iterable would refuse of an item, or drop without a word because it looks at items after its answer."""
+    for path in _with_period(value, ""):
+        issues.append(Issue("catalog_field_name", "the fields of a catalog have no periods in their names", path))
+    if len(value) > MOST_FIELDS:
+        issues.append(Issue("catalog_field_limit", f"{len(value):,} fields, and {MOST_FIELDS} are the most"))
+    size = len(wire(value).encode())
+    if size > LARGEST_VALUE:
+        issues.append(
+            Issue("catalog_value_too_large", f"an item of {size:,} bytes, and {LARGEST_VALUE:,} are the most")
+        )
+
+
+def _gone(catalog: str, item_id: str) -> Record:
+    identity = item_identity(catalog, item_id)
+    return Record(ITEM, "catalog_items_gone", {"id": item_id}, identity, identity.key, {"catalog": catalog})
 
 
 def _named(given: Any, what: str, issues: list[Issue]) -> str | None:

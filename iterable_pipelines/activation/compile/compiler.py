@@ -1,7 +1,7 @@
 """What every object's compiler can do. One compiler serves one run of one sync."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from iterable_pipelines.activation.records import Compiled, Identity, Record
@@ -12,7 +12,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """What Iterable has of a record whose row is gone: for telling it so (on_leave, P5, P8)."""
+    """What Iterable has of a record whose row is gone: for telling it so (on_leave, P5, P8).
+
+    `result`: what Iterable made of it, such as {"listId": …}.
+    """
 
     key: str
     pk: str
@@ -20,6 +23,7 @@ class Acknowledged:
     identity: Identity | None
     payload: dict[str, Any]
     seq: int
+    result: dict[str, Any] = field(default_factory=dict)
 
 
 class Compiler(Protocol):

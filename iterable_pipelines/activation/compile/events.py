@@ -7,7 +7,8 @@ from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.identity import Who, identifier
 from iterable_pipelines.activation.compile.moments import Moments
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
-from iterable_pipelines.activation.objects import Constant, EventSync, Given
+from iterable_pipelines.activation.declaration import Constant, Given
+from iterable_pipelines.activation.objects import EventSync
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 
 OUTPUT = "event"

@@ -197,4 +197,14 @@ def _boolean(value: Any) -> bool:
     return value if isinstance(value, bool) else known[str(value).strip().lower()]
 
 
-_TYPES: dict[str, Callable[[Any], Any]] = {"string": _text, "long": _long, "double": _double, "boolean": _boolean}
+def _json(value: Any) -> Any:
+    return read_json(value) if isinstance(value, str) else value
+
+
+_TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": _text,
+    "long": _long,
+    "double": _double,
+    "boolean": _boolean,
+    "json": _json,
+}

@@ -11,7 +11,7 @@ from iterable_pipelines.activation.compile.members import (
     list_flags,
     name_of,
 )
-from iterable_pipelines.activation.compile.rows import Settled
+from iterable_pipelines.activation.compile.rows import Settled, wrong
 from iterable_pipelines.activation.objects import ListSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
@@ -27,11 +27,12 @@ class ListCompiler(MemberCompiler[ListSync]):
         """One record for the row's user; a row without any is skipped (P7)."""
         issues: list[Issue] = []
         members = self.members(row, issues)
-        if issues:
+        opted_in = self.opted_in(row, issues)
+        if wrong(issues):
             return Compiled(issues=tuple(issues))
         joins = self.sync.mode != "remove"
-        records = tuple(self._record(who.identity, who.top, joins) for who in members)
-        return Compiled(records, (), "" if members else NOBODY)
+        records = tuple(self._record(who.identity, who.top, joins, opted_in) for who in members)
+        return Compiled(records, tuple(issues), "" if members else NOBODY)
 
     def leave(self, acknowledged: Acknowledged) -> Record | None:
         """Off the list, if the sync mirrors it; None where `on_leave` is keep."""
@@ -39,6 +40,6 @@ class ListCompiler(MemberCompiler[ListSync]):
             return None
         return self._record(acknowledged.identity, name_of(acknowledged, acknowledged.identity), False)
 
-    def _record(self, identity: Identity, names: dict[str, Any], joins: bool) -> Record:
+    def _record(self, identity: Identity, names: dict[str, Any], joins: bool, opted_in: int | None = None) -> Record:
         flags = list_flags(self.sync.list, joins)
-        return Record(LIST, list_endpoint(joins), names, identity, identity.key, flags)
+        return Record(LIST, list_endpoint(joins), names, identity, identity.key, flags, opted_in)

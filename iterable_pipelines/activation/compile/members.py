@@ -60,8 +60,8 @@ def list_endpoint(joins: bool) -> str:
 def list_flags(to: ToList | None, joins: bool) -> dict[str, Any]:
     """What a request says beside its members; the id of the list is put in once it is known (lists.py)."""
     if not joins:
-        # true would unsubscribe them from everything (P3, 0.9)
-        return {"channelUnsubscribe": False}
+        # true unsubscribes them from everything: always written, and never true unless the file says so (P3, 0.9)
+        return {"channelUnsubscribe": bool(to and to.channel_unsubscribe)}
     wanted = to.update_existing_users_only if to else None
     return {} if wanted is None else {"updateExistingUsersOnly": wanted}
 

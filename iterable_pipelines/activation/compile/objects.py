@@ -7,15 +7,21 @@ from typing import Any
 from iterable_pipelines.activation.compile.actions import ActionCompiler
 from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.calls import CallsCompiler
+from iterable_pipelines.activation.compile.campaigns import CampaignCompiler
 from iterable_pipelines.activation.compile.catalogs import CatalogCompiler, WholeCatalogCompiler
 from iterable_pipelines.activation.compile.compiler import Compiler
 from iterable_pipelines.activation.compile.devices import DeviceCompiler
 from iterable_pipelines.activation.compile.events import EventCompiler
+from iterable_pipelines.activation.compile.in_app import InAppCompiler
 from iterable_pipelines.activation.compile.list import ListCompiler
+from iterable_pipelines.activation.compile.metadata import MetadataCompiler
 from iterable_pipelines.activation.compile.purchases import CartCompiler, PurchaseCompiler
 from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, settle
+from iterable_pipelines.activation.compile.snippets import SnippetCompiler
 from iterable_pipelines.activation.compile.subscriptions import SubscriptionCompiler
+from iterable_pipelines.activation.compile.templates import TemplateCompiler
 from iterable_pipelines.activation.compile.users import UserCompiler
+from iterable_pipelines.activation.compile.whole_lists import WholeListCompiler
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.objects import OBJECTS
 from iterable_pipelines.activation.project import ProjectType
@@ -32,6 +38,12 @@ _COMPILERS: dict[str, type[RowCompiler[Any]]] = {
     "subscription": SubscriptionCompiler,
     "user_action": ActionCompiler,
     "calls": CallsCompiler,
+    "template": TemplateCompiler,
+    "snippet": SnippetCompiler,
+    "metadata": MetadataCompiler,
+    "whole_list": WholeListCompiler,
+    "campaign": CampaignCompiler,
+    "in_app": InAppCompiler,
     "catalog": CatalogCompiler,
     "whole_catalog": WholeCatalogCompiler,
 }

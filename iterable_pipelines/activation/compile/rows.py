@@ -10,6 +10,7 @@ from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.fields import Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
 from iterable_pipelines.activation.compile.loose_names import spelled
+from iterable_pipelines.activation.compile.moments import Moments
 from iterable_pipelines.activation.compile.values import Values
 from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To
 from iterable_pipelines.activation.errors import ActivationRefused
@@ -26,8 +27,9 @@ NO_MAPPING = {
     *("max_failure_ratio", "on_mapping_change", "max_backfill_rows", "clear_removed_fields", "watermark"),
     *("key_retention_days", "on_type_mismatch", "strict_fields", "on_duplicate_identity", "on_email_exists"),
     *("on_leave", "existence", "existence_max_age_hours", "trust_ids", "on_delete", "allow_reuse", "include_history"),
-    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from"),
+    *("drift", "verify_after_seconds", "min_verified", "max_count_deviation", "renamed_from", "update_all"),
     "create_if_missing",
+    *("consent", "consent_lookup", "state_max_age_minutes"),
 }
 
 
@@ -79,6 +81,15 @@ class RowCompiler(Generic[S]):
     def who(self, row: Row, issues: list[Issue]) -> Who | None:
         """The user of a row."""
         return self.identifying.who(row.get(self._email), row.get(self._user_id), issues)
+
+    def opted_in(self, row: Row, issues: list[Issue]) -> int | None:
+        """When the row's user has opted in, in seconds; None where no column says so."""
+        column = getattr(self.sync, "opted_in_at", None)
+        return (
+            Moments(self.as_of, self.zone, may_miss=True).created_at(row.get(column), issues, column)
+            if column
+            else None
+        )
 
     def kept(self, who: Who) -> dict[str, Any]:
         """Identifiers that stay among the data too, where the sync says so (I7)."""

@@ -1,4 +1,7 @@
-"""Subscriptions: each array that is given replaces the one that the user has (api.md 6.1)."""
+"""Subscriptions: what is to change of a user's, or whole arrays (api.md 6.1).
+
+A request replaces arrays: those of changes are made of what the user has right before it is sent (consent/gate.py).
+"""
 
 from typing import Any
 
@@ -17,13 +20,16 @@ _ARRAYS = (
     ("unsubscribedMessageTypeIds", "unsubscribed_message_type_ids"),
     ("subscribedMessageTypeIds", "subscribed_message_type_ids"),
 )
+# the member of a payload that says what is to change; it never leaves as it is
+CHANGES = "changes"
+_VERBS = (("in", "subscribe"), ("out", "unsubscribe"))
 
 
 class SubscriptionCompiler(RowCompiler[SubscriptionSync]):
     """Rows of a subscription sync."""
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
-        """One user's arrays; NULL leaves an array as it is, an empty one clears it."""
+        """One user's arrays or changes; NULL leaves an array as it is, an empty one clears it."""
         issues: list[Issue] = []
         who = self.who(row, issues)
         of = attribution(given(self.sync.campaign_id, row), given(self.sync.template_id, row), issues)
@@ -33,12 +39,30 @@ class SubscriptionCompiler(RowCompiler[SubscriptionSync]):
             ids = None if column is None else _ids(row.get(column), name, issues)
             if ids is not None:
                 arrays[name] = ids
+        changes = self._changes(row, issues)
+        opted_in = self.opted_in(row, issues)
         if who is None or wrong(issues):
             return Compiled(issues=tuple(issues))
-        if not arrays:
+        if not arrays and not changes:
             return Compiled(skipped="nothing_to_send")
-        record = Record(OUTPUT, "subscriptions", {**who.top, **arrays, **of}, who.identity, pk)
+        payload = {**who.top, **arrays, **({CHANGES: changes} if changes else {}), **of}
+        # a newer opt-in is another wish, though it may be for the same
+        compared = None if opted_in is None else {**payload, "optedInAt": opted_in}
+        record = Record(OUTPUT, "subscriptions", payload, who.identity, pk, moment=opted_in, compared=compared)
         return Compiled((record,), tuple(issues))
+
+    def _changes(self, row: Row, issues: list[Issue]) -> dict[str, dict[str, list[int]]]:
+        """By kind, the ids that are to be subscribed (in) and unsubscribed (out); what is in both is out."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for what in ("list", "channel", "message_type"):
+            ids: dict[str, list[int]] = {}
+            for side, verb in _VERBS:
+                column = getattr(self.sync, f"{verb}_{what}_ids")
+                ids[side] = (_ids(row.get(column), column, issues) if column else None) or []
+            ids["in"] = [each for each in ids["in"] if each not in ids["out"]]
+            if ids["in"] or ids["out"]:
+                found[what] = ids
+        return found
 
 
 def _ids(value: Any, path: str, issues: list[Issue]) -> list[int] | None:

@@ -28,13 +28,14 @@ _INT64 = range(-(2**63), 2**63)
 @dataclass(frozen=True)
 class Values:
     """How values are read. `zone`: of timestamps without one. `iso`: whether texts may be date-times. `nulls`: whether
-    NULLs inside objects are kept (V5). `truncate`: whether a text that is too long is cut (V8).
+    NULLs inside objects are kept (V5). `truncate`: whether a text of more than `longest` characters is cut (V8).
     """
 
     zone: tzinfo = UTC
     iso: bool = True
     nulls: bool = True
     truncate: bool = False
+    longest: int = LONGEST_TEXT
 
     def plain(self, value: Any, path: str, issues: list[Issue], depth: int = 0) -> Any:
         """`value` as JSON has it. What cannot be sent becomes an Issue with its `path`, and None."""
@@ -80,13 +81,13 @@ class Values:
                     return self.moment(found)
                 except OverflowError:
                     return value
-        if len(value) <= LONGEST_TEXT:
+        if len(value) <= self.longest:
             return value
         if not self.truncate:
-            issues.append(Issue("value_too_long", f"longer than {LONGEST_TEXT:,} characters", path))
+            issues.append(Issue("value_too_long", f"longer than {self.longest:,} characters", path))
             return None
-        issues.append(Issue("value_near_limit", f"cut to {LONGEST_TEXT:,} characters", path, "warning"))
-        return value[:LONGEST_TEXT]
+        issues.append(Issue("value_near_limit", f"cut to {self.longest:,} characters", path, "warning"))
+        return value[: self.longest]
 
     def _moment(self, value: datetime, path: str, issues: list[Issue]) -> Any:
         try:
@@ -111,6 +112,11 @@ class Values:
                 name = key_of(name)
                 given[name] = self.plain(value, f"{path}.{name}" if path else name, issues, depth)
         return given
+
+
+def verbatim(zone: tzinfo, nulls: bool) -> Values:
+    """For content, such as HTML: texts as they are, however long. The limit of a profile's field is none of theirs."""
+    return Values(zone, iso=False, nulls=nulls, longest=2**31)
 
 
 def read_moment(text: str) -> datetime | None:

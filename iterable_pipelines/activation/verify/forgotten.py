@@ -12,6 +12,12 @@ _ASKED = (("/api/users/forgotten", "hashedEmails"), ("/api/users/forgottenUserId
 
 def find_forgotten(client: Client, promises: Sequence[Promise]) -> list[Finding]:
     """What became of each of the promises, in their order; two requests, however many they are."""
+    hashes = forgotten_hashes(client)
+    return [_finding(each, hashes) for each in promises]
+
+
+def forgotten_hashes(client: Client) -> set[str]:
+    """Whom Iterable has forgotten, by address and by user id: SHA-256 of the trimmed lower-case identifier."""
     hashes: set[str] = set()
     for path, key in _ASKED:
         try:
@@ -20,7 +26,7 @@ def find_forgotten(client: Client, promises: Sequence[Promise]) -> list[Finding]
             # projects that go by addresses show no user ids, and the other way round
             if refused.status != 400:
                 raise
-    return [_finding(each, hashes) for each in promises]
+    return hashes
 
 
 def _finding(promise: Promise, hashes: set[str]) -> Finding:

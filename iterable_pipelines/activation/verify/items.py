@@ -61,11 +61,13 @@ class Items:
         while page := list(islice(items, ITEMS_A_PAGE)):
             self.lookups += 1
             values = {f"{catalog}/{each['itemId']}": each.get("value") for each in page}
-            con.execute("insert into shown select unnest(?)", [list(values)])
+            # an item that moved stands on two pages
             rows = con.execute(
-                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and identity in (select unnest(?))",
+                f"select {', '.join(COLUMNS)} from promises where {of_catalog} and identity in (select unnest(?)) "
+                "and identity not in (from shown)",
                 [list(values)],
             ).fetchall()
+            con.execute("insert into shown select unnest(?)", [list(values)])
             for promise in map(promise_of, rows):
                 yield promise, judge_item(promise, values[str(promise.identity)] or {})
         ((read,),) = con.execute("select count(distinct identity) from shown").fetchall()

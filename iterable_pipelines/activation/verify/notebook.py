@@ -34,7 +34,7 @@ _WAIT_SECONDS = 600.0
 # those of a promise, in the order in which `promise_of` reads them
 COLUMNS = (
     *("key", "output", "pk", "endpoint", "flags", "payload", "identity_kind", "identity"),
-    *("last_acked_at", "was_right"),
+    *("last_acked_at", "was_right", "result"),
 )
 _LISTED = ", ".join(COLUMNS)
 _FINDINGS = pa.schema(
@@ -215,8 +215,8 @@ def _note(con: duckdb.DuckDBPyConnection, moment: str) -> None:
 
 def promise_of(row: tuple[Any, ...]) -> Promise:
     """A promise, of a row with the columns of the notebook, in their order."""
-    key, output, pk, endpoint, flags, payload, kind, identity, acked_at, was_right = row[:10]
+    key, output, pk, endpoint, flags, payload, kind, identity, acked_at, was_right, result = row[:11]
     return Promise(
         *(key, output, pk, endpoint, json.loads(flags or "{}"), json.loads(payload)),
-        *(kind, identity, acked_at.replace(tzinfo=None), was_right),
+        *(kind, identity, acked_at.replace(tzinfo=None), was_right, json.loads(result or "{}")),
     )

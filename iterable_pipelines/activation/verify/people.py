@@ -56,7 +56,10 @@ class People:
         events = [each for each in promises if READ_BACK[each.endpoint].by == "events"]
         try:
             for promise in promises:
-                judge, person = READ_BACK[promise.endpoint].judge, promise.person
+                how, person = READ_BACK[promise.endpoint], promise.person
+                judge = how.judge
+                if how.look:
+                    found.append((promise, self._ask(how.look, promise)))
                 if judge and person:
                     if person not in profiles:
                         profiles[person] = self._ask(read_user, person)

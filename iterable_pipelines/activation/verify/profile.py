@@ -11,6 +11,12 @@ Profile = Mapping[str, Any]
 
 # the field that holds the static lists goes by another name where addresses do not identify (api.md 1.8)
 _LISTS = ("emailListIds", "userListIds")
+# where a change of subscriptions shows, and whether being in it is to be subscribed
+_CHANGED = {
+    "list": ("emailListIds", True),
+    "channel": ("unsubscribedChannelIds", False),
+    "message_type": ("unsubscribedMessageTypeIds", False),
+}
 
 
 def fields_are_there(promise: Promise, profile: Profile | None) -> Finding:
@@ -32,7 +38,7 @@ def is_off_list(promise: Promise, profile: Profile | None) -> Finding:
 
 
 def subscriptions_are_so(promise: Promise, profile: Profile | None) -> Finding:
-    """users/bulkUpdateSubscriptions: each array that was sent is the whole of what is there, in any order."""
+    """users/bulkUpdateSubscriptions: arrays are the whole of what is there, in any order; of changes each is made."""
     if profile is None:
         return MISSING
     shown = _shown(profile)
@@ -41,6 +47,11 @@ def subscriptions_are_so(promise: Promise, profile: Profile | None) -> Finding:
         if isinstance(sent, list):
             found = lists_of(profile) if name in _LISTS else shown.get(name) or []
             wrong += [] if sorted(map(str, sent)) == sorted(map(str, found)) else [name]
+    for what, ids in promise.payload.get("changes", {}).items():
+        name, is_subscribed = _CHANGED[what]
+        found = {str(each) for each in (lists_of(profile) if name in _LISTS else shown.get(name) or [])}
+        inside, outside = (ids["in"], ids["out"]) if is_subscribed else (ids["out"], ids["in"])
+        wrong += [] if found.issuperset(map(str, inside)) and found.isdisjoint(map(str, outside)) else [name]
     return _finding(wrong, shown)
 
 

@@ -1,6 +1,6 @@
 """What was acknowledged, as something that can be looked for: a promise, and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,7 +14,10 @@ WRONG: tuple[Verdict, ...] = ("mismatch", "missing", "drifted")
 
 @dataclass(frozen=True)
 class Promise:
-    """A record that Iterable acknowledged. `was_right`: it has been found as it was sent since then."""
+    """A record that Iterable acknowledged. `was_right`: it has been found as it was sent since then.
+
+    result: what Iterable made of it, such as {"campaignId": …}.
+    """
 
     key: str
     output: str
@@ -26,6 +29,7 @@ class Promise:
     identity: str | None
     acked_at: datetime
     was_right: bool = False
+    result: dict[str, Any] = field(default_factory=dict)
 
     @property
     def user(self) -> dict[str, Any]:

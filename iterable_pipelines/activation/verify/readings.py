@@ -4,24 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from iterable_pipelines.activation.verify import profile
+from iterable_pipelines.activation.verify import content, profile
 from iterable_pipelines.activation.verify.profile import Profile
 from iterable_pipelines.activation.verify.promises import Finding, Promise
+from iterable_pipelines.api import Iterable as Client
 
-By = Literal["profile", "list", "events", "forgotten", "item", "catalog"]
+By = Literal["profile", "list", "events", "forgotten", "item", "catalog", "content"]
 
 
 @dataclass(frozen=True)
 class ReadBack:
     """`by`: what is read. `settle`: seconds until Iterable shows what it acknowledged (outbound.md 6.6).
 
-    `judge` looks at the profile. `in_export`: an export of users that is newer than the acknowledgement shows it too.
+    judge: looks at the profile. look: asks for what else it is. in_export: an export of users that is newer than the
+    acknowledgement shows it too.
     """
 
     by: By
     settle: int
     judge: Callable[[Promise, Profile | None], Finding] | None = None
     in_export: bool = False
+    look: Callable[[Client, Promise], Finding] | None = None
 
 
 READ_BACK: dict[str, ReadBack] = {
@@ -49,4 +52,16 @@ READ_BACK: dict[str, ReadBack] = {
     "catalog_items_gone": ReadBack("item", 1200),
     "whole_catalog": ReadBack("catalog", 60),
     "whole_catalog_gone": ReadBack("catalog", 60),
+    "template": ReadBack("content", 60, look=content.template_is_so),
+    "template_update": ReadBack("content", 60, look=content.template_is_so),
+    "snippet": ReadBack("content", 60, look=content.snippet_is_so),
+    "snippet_gone": ReadBack("content", 60, look=content.snippet_is_gone),
+    # both are asynchronous (api.md 6.5)
+    "metadata": ReadBack("content", 600, look=content.metadata_is_so),
+    "metadata_gone": ReadBack("content", 600, look=content.metadata_is_gone),
+    "whole_list": ReadBack("content", 60, look=content.list_is_there),
+    "whole_list_gone": ReadBack("content", 60, look=content.list_is_gone),
+    "campaign": ReadBack("content", 60, look=content.campaign_is_there),
+    # sent messages are indexed as late as events are
+    "in_app": ReadBack("content", 600, look=content.message_was_sent),
 }

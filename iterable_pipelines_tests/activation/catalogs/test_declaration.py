@@ -32,7 +32,7 @@ def test_a_sync_of_catalogs_inserts_and_may_delete(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (PRODUCTS + "mode: remove\n", "`mode` of a catalog must be insert, update, upsert or mirror, not remove"),
+        (PRODUCTS + "mode: sync\n", "mode: it must be 'insert', 'update', 'upsert', 'mirror' or 'remove'"),
         (PRODUCTS + "on_leave: clear\n", "`on_leave` of a catalog must be keep or delete, not clear"),
         (PRODUCTS + "on_leave: delete\n", "`on_leave: delete` needs `mode: mirror`"),
         (PRODUCTS + "catalog_column: name\n", "write either `catalog`, its name, or `catalog_column`"),

@@ -181,7 +181,21 @@ def test_g11_of_every_setting_it_is_known_whether_it_changes_records() -> None:
         *("outputs", "list", "entered_event", "exited_event", "include_name", "changed_at", "emails", "emails_column"),
         *("on_identity_removed", "reject_placeholder", "token", "platform", "application_name", "sandbox", "browser"),
         *("email_list_ids", "unsubscribed_channel_ids", "unsubscribed_message_type_ids", "subscribed_message_type_ids"),
-        *("action", "columns", "anonymous_id_as_user_id", "single_event_name", "pages", "group", "devices"),
+        *(
+            f"{verb}_{what}_ids"
+            for verb in ("subscribe", "unsubscribe")
+            for what in ("list", "channel", "message_type")
+        ),
+        *(
+            "opted_in_at",
+            "action",
+            "columns",
+            "anonymous_id_as_user_id",
+            "single_event_name",
+            "pages",
+            "group",
+            "devices",
+        ),
         *("cart_without_products", "context_fields", "segment_classic_compat"),
         *("catalog", "catalog_column", "item_id", "replace", "field_types"),
     }

@@ -29,7 +29,7 @@ def asked(proof: Proof, endpoint: str, body: dict[str, Any], seconds_ago: float 
             "insert into state.outbox by name select 'r' as request_id, ? as endpoint, ?::blob as body, ? as sent_at",
             [endpoint, json.dumps(body).encode(), sent_at],
         )
-        return settle(state, proof.client(), "r")
+        return settle(state, proof.client(), "r").settled
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_s9_what_is_not_there_yet_may_still_come_within_the_first_minute(prove: 
 def test_s9_a_request_that_is_not_kept_cannot_be_settled(prove: Prove) -> None:
     proof = prove()
     with open_workspace(proof.settings, "people", write=True) as state:
-        assert settle(state, proof.client(), "no such request") == "unknown"
+        assert settle(state, proof.client(), "no such request").settled == "unknown"
 
 
 MOVED = """

@@ -1,0 +1,1 @@
+"""Templates, snippets, metadata, whole lists, campaigns and in-app messages as syncs."""

@@ -1,0 +1,77 @@
+"""In-app messages: each is sent once, if that is approved, and a lost answer is settled by what was sent (S9)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from iterable_pipelines.activation.errors import ActivationRefused, InDoubt
+from iterable_pipelines.activation.verify import settle
+from iterable_pipelines_tests.activation.content.conftest import Content
+
+SYNC = """
+object: in_app
+source: marts.messages
+primary_key: id
+match: {column: email, field: email}
+campaign_id: campaign
+fields: {code: voucher}
+verify_after_seconds: 0
+max_failure_ratio: 1
+"""
+Make = Callable[..., Content]
+
+
+@pytest.fixture
+def made(content: Make) -> Content:
+    """A project with a campaign of in-app messages, and rows for two people."""
+    found = content()
+    writer = found.client
+    writer.write("POST", "/api/users/bulkUpdate", b'{"users": [{"email": "ada@ex.com"}, {"email": "bob@ex.com"}]}')
+    writer.write("POST", "/api/templates/inapp/upsert", b'{"clientTemplateId": "voucher"}')
+    (template,) = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "voucher"})["templates"]
+    body = f'{{"name": "Vouchers", "templateId": {template["templateId"]}}}'
+    campaign = (writer.write("POST", "/api/campaigns/create", body.encode()).json() or {})["campaignId"]
+    found.project.table(
+        "marts.messages",
+        f"select * from (values (1, 'ada@ex.com', {campaign}, 'A1'), (2, 'bob@ex.com', {campaign}, 'B2'), "
+        f"(3, 'bob@ex.com', 0, 'C3')) t(id, email, campaign, code)",
+    )
+    found.project.sync("messages", SYNC)
+    return found
+
+
+def sent(made: Content) -> list[str]:
+    return sorted(each["recipientEmail"] for each in made.project.requests("/api/inApp/target"))
+
+
+def test_nobody_is_sent_anything_without_an_approval_and_everybody_once(made: Content) -> None:
+    with pytest.raises(ActivationRefused, match="send: 2 in-app messages would be sent to 2 people"):
+        made.project.run("messages")
+    made.project.run("messages", approve=("send",))
+    assert sent(made) == ["ada@ex.com", "bob@ex.com"]
+    assert made.outcomes("messages")["3"] == ("invalid", "invalid_campaign_id")
+    first = made.project.requests("/api/inApp/target")[0]
+    # Iterable's default is true
+    assert first["allowRepeatMarketingSends"] is False
+    assert first["dataFields"].keys() == {"voucher"}
+    made.project.run("messages")
+    assert len(sent(made)) == 2
+    assert made.verify("messages").verified == 2
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_lost_answer_is_settled_by_the_messages_that_were_sent(
+    made: Content, applied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.project.sandbox.fault("lost_answer" if applied else "status", "/api/inApp/target", holds="ada@ex.com")
+    report = made.project.run("messages", approve=("send",))
+    assert report.status == "failed"
+    if not applied:
+        with pytest.raises(InDoubt):
+            made.project.run("messages", approve=("send",))
+        monkeypatch.setitem(settle.READ_BACK, "in_app", replace(settle.READ_BACK["in_app"], settle=0))
+    made.project.run("messages", approve=("send",))
+    assert sent(made).count("ada@ex.com") == (1 if applied else 2)
+    reached = [each for each in made.project.sandbox.sends if "ada@ex.com" in str(each)]
+    assert len(reached) == 1
