@@ -84,6 +84,12 @@ erase_forgotten = dg.define_asset_job(
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Whoever Iterable lists as forgotten is erased from every file here.",
 )
+retention = dg.define_asset_job(
+    "retention",
+    selection=dg.AssetSelection.groups("retention"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Rows of events that are older than the retention leave, and their landed files; their counts stay.",
+)
 read_lists = dg.define_asset_job(
     "read_lists",
     selection=_list_members,
@@ -165,6 +171,7 @@ JOBS = [
     objects_refresh,
     objects_daily,
     erase_forgotten,
+    retention,
     read_lists,
     webhooks,
     profiles_build,
@@ -312,6 +319,11 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """At night, when the slow objects have come: the warehouse is held for as long as it is written anew."""
         return dg.RunRequest()
 
+    @dg.schedule(job=retention, cron_schedule="40 4 * * *", default_status=schedule_status)
+    def let_old_rows_go() -> dg.RunRequest | dg.SkipReason:
+        """At night, after the erasure: both write the warehouse anew."""
+        return dg.RunRequest() if load_settings().retention else dg.SkipReason("no retention is set: all rows stay")
+
     @dg.schedule(job=read_lists, cron_schedule="20,50 * * * *", default_status=schedule_status)
     def take_turns_at_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Twice an hour: with one turn an hour, lists in live campaigns would be older than that before the next."""
@@ -398,6 +410,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         refresh_objects,
         refresh_slow_objects,
         erase_whom_iterable_forgot,
+        let_old_rows_go,
         take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,

@@ -21,6 +21,7 @@ from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.replications.assets import replication_assets
 from iterable_pipelines.replications.declaration import load_replications
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
+from iterable_pipelines.retention.assets import retention_assets
 from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
 from iterable_pipelines.streams.campaign_check import campaign_checks
@@ -55,6 +56,7 @@ def defs() -> dg.Definitions:
             *activation_assets(settings, syncs),
             *request_assets(),
             *erasure_assets(),
+            *retention_assets(),
         ],
         asset_checks=[
             *stream_checks(settings),
