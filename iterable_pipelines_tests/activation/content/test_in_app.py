@@ -75,3 +75,12 @@ def test_a_lost_answer_is_settled_by_the_messages_that_were_sent(
     assert sent(made).count("ada@ex.com") == (1 if applied else 2)
     reached = [each for each in made.project.sandbox.sends if "ada@ex.com" in str(each)]
     assert len(reached) == 1
+
+
+def test_a_mapping_that_changes_reaches_nobody_again(made: Content) -> None:
+    """Backfill sends all rows once more, but what was sent to a person is not."""
+    made.project.run("messages", approve=("send",))
+    spelled = SYNC.replace("{code: voucher}", "{code: {to: voucher, null: omit}}")
+    made.project.sync("messages", spelled + "on_mapping_change: backfill\n")
+    made.project.run("messages", approve=("send", "backfill"))
+    assert sent(made) == ["ada@ex.com", "bob@ex.com"]
