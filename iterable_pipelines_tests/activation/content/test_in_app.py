@@ -84,3 +84,22 @@ def test_a_mapping_that_changes_reaches_nobody_again(made: Content) -> None:
     made.project.sync("messages", spelled + "on_mapping_change: backfill\n")
     made.project.run("messages", approve=("send", "backfill"))
     assert sent(made) == ["ada@ex.com", "bob@ex.com"]
+
+
+def test_a_message_of_another_campaign_is_no_message_of_this_one(
+    made: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada is sent two campaigns, and the second answer is lost: it shows, and is not taken for the first."""
+    writer = made.client
+    template = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "voucher"})["templates"][0]
+    body = f'{{"name": "Thanks", "templateId": {template["templateId"]}}}'
+    other = (writer.write("POST", "/api/campaigns/create", body.encode()).json() or {})["campaignId"]
+    made.project.table(
+        "marts.messages",
+        f"select * from marts.messages where id = 1 union all select 4, 'ada@ex.com', {other}, 'D4'",
+    )
+    made.project.sandbox.fault("lost_answer", "/api/inApp/target", holds="D4")
+    made.project.run("messages", approve=("send",))
+    monkeypatch.setitem(settle.READ_BACK, "in_app", replace(settle.READ_BACK["in_app"], settle=0))
+    made.project.run("messages", approve=("send",))
+    assert sent(made) == ["ada@ex.com", "ada@ex.com"]
