@@ -8,8 +8,9 @@ from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.one_off.job import write_once_job
-from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.campaigns.jobs import campaign_definitions
+from iterable_pipelines.declared_schedules import declared_schedules, sync_schedules
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets

@@ -73,7 +73,9 @@ def _doubt(workspace: Workspace, endpoint: str, request_id: str, body: Body, sin
         # messages of other campaigns to the same user look otherwise
         f"and identity in ({of_request}) and (payload->>'$.campaignId') is not distinct from $campaign",
         {
-            **{"endpoint": endpoint, "since": since.replace(tzinfo=None), "request": request_id},
+            "endpoint": endpoint,
+            "since": since.replace(tzinfo=None),
+            "request": request_id,
             "campaign": None if body.get("campaignId") is None else str(body["campaignId"]),
         },
     ).fetchall()
