@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from iterable_pipelines.activation.declaration import Approval
 from iterable_pipelines.activation.errors import ActivationRefused, InDoubt
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.run import send_pk
 from iterable_pipelines.activation.verify import settle
+from iterable_pipelines_tests.activation.conftest import AT_ONCE
 from iterable_pipelines_tests.activation.content.conftest import Content
 
 SYNC = """
@@ -103,3 +107,19 @@ def test_a_message_of_another_campaign_is_no_message_of_this_one(
     monkeypatch.setitem(settle.READ_BACK, "in_app", replace(settle.READ_BACK["in_app"], settle=0))
     made.project.run("messages", approve=("send",))
     assert sent(made) == ["ada@ex.com", "ada@ex.com"]
+
+
+def test_a_row_that_is_sent_alone_is_sent_once_and_to_nobody_without_an_approval(made: Content) -> None:
+    """Nor does a refused attempt have the next run send the message again."""
+    (sync,) = load_syncs(made.project.settings)
+
+    def send_alone(approve: tuple[Approval, ...] = ()) -> str:
+        settings, said = made.project.settings, made.project.said.append
+        return send_pk(settings, sync, "1", said, lambda: made.client, AT_ONCE, approve).answer
+
+    with pytest.raises(ActivationRefused, match="sync send messages --pk 1 --approve send"):
+        send_alone()
+    assert send_alone(("send",)) == "add: acked"
+    assert "is sent once" in send_alone() and "is sent once" in send_alone(("send",))
+    made.project.run("messages", approve=("send",))
+    assert sent(made) == ["ada@ex.com", "bob@ex.com"]
