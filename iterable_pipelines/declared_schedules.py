@@ -23,6 +23,17 @@ SYNC_TAG = "iterable/sync"
 _LATE_SECONDS = 60
 
 
+def schedules_of_files(
+    settings: Settings, replications: Sequence[Scheduled], destinations: Sequence[Scheduled], syncs: Sequence[Sync]
+) -> list[dg.ScheduleDefinition]:
+    """All of replications, track calls and syncs; those of two-way synchronizations come with their assets."""
+    return [
+        *declared_schedules("replications", replications, settings),
+        *declared_schedules("track_calls", destinations, settings),
+        *sync_schedules(syncs, settings),
+    ]
+
+
 def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Settings) -> list[dg.ScheduleDefinition]:
     """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
     job = {"replications": replicate, "track_calls": send_track_calls, "two_way": two_way}[group]
