@@ -8,8 +8,9 @@ from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.one_off.job import write_once_job
-from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.campaigns.jobs import campaign_definitions
+from iterable_pipelines.declared_schedules import schedules_of_files
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
 from iterable_pipelines.erasure.request_assets import request_assets
 from iterable_pipelines.imports.assets import import_definitions
@@ -66,12 +67,7 @@ def defs() -> dg.Definitions:
             *erasure_checks(),
         ],
         jobs=[*JOBS, write_once_job],
-        schedules=[
-            *schedules,
-            *declared_schedules("replications", replications, settings),
-            *declared_schedules("track_calls", destinations, settings),
-            *sync_schedules(syncs, settings),
-        ],
+        schedules=[*schedules, *schedules_of_files(settings, replications, destinations, syncs)],
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),
