@@ -78,7 +78,7 @@ objects_daily = dg.define_asset_job(
 )
 erase_forgotten = dg.define_asset_job(
     "erase_forgotten",
-    selection=dg.AssetSelection.groups("erasure"),
+    selection=dg.AssetSelection.assets(["erasure", "forgotten"]),
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Whoever Iterable lists as forgotten is erased from every file here.",
 )

@@ -18,14 +18,14 @@ def retention_assets() -> list[dg.AssetsDefinition]:
         specs=[
             dg.AssetSpec(
                 ["retention", "expired_hours"],
-                group_name="let_old_hours_go",
+                group_name="retention",
                 kinds={"duckdb", "parquet"},
                 owners=["team:data"],
                 description="The hours whose rows and landed files left, because they are older than the retention.",
             ),
             dg.AssetSpec(
                 ["retention", "expired_activity"],
-                group_name="let_old_hours_go",
+                group_name="retention",
                 kinds={"duckdb"},
                 owners=["team:data"],
                 description="What the rows that left add to the counts of people and campaigns.",

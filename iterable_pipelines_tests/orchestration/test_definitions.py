@@ -44,6 +44,13 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     assert not {key for key in keys if key.partition("/")[0] not in stages}
 
 
+def test_no_job_is_empty_but_those_of_files_that_nobody_has_written(definitions: dg.Definitions) -> None:
+    jobs = definitions.get_repository_def().get_all_jobs()
+    assert {each.name for each in jobs if not each.graph.node_defs} == {
+        *("replicate", "send_track_calls", "sync", "two_way", "verify_activation")
+    }
+
+
 def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for key in graph.materializable_asset_keys:
