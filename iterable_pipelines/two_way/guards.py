@@ -19,16 +19,19 @@ class Guard:
 
 def guards_of(con: duckdb.DuckDBPyConnection, two_way: TwoWay) -> list[Guard]:
     """The guards that the decisions of this run trip. Pairs that were never alike on both sides do not count."""
-    known, here, there = con.execute(
-        "select (select count(*) from scratch.pairs where local_hash <> '' and remote_hash <> ''), "
-        "(select count(*) from scratch.rows), (select count(*) from scratch.shown)"
+    known, shown, here, there = con.execute(
+        "select count(*), "
+        # what we have made does not show at once, and was not there before (Y5)
+        "count(*) filter (not (awaits and list_contains(earlier, ''))), "
+        "(select count(*) from scratch.rows), (select count(*) from scratch.shown) "
+        "from scratch.pairs where local_hash <> '' and remote_hash <> ''"
     ).fetchall()[0]
     if not known:
         return []
     found = []
-    for empty, side in ((here == 0, f"the table {two_way.table}"), (there == 0, "Iterable")):
-        if empty:
-            found.append(Guard("empty_side", f"{side} is empty, and {known:,} {two_way.things} were there before"))
+    for now, before, side in ((here, known, f"the table {two_way.table}"), (there, shown, "Iterable")):
+        if before and not now:
+            found.append(Guard("empty_side", f"{side} is empty, and {before:,} {two_way.things} were there before"))
     counts = dict(
         con.execute(
             "select action, count(*) from scratch.decided join scratch.pairs p using (key) "

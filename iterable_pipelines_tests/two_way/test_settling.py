@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from iterable_pipelines.two_way.errors import TwoWayRefused
 from iterable_pipelines_tests.two_way.conftest import ITEMS
 
 LATE = timedelta(minutes=21)
@@ -101,3 +102,17 @@ def test_a_change_on_the_other_side_while_ours_is_awaited_is_a_conflict_of_today
     slow.here("update shop.items set name = 'Jug'")
     slow.run()
     assert slow.rows() == {"a": ["Vase", 1.5]}
+
+
+def test_a_catalog_that_we_have_just_filled_is_not_taken_for_one_that_was_emptied(both_sides):
+    """Items show up to 20 minutes later: until then the catalog is as empty as it was before our write (Y5)."""
+    both = both_sides(settle_seconds=10_000)
+    both.here("create schema shop", "create table shop.items as select 'a' item_id, 'x' as name")
+    assert both.run().counts == {"to_remote": {"acknowledged": 1}}
+    assert both.run().counts == {}
+    happen(both)
+    assert both.items() == {"a": {"name": "x"}} and both.run().counts == {}
+    both.remove("a")
+    happen(both)
+    with pytest.raises(TwoWayRefused, match="Iterable is empty, and 1 items were there before"):
+        both.run()
