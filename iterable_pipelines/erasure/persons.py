@@ -10,7 +10,6 @@ from iterable_pipelines.erasure.mentions import detector_of, pattern_of, without
 from iterable_pipelines.erasure.tombstones import KINDS, Kind, normal_sql
 from iterable_pipelines.quoting import literal
 
-
 # twice as many take three times as long to be looked for in a text, and ten times as many are refused by the engine
 _AT_ONCE = 2_000
 
@@ -56,14 +55,16 @@ class Persons:
     def portions(self, folder: Path) -> Iterator["Persons"]:
         """These persons, so many identifiers at a time as a regular expression takes; their files lie in `folder`."""
         with duckdb.connect() as con:
-            rows = f"select *, row_number() over (order by hash, identifier) as place from read_parquet({literal(str(self.file))})"
-            con.execute(f"create table numbered as {rows}")
+            con.execute(
+                "create table numbered as select *, row_number() over (order by hash, identifier) as place "
+                f"from read_parquet({literal(str(self.file))})"
+            )
             (count,) = con.execute("select count(*) from numbered").fetchone() or (0,)
             for at in range(0, count, _AT_ONCE):
                 file = folder / f"persons-{at}.parquet"
                 con.execute(
-                    f"copy (select kind, identifier, hash from numbered where place between {at + 1} and {at + _AT_ONCE}) "
-                    f"to {literal(str(file))} (format parquet)"
+                    "copy (select kind, identifier, hash from numbered "
+                    f"where place between {at + 1} and {at + _AT_ONCE}) to {literal(str(file))} (format parquet)"
                 )
                 yield Persons(file, self.count)
 

@@ -165,7 +165,7 @@ def _note_covered(con: duckdb.DuckDBPyConnection, settings: Settings, tables: li
 
 
 def leftovers(settings: Settings) -> list[Path]:
-    """What lies beside the warehouse while somebody who holds it is at work, and after that only if they were killed."""
+    """What lies beside the warehouse while somebody who holds it is at work; after that they were killed."""
     path = settings.warehouse_path
     return [
         path.with_suffix(".erasing"),
