@@ -64,5 +64,3 @@ def test_a_table_of_the_row_log_is_of_the_person_whose_key_it_says() -> None:
     columns = (("pk", "VARCHAR"), ("Email", "VARCHAR"), ("user_id", "BIGINT"))
     assert Table("activation", "sync_rows", columns).owners == {"pk": "user_id", "Email": "email"}
     assert Table("two_way", "sync_rows", columns).owners == {"Email": "email"}
-
-

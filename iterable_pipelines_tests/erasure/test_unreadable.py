@@ -1,6 +1,7 @@
 """Files that cannot be read, are on their way, or are of too many people: everything else is erased all the same."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import duckdb
@@ -9,7 +10,8 @@ import pytest
 from iterable_pipelines.erasure import persons
 from iterable_pipelines.erasure.run import erase
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.erasure.planted import ADA, BOB, bury
+from iterable_pipelines.sqlite_file import sqlite_file
+from iterable_pipelines_tests.erasure.planted import ADA, BOB, bury, naming
 
 
 @pytest.mark.parametrize("name", ["cut.csv.gz", "cut.parquet", "cut.sqlite", "cut.duckdb"])
@@ -55,3 +57,18 @@ def test_a_portion_is_no_more_than_the_engine_takes(tmp_path: Path) -> None:
         portions[-1].into(con)
         last = portions[-1].plain()[0]
         assert con.execute("select without_persons($1)", [f"to {last}, you"]).fetchall() == [("to erased, you",)]
+
+
+def test_bytes_that_are_no_text_are_nobodys_name(project: Settings) -> None:
+    # as Dagster packs its snapshots
+    file = project.data_dir / "dagster" / "runs.db"
+    file.parent.mkdir(parents=True)
+    packed = b"\x78\x9c\xff\xfe a\xbc\xee@\xdc.example " + zlib.compress(b"snapshot" * 100)
+    with sqlite_file(file) as con:
+        con.execute("create table snapshots (id text, body blob)")
+        con.executemany("insert into snapshots values (?, ?)", [("a", packed), ("b", ADA.encode())])
+    bury(project, ADA)
+    assert erase(project, print).complete
+    assert naming(project.data_dir) == set()
+    with sqlite_file(file) as con:
+        assert con.execute("select body from snapshots order by id").fetchall() == [(packed,), (b"erased",)]
