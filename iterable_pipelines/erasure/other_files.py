@@ -1,6 +1,8 @@
 """Every other file below the data folder, whoever wrote it: exports, tables of imports, Dagster's home, logs."""
 
+import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from iterable_pipelines.activation.state import FOLDER as STATES
@@ -12,9 +14,11 @@ from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
 from iterable_pipelines.erasure.warehouse import leftovers
+from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
 
+_ENDINGS = re.compile(r"(\.(csv|ndjson|json|parquet|txt|log|db|sqlite|duckdb|gz|zst))+$")
 # locks are empty, and what stands beside a SQLite or DuckDB file is taken care of with it
 _BESIDE = (".lock", "-wal", "-shm", "-journal", ".wal", ENDING)
 
@@ -29,6 +33,7 @@ class OtherFiles:
         found, failures = Found(scratch / "other_files.parquet"), Failures()
         for path in _files(settings):
             place = _place(settings, path)
+            found.text(_parts(path)[0])
             with failures.of(place):
                 find_in_file(path, found, place, settings.memory_limit)
         files = [found.close()]
@@ -41,10 +46,15 @@ class OtherFiles:
             left.unlink()
         named, erased, failures = Named.of(persons), list[Erased](), Failures()
         for path in _files(settings):
-            place = _place(settings, path)
+            stem, ending = _parts(path)
+            clean = named.without(stem) + ending
+            place = _place(settings, path.with_name(clean))
             with failures.of(place):
                 done = erase_from_file(path, persons, named, place, settings.memory_limit)
                 erased += [done] if done and (done.rows or done.mentions) else []
+                if clean != path.name:
+                    _rename(path, clean)
+                    erased.append(Erased(place, 0, mentions=1))
         failures.tell(erased=erased)
         return erased
 
@@ -62,6 +72,19 @@ def _files(settings: Settings) -> Iterator[Path]:
         if path.parent == settings.data_dir / STATES and path.suffix == ".duckdb":
             continue
         yield path
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """A file's name, and its ending apart: `ada@x.co.csv` is of ada@x.co."""
+    ending = _ENDINGS.search(path.name)
+    return (path.name[: ending.start()], ending.group()) if ending else (path.name, "")
+
+
+def _rename(path: Path, name: str) -> None:
+    """A file that somebody named after a person, such as the export of one user's events, is named otherwise."""
+    free = (path.with_name(f"{number}-{name}" if number else name) for number in count())
+    path.rename(next(each for each in free if not each.exists()))
+    sync(path.parent)
 
 
 def _place(settings: Settings, path: Path) -> str:

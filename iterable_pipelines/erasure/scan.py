@@ -56,7 +56,7 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
         for file in files:
             try:
                 size += file.stat().st_size
-                if _in_bytes(file, words) or _in_values(con, file, words):
+                if _hold(iter([str(file).encode()]), words) or _in_bytes(file, words) or _in_values(con, file, words):
                     done.found.append(file)
             except FileNotFoundError:
                 # a file on its way
