@@ -5,9 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.api import Refused
-from iterable_pipelines.declared import Scheduled
 from iterable_pipelines.erasure.requests import MINUTE as FORGET_MINUTE
 from iterable_pipelines.erasure.requests import Requests, whether_to_send
 from iterable_pipelines.ghosts import ghost_runs
@@ -25,21 +23,21 @@ from iterable_pipelines.waiting import PASS, WHOLE_END, WHOLE_START, release_run
 from iterable_pipelines.webhooks.arrived import JOB as WEBHOOKS
 from iterable_pipelines.webhooks.arrived import whether_to_run
 
-_ALIVE = [
+ALIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-WEBHOOKS_TAG, TRACK_CALLS_TAG, SYNC_TAG = "iterable/webhooks", "iterable/track_calls", "iterable/sync"
+WEBHOOKS_TAG, TRACK_CALLS_TAG = "iterable/webhooks", "iterable/track_calls"
 # without a ceiling a run stays STARTED for ever after a power loss; 53 exports at 4 a minute take 14 minutes
 _HOURLY_SECONDS, _CATCH_UP_SECONDS, _REFRESH_SECONDS = 50 * 60, 4 * 3600, 30 * 60
 # one list of millions may take four hours to come
 _LISTS_SECONDS = 8 * 3600
 # a million purchases, which go one by one, take six hours
-_SYNC_SECONDS = 12 * 3600
+SYNC_SECONDS = 12 * 3600
 # two runs of a sync begin at least so long after one another (G12)
-_SYNC_MINUTES, _LATE_SECONDS = 5, 60
+SYNC_MINUTES = 5
 
 # a step that failed would skip what comes after it in the same run: what tells of it must not be among that
 _completeness = dg.AssetSelection.assets(["streams", "completeness"])
@@ -80,9 +78,15 @@ objects_daily = dg.define_asset_job(
 )
 erase_forgotten = dg.define_asset_job(
     "erase_forgotten",
-    selection=dg.AssetSelection.groups("erasure"),
+    selection=dg.AssetSelection.assets(["erasure", "forgotten"]),
     tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
     description="Whoever Iterable lists as forgotten is erased from every file here.",
+)
+retention = dg.define_asset_job(
+    "retention",
+    selection=dg.AssetSelection.groups("retention"),
+    tags={"dagster/max_runtime": _CATCH_UP_SECONDS},
+    description="Rows of events that are older than the retention leave, and their landed files; their counts stay.",
 )
 read_lists = dg.define_asset_job(
     "read_lists",
@@ -150,7 +154,7 @@ _sync_checks = _syncs & dg.AssetSelection.all_asset_checks()
 sync = dg.define_asset_job(
     "sync",
     selection=_syncs,
-    tags={"dagster/max_runtime": _SYNC_SECONDS},
+    tags={"dagster/max_runtime": SYNC_SECONDS},
     description="What changed in the warehouse to Iterable, as syncs/*.yml say.",
 )
 verify_activation = dg.define_asset_job(
@@ -165,6 +169,7 @@ JOBS = [
     objects_refresh,
     objects_daily,
     erase_forgotten,
+    retention,
     read_lists,
     webhooks,
     profiles_build,
@@ -202,7 +207,7 @@ when_models_may_follow = _arrived
 # what reads the copy for readers waits for a new one, which the profiles bring
 when_published = when_something_arrived.allow(dg.AssetSelection.assets(["profiles", "user_profiles"]))
 # what came meanwhile is not forgotten: it goes with the next of these ticks (G12)
-when_synced_data_is_published = when_published & dg.AutomationCondition.cron_tick_passed(f"*/{_SYNC_MINUTES} * * * *")
+when_synced_data_is_published = when_published & dg.AutomationCondition.cron_tick_passed(f"*/{SYNC_MINUTES} * * * *")
 
 # webhooks load all the time: whoever waited for a pause would wait for ever, and needs none to read what is committed
 when_rows_arrived = (
@@ -215,61 +220,15 @@ when_rows_arrived = (
 )
 
 
-def declared_schedules(group: str, declared: Sequence[Scheduled], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule (UTC) of each asset of a group that was declared with one; the others follow what they read."""
-    job = {"replications": replicate, "track_calls": send_track_calls, "two_way": two_way}[group]
-    return [
-        dg.ScheduleDefinition(
-            name=f"{job.name}_{each.name}",
-            target=dg.AssetSelection.assets([group, each.name]),
-            cron_schedule=each.schedule,
-            tags=job.tags,
-            default_status=_schedule_status(settings),
-        )
-        for each in declared
-        if each.schedule
-    ]
-
-
-def sync_schedules(syncs: Sequence[Sync], settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The schedule (UTC) of each sync that has one and is switched on. Of ticks that were missed one is made good."""
-    return [_sync_schedule(each, settings) for each in syncs if each.schedule and each.enabled]
-
-
-def _sync_schedule(declared: Sync, settings: Settings) -> dg.ScheduleDefinition:
-    asset = dg.AssetSelection.assets(["activation", declared.name])
-
-    @dg.schedule(
-        name=f"sync_{declared.name}",
-        target=asset,
-        cron_schedule=str(declared.schedule),
-        default_status=_schedule_status(settings),
-    )
-    def at_its_time(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """A run whose windows end at the hour of the tick, however late it starts (P11)."""
-        tag, tick = {SYNC_TAG: declared.name}, context.scheduled_execution_time
-        for before in context.instance.get_run_records(dg.RunsFilter(tags=tag), limit=1):
-            run, ago = before.dagster_run, tick.timestamp() - before.create_timestamp.timestamp()
-            if run.status in _ALIVE:
-                return dg.SkipReason(f"run {run.run_id[:8]} is still at work: what came meanwhile goes next time")
-            if ago < _SYNC_MINUTES * 60 - _LATE_SECONDS:
-                return dg.SkipReason(f"run {run.run_id[:8]} began less than {_SYNC_MINUTES} minutes ago")
-        return dg.RunRequest(
-            tags={"dagster/max_runtime": str(_SYNC_SECONDS), **tag},
-            run_config={"ops": {f"activation__{declared.name}": {"config": {"as_of": hour_key(hour_of(tick))}}}},
-        )
-
-    return at_its_time
-
-
-def _schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
+def schedule_status_of(settings: Settings) -> dg.DefaultScheduleStatus:
+    """Whether schedules run unless somebody says otherwise (checklist L101)."""
     return dg.DefaultScheduleStatus.RUNNING if settings.keep_updated else dg.DefaultScheduleStatus.STOPPED
 
 
 def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinition], list[dg.SensorDefinition]]:
     """The clockwork, running unless `keep_updated` is off (checklist L101, L106)."""
     on = settings.keep_updated
-    schedule_status = _schedule_status(settings)
+    schedule_status = schedule_status_of(settings)
     sensor_status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
     @dg.schedule(
@@ -286,7 +245,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         project = load_settings()
         requests, reasons = [], []
         for kind, hours in hours_behind(project, Manifest(project.landing_dir), now()).items():
-            busy = _runs_of(context.instance, kind, _ALIVE)
+            busy = _runs_of(context.instance, kind, ALIVE)
             window = stretch_to_catch_up(hours, HOURS_PER_RUN, _failed_stretch(context.instance, kind))
             if busy:
                 reasons.append(f"{kind}: run {busy[0].run_id[:8]} is still at work")
@@ -312,10 +271,15 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """At night, when the slow objects have come: the warehouse is held for as long as it is written anew."""
         return dg.RunRequest()
 
+    @dg.schedule(job=retention, cron_schedule="40 4 * * *", default_status=schedule_status)
+    def let_old_rows_go() -> dg.RunRequest | dg.SkipReason:
+        """At night, after the erasure: both write the warehouse anew."""
+        return dg.RunRequest() if load_settings().retention else dg.SkipReason("no retention is set: all rows stay")
+
     @dg.schedule(job=read_lists, cron_schedule="20,50 * * * *", default_status=schedule_status)
     def take_turns_at_lists(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Twice an hour: with one turn an hour, lists in live campaigns would be older than that before the next."""
-        busy = context.instance.get_runs(dg.RunsFilter(job_name=read_lists.name, statuses=_ALIVE), limit=1)
+        busy = context.instance.get_runs(dg.RunsFilter(job_name=read_lists.name, statuses=ALIVE), limit=1)
         return dg.SkipReason(f"run {busy[0].run_id[:8]} is still at work") if busy else dg.RunRequest()
 
     @dg.schedule(job=audit_completeness, cron_schedule="25 3 * * *", default_status=schedule_status)
@@ -390,7 +354,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         "sync_when_published",
         target=_syncs,
         default_status=sensor_status,
-        run_tags={"dagster/max_runtime": str(_SYNC_SECONDS)},
+        run_tags={"dagster/max_runtime": str(SYNC_SECONDS)},
     )
     schedules = [
         import_the_last_hour,
@@ -398,6 +362,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         refresh_objects,
         refresh_slow_objects,
         erase_whom_iterable_forgot,
+        let_old_rows_go,
         take_turns_at_lists,
         look_at_every_hour,
         compare_with_iterable,

@@ -8,8 +8,9 @@ from iterable_pipelines.activation.assets import activation_assets
 from iterable_pipelines.activation.checks import activation_checks
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.one_off.job import write_once_job
-from iterable_pipelines.automation import JOBS, declared_schedules, schedules_and_sensors, sync_schedules
+from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.campaigns.jobs import campaign_definitions
+from iterable_pipelines.declared_schedules import schedules_of_files
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
 from iterable_pipelines.erasure.request_assets import request_assets
 from iterable_pipelines.imports.assets import import_definitions
@@ -21,6 +22,7 @@ from iterable_pipelines.profiles.assets import profile_assets, profile_resources
 from iterable_pipelines.replications.assets import replication_assets
 from iterable_pipelines.replications.declaration import load_replications
 from iterable_pipelines.resources import KEY_VARIABLE, IterableResource
+from iterable_pipelines.retention.assets import retention_assets
 from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.assets import stream_assets, stream_checks
 from iterable_pipelines.streams.campaign_check import campaign_checks
@@ -55,6 +57,7 @@ def defs() -> dg.Definitions:
             *activation_assets(settings, syncs),
             *request_assets(),
             *erasure_assets(),
+            *retention_assets(),
         ],
         asset_checks=[
             *stream_checks(settings),
@@ -64,12 +67,7 @@ def defs() -> dg.Definitions:
             *erasure_checks(),
         ],
         jobs=[*JOBS, write_once_job],
-        schedules=[
-            *schedules,
-            *declared_schedules("replications", replications, settings),
-            *declared_schedules("track_calls", destinations, settings),
-            *sync_schedules(syncs, settings),
-        ],
+        schedules=[*schedules, *schedules_of_files(settings, replications, destinations, syncs)],
         sensors=sensors,
         resources={
             "iterable": IterableResource(api_key=dg.EnvVar(KEY_VARIABLE)),

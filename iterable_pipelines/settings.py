@@ -64,6 +64,10 @@ def _data_types(given: Any) -> tuple[str, ...]:
     return _known(given, list(DATA_TYPE), "data type of Iterable")
 
 
+def _retention(given: Any) -> dict[str, int]:
+    return values.retention(given, [each.name for each in ACTIVITY_STREAMS])
+
+
 def _mart_metrics(given: Any) -> tuple[str, ...]:
     return _known(given, [name for name in DATA_TYPE if DATA_TYPE[name].stream != USERS], "event that can be counted")
 
@@ -170,6 +174,12 @@ class Settings(BaseSettings):
     )
     fresh_after_minutes: int = Field(
         10, ge=0, le=59, description="Minutes to wait after an hour closes before it is fetched for the first time."
+    )
+    retention: Annotated[dict[str, int], BeforeValidator(_retention)] = Field(
+        {},
+        description="How long rows of events stay, here and in landing: `400d`, or by stream "
+        "`default=400d,iterable_push_activity=90d,iterable_purchase_activity=keep`. Counts stay (docs/retention.md).",
+        json_schema_extra={"default": "for ever"},
     )
     job_from_hours: int = Field(
         48, ge=1, description="Stretches of this many hours or more are asked for as export jobs, shorter ones at once."
@@ -294,7 +304,7 @@ class Settings(BaseSettings):
 
 
 class Description(NamedTuple):
-    """One row of the README's table. `yaml` is empty for what may not stand in `iterable.yml`."""
+    """One row of the table in docs/settings.md. `yaml` is empty for what may not stand in `iterable.yml`."""
 
     env: str
     yaml: str

@@ -12,6 +12,8 @@ from iterable_pipelines.hours import hour_of, now, parse_hour
 
 # nothing can be older: Iterable was founded in 2013, and a mistyped century would make millions of partitions
 _FIRST_YEAR = 2013
+# days: the last audit is seven days after the end of the hour's day (passes.py)
+_SHORTEST_RETENTION = 9
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _TOKEN_LENGTH = 16
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
@@ -73,6 +75,43 @@ def pairs(given: Any) -> dict[str, str]:
         if not isinstance(record_field, str) or not record_field.strip() or not record_field.isprintable():
             raise ValueError(f"column {column!r} needs the name of a field of the user record")
     return given
+
+
+def retention(given: Any, streams: list[str]) -> dict[str, int]:
+    """A number of days for all streams, or a mapping (`stream=90d,default=400d`), as the days of each stream that has
+    any. `keep` is for ever.
+    """
+    if isinstance(given, str):
+        split = [each.partition("=") for each in names(given)]
+        given = {
+            (left.strip() if sign else "default"): (right if sign else left).strip() for left, sign, right in split
+        }
+    if not isinstance(given, dict):
+        raise ValueError("write days such as 400d, or a mapping of streams to days")
+    unknown = [name for name in given if name not in (*streams, "default")]
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]!r} is no stream of events{did_you_mean(unknown[0], streams) or ''} "
+            f"(there are default, {', '.join(streams)})"
+        )
+    days = {name: _days(str(name), each) for name, each in given.items()}
+    chosen = {stream: days.get(stream, days.get("default", 0)) for stream in streams}
+    return {stream: each for stream, each in chosen.items() if each}
+
+
+def _days(name: str, given: Any) -> int:
+    text = str(given).strip()
+    if text == "keep":
+        return 0
+    found = re.fullmatch(r"([0-9]{1,5})d", text)
+    if not found:
+        raise ValueError(f"{name}: {text!r} is no retention: write days such as 90d, or keep")
+    if int(found[1]) < _SHORTEST_RETENTION:
+        raise ValueError(
+            f"{name}: {text} is too short: hours are looked at again until they are eight days old, so write "
+            f"{_SHORTEST_RETENTION}d or more"
+        )
+    return int(found[1])
 
 
 def api_key(given: str) -> str:

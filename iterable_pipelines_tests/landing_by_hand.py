@@ -9,7 +9,7 @@ from pathlib import Path
 from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing.cut import cut
 from iterable_pipelines.landing.manifest import Manifest, Part
-from iterable_pipelines.landing.passes import Pass
+from iterable_pipelines.landing.passes import pass_of
 from iterable_pipelines.settings import Settings
 
 
@@ -35,7 +35,7 @@ def land(
             target = settings.landing_dir / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(each.file.read_bytes())
-    passed = Pass.SETTLED if minutes_after >= 180 else Pass.FRESH
+    passed = pass_of(hour, fetched, 3 * HOUR)
     part = Part(
         data_type, hour, hour, hour + HOUR, fetched, passed, each.rows, 0, each.outside_rows,
         each.bytes, each.digest, each.sha256, path, f"by hand {minutes_after}",

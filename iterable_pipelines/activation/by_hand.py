@@ -5,7 +5,7 @@ from typing import Literal
 from uuid import uuid4
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.doubtful import doubtful, take_for
+from iterable_pipelines.activation.doubtful import ONCE, doubtful, take_for
 from iterable_pipelines.activation.keys import move_keys, with_kept_key
 from iterable_pipelines.activation.lists import forget_list
 from iterable_pipelines.activation.merge import merge
@@ -16,6 +16,7 @@ from iterable_pipelines.activation.plan import make_plan
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import Workspace, open_workspace
 from iterable_pipelines.activation.written_down import write_down
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
 Log = Callable[[str], None]
@@ -54,13 +55,26 @@ def reset_sync(
         return _doubt(workspace, () if how == "resend" else pks)
 
 
-def _doubt(workspace: Workspace, pks: Sequence[str]) -> int:
-    """Have these go again, whatever they hold; none named means all that was ever sent."""
-    which, condition = {"pks": list(pks)}, "(len($pks) = 0 or list_contains($pks, pk))"
+def send_again(settings: Settings, sync: Sync, pk: str, log: Log = print) -> None:
+    """Have the next run send a row, but for what must not happen twice: a run that a guard stops leaves the mark.
+
+    Nothing is sent. Raises what run_sync does.
+    """
+    with open_workspace(settings, sync.name, write=True, renamed_from=sync.renamed_from, log=log) as workspace:
+        check_meta(workspace, settings, sync, Project.of(settings, sync))
+        _doubt(workspace, (pk,), ONCE)
+
+
+def _doubt(workspace: Workspace, pks: Sequence[str], but: Sequence[str] = ()) -> int:
+    """Have these go again, whatever they hold, unless to one of the endpoints `but`; none named means all."""
+    which: dict[str, object] = {"pks": list(pks)}
+    condition = "(len($pks) = 0 or list_contains($pks, pk))"
     # whoever was told to leave is told so no second time, and what was old news before the first run (it has no
     # payload) starts journeys: that goes only by name
     sent = f"member and {condition} and (payload is not null or len($pks) > 0)"
     with workspace.transaction() as con:
+        if but:
+            sent += f" and endpoint not in ({', '.join(map(literal, but))})"
         ((marked,),) = con.execute(f"select count(*) from state.acked where {sent}", which).fetchall()
         con.execute(f"update state.acked set in_doubt = true where {sent}", which)
         con.execute(f"delete from state.seen where {condition}", which)

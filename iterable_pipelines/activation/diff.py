@@ -102,7 +102,8 @@ class Diff:
         again = "i.payload_hash = d.payload_hash"
         horizon = moment_literal(self.moment - timedelta(days=RETRY_HORIZON_DAYS))
         is_new = "(a.key is null or not a.member)"
-        is_backfill = self.sync.on_mapping_change == "backfill"
+        # what was made once is not made again: an in-app message would reach its user a second time
+        is_backfill = self.sync.on_mapping_change == "backfill" and (self.sync.is_history or self.sync.mode != "insert")
         arms = [
             *((each, "refused") for each in self._refusals()),
             ("a.in_doubt", "retry"),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
-from iterable_pipelines.activation.objects import OBJECTS, AudienceSync, TraitSync
+from iterable_pipelines.activation.memberships import AudienceSync
+from iterable_pipelines.activation.objects import OBJECTS, TraitSync
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.activation.state import FOLDER
 from iterable_pipelines.hours import now

@@ -8,7 +8,7 @@ from typing import Any
 
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationFailed, ActivationRefused, InDoubt
-from iterable_pipelines.activation.objects import AudienceSync, ListSync, ToList
+from iterable_pipelines.activation.memberships import AudienceSync, ListSync, ToList
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Broken, Iterable
 from iterable_pipelines.hours import now

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import uuid4
 
-from iterable_pipelines.activation.by_hand import reset_sync, resolve
+from iterable_pipelines.activation.by_hand import reset_sync, resolve, send_again
 from iterable_pipelines.activation.catalog_setup import set_up_catalogs
 from iterable_pipelines.activation.consent.gate import ConsentGate
-from iterable_pipelines.activation.declaration import Sync
+from iterable_pipelines.activation.declaration import Approval, Sync
+from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.keys import claim_key, with_kept_key
 from iterable_pipelines.activation.lists import settle_list
 from iterable_pipelines.activation.merge import merge
@@ -111,12 +112,22 @@ def send_pk(
     log: Log = print,
     clients: Clients | None = None,
     pace: Pace | None = None,
+    approve: tuple[Approval, ...] = (),
 ) -> RunReport:
-    """Send one row, whether it changed or not; the report has what Iterable said. Raises what run_sync does."""
-    reset_sync(settings, sync, "pk", (pk,), log)
-    report = run_sync(settings, sync, Options(only_pks=(pk,)), log, clients, pace)
+    """Send one row, whether it changed or not; the report has what Iterable said. Raises what run_sync does.
+
+    What was made once, such as a message, is not made again: that takes `reset_sync`.
+    """
+    send_again(settings, sync, pk, log)
+    try:
+        report = run_sync(settings, sync, Options(only_pks=(pk,), approve=approve), log, clients, pace)
+    except ActivationRefused as refused:
+        # a run would send the others too
+        alone = str(refused).replace(f"sync run {sync.name} --approve", f"sync send {sync.name} --pk {pk} --approve")
+        raise type(refused)(alone) from None
     outcomes = [f"{op}: {kind}" for op, kinds in report.counts.items() for kind in kinds]
-    return replace(report, answer="; ".join([*outcomes, *report.codes]) or "this row gives no record")
+    nothing = "this row gives no record, or one that was sent before and is sent once"
+    return replace(report, answer="; ".join([*outcomes, *report.codes]) or nothing)
 
 
 __all__ = ["RunReport", "finish", "reset_sync", "resolve", "run_sync", "send_pk"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Literal
 
 from iterable_pipelines.api import Iterable
@@ -11,8 +12,8 @@ from iterable_pipelines.campaigns.ledger import Call
 from iterable_pipelines.campaigns.procedures import PROCEDURES, OfCampaign
 
 Settled = Literal["done", "not_done", "unknown"]
-# what moves when a campaign is sent
-_MOVES = ("startAt", "endedAt", "sendSize", "updatedAt")
+# what moves only when a campaign is sent
+_MOVES = ("startAt", "endedAt", "sendSize")
 # slower than Iterable sends: whoever believes too early that nothing was sent would send twice
 _SENT_A_MINUTE = 10_000
 # so many of a list are asked for: one message is proof that it was sent
@@ -83,6 +84,9 @@ def _sent(client: Iterable, call: Call, campaign: Mapping[str, Any]) -> tuple[Se
             return "done", f"a member of its lists was sent campaign {call.campaign_id} since"
     if not sample:
         return "unknown", "its lists show nobody who could be asked for"
+    if campaign.get("updatedAt") != call.before.get("updatedAt"):
+        # by the call, or by somebody who has edited it
+        return "unknown", f"campaign {call.campaign_id} has changed, and none of {len(sample)} members was sent it"
     return "not_done", f"campaign {call.campaign_id} has not changed, and none of {len(sample)} members was sent it"
 
 
@@ -95,7 +99,9 @@ def _sample(client: Iterable, call: Call) -> list[Person]:
             # who else is on it is not known, so that somebody without a message proves nothing
             return []
         shut_out.update(found)
-    names = [name for list_id in call.arguments["list_ids"] for name in _members(client, list_id, 100)]
+    lists = (_members(client, list_id, 100) for list_id in call.arguments["list_ids"])
+    # by turns: nobody of one list may be somebody who is sent anything
+    names = (name for turn in zip_longest(*lists) for name in turn if name)
     # a line of a list is the address of those who have one, and else the user id (api.md 5.3)
     return [
         Person(email=name) if "@" in name else Person(user_id=name)

@@ -21,11 +21,13 @@ from iterable_pipelines.cli.erase import erase_app
 from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.lists import lists
+from iterable_pipelines.cli.lookup import lookup
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
 from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
+from iterable_pipelines.cli.retention import retention
 from iterable_pipelines.cli.sandbox import sandbox
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
@@ -69,10 +71,12 @@ for command in (
     user,
     events,
     messages,
+    lookup,
     export,
     lists,
     accept,
     rebuild,
+    retention,
     write,
 ):
     app.command()(command)

@@ -10,6 +10,7 @@ from iterable_pipelines.cli.console import CannotGoOn, out, plain, progress, say
 from iterable_pipelines.data_types import USERS
 from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.expired import ExpiredHours, count_hours
 from iterable_pipelines.profiles import run_models
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Content, Warehouse, content_of, replay, tables_of
@@ -50,7 +51,15 @@ def rebuild(
             "Next: iterable-pipelines backfill --from … --to …"
         )
     before = _contents(warehouse, names)
-    rows = _rebuild(settings, manifest, warehouse, names, window, everything=window is None and not stream)
+    expired = sum(count_hours(each) for each in ExpiredHours(manifest).spans().values())
+    if expired:
+        say(
+            f"{expired:,} hours have left by the retention, and cannot be made anew: what profiles and marts counted "
+            "of them is kept, so these are brought up to date and not built from scratch."
+        )
+    rows = _rebuild(
+        settings, manifest, warehouse, names, window, everything=window is None and not stream and not expired
+    )
     after = _contents(warehouse, names)
     hours = [hour for those in landed.values() for hour in those]
     behind = lacking(settings, manifest, names, Window(min(hours), max(hours) + HOUR), [NOT_LOADED])

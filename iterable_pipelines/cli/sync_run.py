@@ -81,12 +81,14 @@ def _tell_what_is_left(settings: Settings, name: str) -> None:
 def send(
     name: Name,
     pk: Annotated[str, typer.Option("--pk", help="Primary key of the row; columns of one key are joined by |.")],
+    approve: Approve = None,
 ) -> None:
     """Send one row, whether it changed or not, and show what Iterable answers; the others stay as they are."""
     from iterable_pipelines.activation.run import send_pk
 
     settings = load_settings()
-    report = send_pk(settings, one_sync(settings, name), pk, log=say)
+    approved = options_of(False, approve or [], [pk], None, None).approve
+    report = send_pk(settings, one_sync(settings, name), pk, log=say, approve=approved)
     show_report(name, report)
     if report.status == "failed":
         raise CannotGoOn(report.failure(name))

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import HOUR, Window, contiguous, hour_of, iterate_hours
+from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.lateness import settle_delay
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.passes import Pass, due_pass
@@ -20,9 +21,10 @@ def hours_behind(settings: Settings, manifest: Manifest, moment: datetime) -> di
     wanted = list(iterate_hours(settings.start_date, hour_of(moment) - 2 * HOUR))
     behind: dict[Pass, set[datetime]] = {each: set() for each in Pass}
     for stream in STREAMS:
+        living = without_expired(manifest, stream.name, wanted)
         for data_type in settings.enabled_data_types(stream.name):
             current, settle = manifest.current(data_type), settle_delay(manifest, settings, data_type)
-            for hour in wanted:
+            for hour in living:
                 fetched = held.get((data_type, hour))
                 if fetched and due_pass(hour, fetched, moment, settle) is None:
                     continue

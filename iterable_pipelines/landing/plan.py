@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import HOUR, Window, contiguous, iterate_hours
+from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.exports import Export, Exports
 from iterable_pipelines.landing.lateness import settle_delay
 from iterable_pipelines.landing.manifest import Manifest
@@ -117,15 +119,12 @@ def hours_due(
     moment: datetime,
     refetch: bool = False,
 ) -> list[datetime]:
-    """Those of `hours` that are missing or due for another pass; all of them with `refetch`."""
+    """Those of `hours` that are missing or due for another pass; all of them with `refetch`, but the expired ones."""
+    hours = without_expired(manifest, DATA_TYPE[data_type].stream, hours)
     if refetch:
-        return sorted(hours)
+        return hours
     current, settle = manifest.current(data_type, hours), settle_delay(manifest, settings, data_type)
-    return [
-        hour
-        for hour in sorted(hours)
-        if hour not in current or due_pass(hour, current[hour].fetched_at, moment, settle)
-    ]
+    return [hour for hour in hours if hour not in current or due_pass(hour, current[hour].fetched_at, moment, settle)]
 
 
 def asks_for(

@@ -6,6 +6,7 @@ import duckdb
 
 from iterable_pipelines.data_types import USERS, Stream
 from iterable_pipelines.hours import hour_key, now
+from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.completeness import refresh
@@ -34,7 +35,7 @@ def check_hours(
     """Ask every check of a stream for each of `hours`; one short transaction in all."""
     landed: dict[datetime, dict[str, int]] = {hour: {} for hour in hours}
     for data_type in settings.enabled_data_types(stream.name):
-        for hour, part in manifest.current(data_type, hours).items():
+        for hour, part in manifest.current(data_type, without_expired(manifest, stream.name, hours)).items():
             landed[hour][data_type] = part.rows
     span = [naive(min(hours)), naive(max(hours))]
     with warehouse.transaction() as con:

@@ -19,11 +19,12 @@ import duckdb
 
 from iterable_pipelines.data_types import STREAMS, USERS
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of
+from iterable_pipelines.landing.expired import ExpiredHours
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.settings import Settings
 
-STATES = ("missing", "fresh", "settled", "audited", "quarantined")
+STATES = ("missing", "fresh", "settled", "audited", "expired", "quarantined")
 MISSING, QUARANTINED, FILE_GONE, LINES_LOST, NOT_LOADED, SILENT = (
     "not landed",
     "in quarantine",
@@ -116,6 +117,7 @@ def refresh(
     if held:
         con.executemany("insert into held values (?, ?)", held)
     _bring_parts(con, settings, manifest)
+    _bring_expired(con, manifest)
     start, last = _naive(settings.start_date), _naive(hour_of(moment) - HOUR)
     # what is switched off, and what a later start leaves behind, is nobody's lack any more
     names = [name for _, name in enabled]
@@ -139,8 +141,9 @@ def progress(con: duckdb.DuckDBPyConnection) -> list[Progress]:
     )
     found = con.execute(
         "select stream, min(hour), max(hour) filter (not lacking) as newest, count(*) filter (lacking), "
-        "coalesce(sum(rows), 0)::bigint, (select max(hour) from stream_hours as earlier where earlier.stream = "
-        "stream_hours.stream and lacking and hour < (select max(hour) from stream_hours as those where those.stream = "
+        "coalesce(sum(rows) filter (state <> 'expired'), 0)::bigint, "
+        "(select max(hour) from stream_hours as earlier where earlier.stream = stream_hours.stream "
+        "and lacking and hour < (select max(hour) from stream_hours as those where those.stream = "
         "stream_hours.stream and not lacking)) from stream_hours group by stream"
     ).fetchall()
     states: dict[str, dict[str, int]] = {}
@@ -210,6 +213,20 @@ def _bring_parts(con: duckdb.DuckDBPyConnection, settings: Settings, manifest: M
     con.execute("insert into streams.landed by name select * from newest")
 
 
+def _bring_expired(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    spans = [(stream, each) for stream, windows in ExpiredHours(manifest).spans().items() for each in windows]
+    con.execute(
+        "create or replace temp table expired as select stream as expired_stream, "
+        "unnest(generate_series(first, last, interval 1 hour)) as expired_hour from (select "
+        "unnest($1::VARCHAR[]) as stream, unnest($2::TIMESTAMP[]) as first, unnest($3::TIMESTAMP[]) as last)",
+        [
+            [stream for stream, _ in spans],
+            [_naive(each.start) for _, each in spans],
+            [_naive(each.end - HOUR) for _, each in spans],
+        ],
+    )
+
+
 def _copy(
     con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], rows: Iterable[object], file: Path
 ) -> None:
@@ -267,17 +284,21 @@ def _count(con: duckdb.DuckDBPyConnection, streams: Iterable[str], begin: dateti
         "with hours as (select unnest(generate_series($1, $2, interval 1 hour)) as hour), "
         f"loaded as ({' union all '.join(loaded)}) "
         "select types.stream, data_type, hour, "
-        "case when held.hour is not null then 'quarantined' else coalesce(landed.pass, 'missing') end as state, "
+        "case when expired_hour is not null then 'expired' when held.hour is not null then 'quarantined' "
+        "else coalesce(landed.pass, 'missing') end as state, "
         "landed.exported as rows_exported, landed.rows as rows_landed, coalesce(loaded.rows, 0) as rows_loaded, "
-        "case when landed.part_id is not null then landed.path is null or gone.path is null end as file_there, "
+        "case when landed.part_id is not null and expired_hour is null then landed.path is null or gone.path is null "
+        "end as file_there, "
         "landed.fetched_at, landed.late_rows, "
-        f"case when held.hour is not null then '{QUARANTINED}' when landed.part_id is null then '{MISSING}' "
+        "case when expired_hour is not null then null "
+        f"when held.hour is not null then '{QUARANTINED}' when landed.part_id is null then '{MISSING}' "
         f"when gone.path is not null then '{FILE_GONE}' when landed.exported <> landed.rows then '{LINES_LOST}' "
         "when rows_loaded <> landed.rows or loads.digest is distinct from landed.digest "
         f"then '{NOT_LOADED}' end as lack, landed.part_id as _part_id, loads.load_id as _load_id "
         "from types cross join hours left join streams.landed using (data_type, hour) "
         "left join streams.loads using (data_type, hour) left join loaded using (data_type, hour) "
-        "left join held using (data_type, hour) left join gone using (path)",
+        "left join held using (data_type, hour) left join gone using (path) "
+        "left join expired on expired_stream = types.stream and expired_hour = hours.hour",
         [begin, last],
     )
 
@@ -303,7 +324,8 @@ def _judge(con: duckdb.DuckDBPyConnection, begin: datetime) -> None:
         "select counted.* exclude (lack), "
         "least(list_min(samples), greatest(0, middle - 3 * sqrt(middle) - middle / 4)) as rows_low, "
         "greatest(list_max(samples), 2 * middle + 6 * sqrt(middle) + 10) as rows_high, "
-        f"coalesce(lack, case when rows_landed = 0 and rows_low > 0 then '{SILENT}' end) as trouble "
+        "coalesce(lack, case when rows_landed = 0 and rows_low > 0 and state <> 'expired' "
+        f"then '{SILENT}' end) as trouble "
         "from counted join measured using (data_type, hour)",
         [begin],
     )

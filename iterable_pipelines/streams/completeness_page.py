@@ -14,9 +14,12 @@ from iterable_pipelines.streams.completeness import SILENT, STATES, UNTOUCHED, P
 from iterable_pipelines.svg import as_markdown
 
 _HOURS = 72
-_COLOURS = {"fresh": "#a9d8a0", "settled": "#57ad5e", "audited": "#1f7a3d", "missing": "#dcdce4"}
+_COLOURS = {"fresh": "#a9d8a0", "settled": "#57ad5e", "audited": "#1f7a3d", "expired": "#cfe3cf", "missing": "#dcdce4"}
 _RED, _ORANGE = "#d33a2c", "#eba13a"
-_LEGEND = "light to dark green: fresh, settled, audited · grey: not landed · orange: silent · red: something is lacking"
+_LEGEND = (
+    "light to dark green: fresh, settled, audited · pale: expired · "
+    "grey: not landed · orange: silent · red: something is lacking"
+)
 
 
 @dataclass(frozen=True)

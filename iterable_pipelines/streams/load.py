@@ -10,6 +10,7 @@ import duckdb
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.data_types import STREAM, USERS, Stream
 from iterable_pipelines.hours import hour_key, hour_of
+from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
@@ -59,7 +60,7 @@ def load_hours(
     a landing file is gone. What has not landed is named in the result, not guessed.
     """
     token = manifest.next_token()
-    wanted = sorted({hour_of(hour) for hour in hours})
+    wanted = without_expired(manifest, stream, (hour_of(hour) for hour in hours))
     loaded = Loaded()
     parts: list[Part] = []
     for data_type in settings.enabled_data_types(stream):
@@ -227,6 +228,14 @@ def _replace_events(
 
 
 def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: str, token: int) -> None:
+    expired = con.execute(
+        "select min(hour) from batch join streams.expired_hours using (hour) where stream = ?", [stream]
+    ).fetchone()
+    if expired and expired[0]:
+        raise StaleWriter(
+            f"streams/{stream}, hour {expired[0]:%Y-%m-%dT%H}: its rows have left by the retention meanwhile. "
+            "Counts are safe; there is nothing to do"
+        )
     newer = con.execute(
         "select min(loads.hour) from streams.loads join batch using (data_type, hour) where loads.token > ?", [token]
     ).fetchone()

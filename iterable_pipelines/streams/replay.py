@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from iterable_pipelines.data_types import USERS
 from iterable_pipelines.hours import Window
+from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.load import load_hours, naive, reload_users
@@ -53,9 +54,10 @@ def _tell_anew(
     # what only webhooks have told of: the hours of it that no export was loaded of
     there = warehouse.read(f"select distinct _hour from streams.{stream} where _source = 'webhook'")
     hours = WebhookParts(manifest).hours() | {hour.replace(tzinfo=UTC) for (hour,) in there}
-    wanted = sorted(
-        hour for hour in hours if settings.start_date <= hour and (window is None or window.start <= hour < window.end)
-    )
+    living = without_expired(manifest, stream, hours)
+    wanted = [
+        hour for hour in living if settings.start_date <= hour and (window is None or window.start <= hour < window.end)
+    ]
     for at in range(0, len(wanted), _HOURS_AT_ONCE):
         reload_untouched(warehouse, manifest, settings, stream, wanted[at : at + _HOURS_AT_ONCE])
 

@@ -156,6 +156,12 @@ def create_statements() -> list[str]:
         "state VARCHAR, rows_exported BIGINT, rows_landed BIGINT, rows_loaded BIGINT, file_there BOOLEAN, "
         "fetched_at TIMESTAMP, late_rows BIGINT, rows_low DOUBLE, rows_high DOUBLE, trouble VARCHAR, "
         "_part_id BIGINT, _load_id BIGINT)",
+        # hours that left by the retention, and what they add to the counts of people and campaigns (retention/rows.py)
+        "create table if not exists streams.expired_hours (stream VARCHAR, hour TIMESTAMP, rows BIGINT, "
+        "expired_at TIMESTAMP)",
+        "create table if not exists streams.expired_activity (user_key VARCHAR, data_type VARCHAR, campaign_id BIGINT, "
+        "experiment_id BIGINT, template_id BIGINT, campaign_name VARCHAR, template_name VARCHAR, events BIGINT, "
+        "first_at TIMESTAMP, last_at TIMESTAMP, total DECIMAL(38, 6))",
         "create table if not exists streams.red_hours (stream VARCHAR, hour TIMESTAMP, check_name VARCHAR)",
     ]
     return statements

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from iterable_pipelines.activation.errors import AlreadyRunning
-from iterable_pipelines.automation import declared_schedules
+from iterable_pipelines.declared_schedules import declared_schedules
 from iterable_pipelines.failures import NEVER, explained
 from iterable_pipelines.settings import Settings, SettingsError, load_settings
 from iterable_pipelines.settings_values import did_you_mean

@@ -161,8 +161,12 @@ def write_rows(con: duckdb.DuckDBPyConnection, two_way: TwoWay, table: Table, in
         f"and md5({content_sql(table.members, 't.')}::varchar) = i._expected"
     )
     con.execute("delete from incoming where _op <> 'insert' and _row is null")
-    taken = f"select {quoted(two_way.key)}::varchar from {table.name} where {quoted(two_way.key)} is not null"
-    con.execute(f"delete from incoming where _op = 'insert' and {quoted(two_way.key)}::varchar in ({taken})")
+    # a row of this key has come meanwhile; templates may share a clientTemplateId, which is of each that has its id
+    taken = f"t.{quoted(two_way.key)}::varchar = i.{quoted(two_way.key)}::varchar"
+    if isinstance(two_way, TemplateTwoWay):
+        id_column = quoted(two_way.id_column)
+        taken = f"t.{id_column} = i.{id_column} or (t.{id_column} is null and {taken})"
+    con.execute(f"delete from incoming i using {table.name} t where i._op = 'insert' and ({taken})")
     # an item's id stays, and an index of the table's owner does not like it written
     updated = written if isinstance(two_way, TemplateTwoWay) else written[1:]
     for op, columns in (("update", updated), ("link", own[1:])):

@@ -1,48 +1,37 @@
-"""What a template has that can be written, by medium (api.md 5.5, 6.5); Iterable's ids and times are not among it."""
+"""What of a template is kept alike, by medium: what can be written (activation/template_members.py), but for a few."""
 
 from typing import Literal
 
+from iterable_pipelines.activation.template_members import MEMBERS as WRITTEN
+from iterable_pipelines.activation.template_members import MemberType
+
 Medium = Literal["email", "push", "sms", "inapp"]
-# how a member is told to be empty: a text, an array, an object, a switch; numbers and ids cannot be emptied
-EMPTY = {"text": "", "array": [], "object": {}, "switch": False, "number": None, "id": None}
-SQL_TYPES = {
+# how a member is told to be empty: numbers and ids cannot be emptied
+EMPTY: dict[MemberType, object] = {
+    "text": "",
+    "array": [],
+    "object": {},
+    "boolean": False,
+    "double": None,
+    "long": None,
+}
+SQL_TYPES: dict[MemberType, str] = {
     "text": "VARCHAR",
     "array": "JSON",
     "object": "JSON",
-    "switch": "BOOLEAN",
-    "number": "DOUBLE",
-    "id": "BIGINT",
+    "boolean": "BOOLEAN",
+    "double": "DOUBLE",
+    "long": "BIGINT",
 }
 # how GET /api/templates names the media (api.md 5.5)
 LISTED_AS: dict[Medium, str] = {"email": "Email", "push": "Push", "sms": "SMS", "inapp": "InApp"}
+# a row is one locale of a template; who made it, what a campaign adds to it, and what is deprecated or the project's
+_ONE_WAY = {"locale", "isDefaultLocale", "creatorUserId", "campaignDataFields", "dataFeedId", "trackingDomain"}
 
-_ALL = {"clientTemplateId": "text", "name": "text", "messageTypeId": "id"}
-_FEEDS = {"dataFeedIds": "array", "cacheDataFeed": "switch", "mergeDataFeedContext": "switch"}
-MEMBERS: dict[Medium, dict[str, str]] = {
-    "email": {
-        **_ALL,
-        **dict.fromkeys(("subject", "preheaderText", "fromName", "fromEmail", "replyToEmail", "html"), "text"),
-        **dict.fromkeys(("plainText", "googleAnalyticsCampaignName"), "text"),
-        **dict.fromkeys(("ccEmails", "bccEmails", "linkParams"), "array"),
-        **_FEEDS,
-    },
-    "push": {
-        **_ALL,
-        **dict.fromkeys(("title", "message", "sound", "badge", "interruptionLevel"), "text"),
-        **dict.fromkeys(("payload", "deeplink", "richMedia"), "object"),
-        "buttons": "array",
-        **dict.fromkeys(("wake", "isSilentPush"), "switch"),
-        "relevanceScore": "number",
-        **_FEEDS,
-    },
-    "sms": {
-        **_ALL,
-        **dict.fromkeys(("message", "imageUrl", "googleAnalyticsCampaignName"), "text"),
-        "linkParams": "array",
-    },
-    "inapp": {
-        **_ALL,
-        **dict.fromkeys(("html", "expirationDateTime", "expirationDuration"), "text"),
-        **dict.fromkeys(("payload", "inAppDisplaySettings", "webInAppDisplaySettings", "inboxMetadata"), "object"),
-    },
+MEMBERS: dict[Medium, dict[str, MemberType]] = {
+    medium: {
+        "clientTemplateId": "text",
+        **{name: kind for name, kind in WRITTEN[medium].items() if name not in _ONE_WAY},
+    }
+    for medium in LISTED_AS
 }

@@ -40,8 +40,15 @@ def test_the_assets_of_every_stage_are_there_in_their_groups(definitions: dg.Def
     assert keys["profiles/user_profiles"] == keys["profiles/user_activity_hourly"] == "profiles"
     for mart in MARTS:
         assert keys[f"marts/{mart.name}"] == "marts"
-    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences", "erasure")
+    stages = ("landing", "streams", "objects", "profiles", "marts", "audiences", "erasure", "retention")
     assert not {key for key in keys if key.partition("/")[0] not in stages}
+
+
+def test_no_job_is_empty_but_those_of_files_that_nobody_has_written(definitions: dg.Definitions) -> None:
+    jobs = definitions.get_repository_def().get_all_jobs()
+    assert {each.name for each in jobs if not each.graph.node_defs} == {
+        *("replicate", "send_track_calls", "sync", "two_way", "verify_activation")
+    }
 
 
 def test_every_asset_says_what_it_is_and_whose(definitions: dg.Definitions) -> None:
@@ -72,6 +79,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "objects_refresh",
         "objects_daily",
         "erase_forgotten",
+        "retention",
         "read_lists",
         "webhooks",
         "profiles_build",
@@ -93,6 +101,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
         "refresh_objects": "5 * * * *",
         "refresh_slow_objects": "25 2 * * *",
         "erase_whom_iterable_forgot": "40 3 * * *",
+        "let_old_rows_go": "40 4 * * *",
         "take_turns_at_lists": "20,50 * * * *",
         "look_at_every_hour": "25 3 * * *",
         "compare_with_iterable": "25 4 * * *",

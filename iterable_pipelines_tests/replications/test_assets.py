@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pytest
 
-from iterable_pipelines.automation import declared_schedules
+from iterable_pipelines.declared_schedules import declared_schedules
 from iterable_pipelines.failures import LATER, NEVER, NOW, when_to_retry
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.profiles.assets import PROFILES

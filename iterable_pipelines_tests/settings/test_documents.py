@@ -23,17 +23,26 @@ def test_every_setting_is_described() -> None:
     assert [each.yaml for each in describe_settings()][:3] == ["", "", "region"]
 
 
-def test_the_table_of_the_readme_is_that_of_the_model() -> None:
-    written = re.findall(r"^\| `(ITERABLE_\w+)` \| (.*?) \| (.*?) \| (.*) \|$", readme(), re.MULTILINE)
+def test_the_table_of_settings_is_that_of_the_model() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text()
+    written = re.findall(r"^\| `(ITERABLE_\w+)` \| (.*?) \| (.*?) \| (.*) \|$", table, re.MULTILINE)
     assert written == [
         (each.env, f"`{each.yaml}`" if each.yaml else "–", each.default, each.description)
         for each in describe_settings()
     ]
 
 
-def test_the_readme_names_no_variable_that_is_no_setting() -> None:
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))])
+def test_no_variable_is_named_that_is_no_setting(document: str) -> None:
     known = {each.env for each in describe_settings()}
-    assert set(re.findall(r"ITERABLE_[A-Z_]+", readme())) <= known
+    assert set(re.findall(r"ITERABLE_[A-Z_]+", (ROOT / document).read_text())) <= known
+
+
+@pytest.mark.parametrize("document", ["README.md", *(f"docs/{each.name}" for each in (ROOT / "docs").glob("*.md"))])
+def test_every_file_that_is_linked_is_there(document: str) -> None:
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / document).read_text())
+    folder = (ROOT / document).parent
+    assert [each for each in linked if not (folder / each).exists()] == []
 
 
 def test_the_two_commands_come_first() -> None:

@@ -252,3 +252,36 @@ def test_the_default_start_stays_where_the_data_folder_began(tmp_path: Path) -> 
     (tmp_path / "started").write_text("2026-03-04T05")
     assert Settings(data_dir=tmp_path).start_date == parse_hour("2026-03-04T05")
     assert Settings(data_dir=tmp_path, start_date="2026-06-01").start_date == parse_hour("2026-06-01")
+
+
+@pytest.mark.parametrize("text", ["400d", "default=400d", "default = 400d"])
+def test_a_retention_for_all_is_of_every_stream_of_events(given: Given, text: str) -> None:
+    expected = {each.name: 400 for each in STREAMS if each.name != "iterable_users"}
+    assert given(ITERABLE_RETENTION=text).retention == expected
+    assert given(ITERABLE_RETENTION="").retention == {}
+
+
+def test_a_retention_by_stream(given: Given) -> None:
+    text = "iterable_activity=400d,iterable_push_activity=90d"
+    expected = {"iterable_activity": 400, "iterable_push_activity": 90}
+    assert given(ITERABLE_RETENTION=text).retention == expected
+    assert given(yml="retention:\n  iterable_activity: 400d\n  iterable_push_activity: 90d\n").retention == expected
+    kept = given(ITERABLE_RETENTION="default=30d,iterable_purchase_activity=keep").retention
+    assert "iterable_purchase_activity" not in kept
+    assert set(kept.values()) == {30}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("iterable_pushactivity=90d", "did you mean iterable_push_activity?"),
+        ("iterable_users=90d", "'iterable_users' is no stream of events"),
+        ("90", "write days such as 90d, or keep"),
+        ("default=3 months", "write days such as 90d, or keep"),
+        ("iterable_activity=8d", "write 9d or more"),
+    ],
+)
+def test_a_retention_that_cannot_be_is_refused(refused: Refused, text: str, said: str) -> None:
+    told = refused(ITERABLE_RETENTION=text)
+    assert "ITERABLE_RETENTION" in told
+    assert said in told

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from iterable_pipelines.automation import declared_schedules
+from iterable_pipelines.declared_schedules import declared_schedules
 from iterable_pipelines.failures import NEVER
 from iterable_pipelines.track_calls.assets import track_call_assets
 from iterable_pipelines.track_calls.declaration import enabled_destinations

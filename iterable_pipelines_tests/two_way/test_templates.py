@@ -194,3 +194,15 @@ def test_what_is_wrong_in_a_file_is_refused_by_line(both_sides, text, said):
     with pytest.raises(SettingsError, match=said) as refused:
         load_two_way(both.settings)
     assert "two_way/shop.yml" in str(refused.value)
+
+
+def test_templates_that_share_a_client_id_have_a_row_each(mails):
+    """Iterable lets several templates have one: each is followed by its own id."""
+    second = make(mails, "welcome", name="Welcome 2", subject="Ho", html="")
+    assert mails.run().counts == {"to_local": {"done": 1}}
+    assert mails.run().counts == {} and mails.problems() == {}
+    mails.here(f"update shop.mails set subject = 'Hello' where template_id = {second}")
+    assert mails.run().counts == {"to_remote": {"acknowledged": 1}}
+    found = mails.here("select name, subject from shop.mails order by all")
+    assert found == [("Welcome", "Hi"), ("Welcome 2", "Hello")] and there(mails)["welcome"] == ("Welcome 2", "Hello")
+    assert mails.run().counts == {}

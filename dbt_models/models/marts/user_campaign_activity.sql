@@ -9,14 +9,27 @@ raw_keys as (
     select raw_key, user_key from {{ ref('user_keys') }} where user_key in (select user_key from touched)
 ),
 
+-- what left by the retention was counted when it did: its rows stand for several events each
+told as (
+    select
+        user_key, data_type, campaign_id, experiment_id, template_id, campaign_name, template_name,
+        1 as events, created_at as first_at, created_at as last_at, try_cast(total as decimal(28, 6)) as total
+    from {{ ref('activity') }}
+    union all
+    select
+        user_key, data_type, campaign_id, experiment_id, template_id, campaign_name, template_name,
+        events, first_at, last_at, total
+    from {{ source('streams', 'expired_activity') }}
+),
+
 events as (
     select
         raw_keys.user_key, raw_keys.raw_key,
-        {% for name in counted_columns() -%}
-        activity.{{ name }}{{ ',' if not loop.last }}
+        {% for name in ['data_type', 'campaign_id', 'experiment_id', 'template_id', 'campaign_name', 'template_name', 'events', 'first_at', 'last_at', 'total'] -%}
+        told.{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ ref('activity') }} as activity
-    inner join raw_keys on activity.user_key = raw_keys.raw_key
+    from told
+    inner join raw_keys on told.user_key = raw_keys.raw_key
 ),
 
 present as (
@@ -25,16 +38,16 @@ present as (
         user_key,
         campaign_id,
         experiment_id,
-        count(*) as events,
-        min(created_at) as first_event_at,
-        max(created_at) as last_event_at,
-        min(created_at) filter (where data_type in ({{ data_types_of_steps(['opened', 'clicked']) }})) as first_open_or_click_event_at,
+        cast(sum(events) as bigint) as events,
+        min(first_at) as first_event_at,
+        max(last_at) as last_event_at,
+        min(first_at) filter (where data_type in ({{ data_types_of_steps(['opened', 'clicked']) }})) as first_open_or_click_event_at,
         {% for name in ['template_id', 'campaign_name', 'template_name'] -%}
-        {{ latest(name, 'created_at') }} as {{ name }},
+        {{ latest(name, 'last_at') }} as {{ name }},
         {% endfor -%}
         cast({{ exact_sum('total') }} as decimal(38, 6)) as purchase_revenue,
         {% for each in event_types() -%}
-        {{ how_many("data_type = '" ~ each['name'] ~ "'") }} as {{ total_of(each['name']) }},
+        cast(sum(case when data_type = '{{ each['name'] }}' then events else 0 end) as bigint) as {{ total_of(each['name']) }},
         {% endfor -%}
         -- most people have but one key, and a list of it for each row would cost more than all the rest
         {{ set_of('raw_key', 'raw_key <> user_key') }} as _other_keys

@@ -7,5 +7,8 @@ select
     coalesce(bool_or(not loads.only_added) filter (where loads.load_id > span.built_from), false) as whole
 from {{ activity_loads() }} as loads
 cross join {{ ref('build_span') }} as span
-where loads.load_id > span.marts_built_from
+where
+    loads.load_id > span.marts_built_from
+    -- what such an hour was counted to be is all that is left of it
+    and loads.hour not in (select hour from {{ source('streams', 'expired_hours') }})
 group by loads.hour

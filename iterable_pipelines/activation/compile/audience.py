@@ -18,7 +18,7 @@ from iterable_pipelines.activation.compile.members import (
 )
 from iterable_pipelines.activation.compile.moments import Moments
 from iterable_pipelines.activation.compile.rows import Settled
-from iterable_pipelines.activation.objects import AudienceSync
+from iterable_pipelines.activation.memberships import AudienceSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
 IDENTIFY, TRACK = "identify", "track"

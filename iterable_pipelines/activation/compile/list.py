@@ -12,7 +12,7 @@ from iterable_pipelines.activation.compile.members import (
     name_of,
 )
 from iterable_pipelines.activation.compile.rows import Settled, wrong
-from iterable_pipelines.activation.objects import ListSync
+from iterable_pipelines.activation.memberships import ListSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
 

@@ -8,7 +8,7 @@ from iterable_pipelines.activation.compile.fields import json_or_text
 from iterable_pipelines.activation.compile.identity import PLACEHOLDER, Who
 from iterable_pipelines.activation.compile.rows import RowCompiler
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.objects import ToList
+from iterable_pipelines.activation.memberships import ToList
 from iterable_pipelines.activation.records import Identity, Issue
 
 S = TypeVar("S", bound=Sync)

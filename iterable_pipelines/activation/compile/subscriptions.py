@@ -10,7 +10,7 @@ from iterable_pipelines.activation.compile.events import attribution, given
 from iterable_pipelines.activation.compile.fields import json_or_text
 from iterable_pipelines.activation.compile.identity import identifier
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
-from iterable_pipelines.activation.objects import SubscriptionSync
+from iterable_pipelines.activation.memberships import SubscriptionSync
 from iterable_pipelines.activation.records import Compiled, Issue, Record
 
 OUTPUT = "subscription"

@@ -1,5 +1,6 @@
 """Templates: what is mapped of a row, and nothing else; Iterable keeps the rest of a template that it has (4.1)."""
 
+from math import isfinite
 from typing import Any, cast
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
@@ -102,8 +103,8 @@ def _as(kind: MemberType, value: Any, path: str, issues: list[Issue]) -> Any:
             return value if isinstance(value, str) else str(value)
         if kind == "long" and (whole := identifier(value)) is not None:
             return int(whole)
-        if kind == "double" and not isinstance(value, bool):
-            return float(value)
+        if kind == "double" and not isinstance(value, bool) and isfinite(number := float(value)):
+            return number
     except (ValueError, TypeError):
         pass
     article = "an" if kind in ("array", "object") else "a"

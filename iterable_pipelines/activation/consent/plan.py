@@ -7,7 +7,7 @@ from iterable_pipelines.activation.consent.gate import ConsentGate
 from iterable_pipelines.activation.consent.known import SUBSCRIBING, copy_unsubscribed
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.lists import find_list, wanted_list
-from iterable_pipelines.activation.objects import AudienceSync, ConsentSync, ListSync, MemberSync, SubscriptionSync
+from iterable_pipelines.activation.memberships import AudienceSync, ConsentSync, ListSync, MemberSync, SubscriptionSync
 from iterable_pipelines.activation.source import moment_literal
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable

@@ -37,6 +37,7 @@ from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.settings_values import did_you_mean
 
 Log = Callable[[str], None]
+_HELP = "iterable-pipelines write --help, or docs/write.md"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def writable_named(name: str) -> Writable:
     found = known.get(plain_name(name)) or known.get(f"{plain_name(name)}s")
     if found is None:
         near = did_you_mean(name, OBJECTS) or f"; there are {', '.join(OBJECTS)}"
-        raise SettingsError(f"{name!r} can not be written{near}. Nothing was sent.")
+        raise SettingsError(f"{name!r} can not be written{near}. Nothing was sent.\nNext: {_HELP}")
     return OBJECTS[found]
 
 
@@ -115,7 +116,7 @@ def _prepared(settings: Settings, asked: Asked, log: Log) -> Iterator[OneOff]:
         allowed = ", ".join(writable.operations)
         raise SettingsError(
             f"{asked.object} can be written by {allowed}, not by {asked.operation!r}: Iterable has nothing else "
-            "for it. Nothing was sent."
+            f"for it. Nothing was sent.\nNext: {_HELP}"
         )
     mode = writable.operations[operation]  # type: ignore[index]
     given = read_map(asked.mapping)

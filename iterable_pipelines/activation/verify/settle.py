@@ -70,8 +70,14 @@ def _doubt(workspace: Workspace, endpoint: str, request_id: str, body: Body, sin
     )
     ((others,),) = workspace.con.execute(
         "select count(*) from state.acked where endpoint = $endpoint and not in_doubt and last_acked_at >= $since "
-        f"and identity in ({of_request})",
-        {"endpoint": endpoint, "since": since.replace(tzinfo=None), "request": request_id},
+        # messages of other campaigns to the same user look otherwise
+        f"and identity in ({of_request}) and (payload->>'$.campaignId') is not distinct from $campaign",
+        {
+            "endpoint": endpoint,
+            "since": since.replace(tzinfo=None),
+            "request": request_id,
+            "campaign": None if body.get("campaignId") is None else str(body["campaignId"]),
+        },
     ).fetchall()
     return Doubt(body, since, {result for (result,) in known}, others)
 

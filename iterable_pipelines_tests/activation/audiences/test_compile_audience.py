@@ -7,7 +7,7 @@ import pytest
 
 from iterable_pipelines.activation.compile.audience import AudienceCompiler
 from iterable_pipelines.activation.compile.rows import Settled
-from iterable_pipelines.activation.objects import AudienceSync
+from iterable_pipelines.activation.memberships import AudienceSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Record, payload_hash
 from iterable_pipelines_tests.activation.audiences.syncs import AS_OF, NOON, WIN_BACK, acknowledged, sync_of

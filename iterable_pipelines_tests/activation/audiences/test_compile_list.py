@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from iterable_pipelines.activation.compile.list import ListCompiler
 from iterable_pipelines.activation.compile.rows import Settled
-from iterable_pipelines.activation.objects import ListSync
+from iterable_pipelines.activation.memberships import ListSync
 from iterable_pipelines_tests.activation.audiences.syncs import AS_OF, VIPS, WIN_BACK, acknowledged, sync_of
 
 

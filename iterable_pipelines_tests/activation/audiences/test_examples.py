@@ -2,7 +2,8 @@
 
 import shutil
 
-from iterable_pipelines.activation.objects import AudienceSync, load_syncs
+from iterable_pipelines.activation.memberships import AudienceSync
+from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.settings import Settings
 

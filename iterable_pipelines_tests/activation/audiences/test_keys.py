@@ -4,7 +4,8 @@ import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.keys import bury_key, claim_key, move_keys, orphans, with_kept_key
-from iterable_pipelines.activation.objects import AudienceSync, TraitSync
+from iterable_pipelines.activation.memberships import AudienceSync
+from iterable_pipelines.activation.objects import TraitSync
 from iterable_pipelines.activation.project import Project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.activation.audiences.syncs import VIPS, WIN_BACK, sync_of

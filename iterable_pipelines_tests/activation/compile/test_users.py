@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Compiler
-from iterable_pipelines.activation.objects import TraitSync, key_of
+from iterable_pipelines.activation.memberships import key_of
+from iterable_pipelines.activation.objects import TraitSync
 from iterable_pipelines.activation.project import ProjectType
 from iterable_pipelines.activation.records import Record
 from iterable_pipelines_tests.activation.compile.made import BY_EMAIL, BY_USER_ID, codes, compiler, payload

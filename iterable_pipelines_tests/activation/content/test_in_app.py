@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from iterable_pipelines.activation.declaration import Approval
 from iterable_pipelines.activation.errors import ActivationRefused, InDoubt
+from iterable_pipelines.activation.objects import load_syncs
+from iterable_pipelines.activation.run import send_pk
 from iterable_pipelines.activation.verify import settle
+from iterable_pipelines_tests.activation.conftest import AT_ONCE
 from iterable_pipelines_tests.activation.content.conftest import Content
 
 SYNC = """
@@ -75,3 +79,47 @@ def test_a_lost_answer_is_settled_by_the_messages_that_were_sent(
     assert sent(made).count("ada@ex.com") == (1 if applied else 2)
     reached = [each for each in made.project.sandbox.sends if "ada@ex.com" in str(each)]
     assert len(reached) == 1
+
+
+def test_a_mapping_that_changes_reaches_nobody_again(made: Content) -> None:
+    """Backfill sends all rows once more, but what was sent to a person is not."""
+    made.project.run("messages", approve=("send",))
+    spelled = SYNC.replace("{code: voucher}", "{code: {to: voucher, null: omit}}")
+    made.project.sync("messages", spelled + "on_mapping_change: backfill\n")
+    made.project.run("messages", approve=("send", "backfill"))
+    assert sent(made) == ["ada@ex.com", "bob@ex.com"]
+
+
+def test_a_message_of_another_campaign_is_no_message_of_this_one(
+    made: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada is sent two campaigns, and the second answer is lost: it shows, and is not taken for the first."""
+    writer = made.client
+    template = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "voucher"})["templates"][0]
+    body = f'{{"name": "Thanks", "templateId": {template["templateId"]}}}'
+    other = (writer.write("POST", "/api/campaigns/create", body.encode()).json() or {})["campaignId"]
+    made.project.table(
+        "marts.messages",
+        f"select * from marts.messages where id = 1 union all select 4, 'ada@ex.com', {other}, 'D4'",
+    )
+    made.project.sandbox.fault("lost_answer", "/api/inApp/target", holds="D4")
+    made.project.run("messages", approve=("send",))
+    monkeypatch.setitem(settle.READ_BACK, "in_app", replace(settle.READ_BACK["in_app"], settle=0))
+    made.project.run("messages", approve=("send",))
+    assert sent(made) == ["ada@ex.com", "ada@ex.com"]
+
+
+def test_a_row_that_is_sent_alone_is_sent_once_and_to_nobody_without_an_approval(made: Content) -> None:
+    """Nor does a refused attempt have the next run send the message again."""
+    (sync,) = load_syncs(made.project.settings)
+
+    def send_alone(approve: tuple[Approval, ...] = ()) -> str:
+        settings, said = made.project.settings, made.project.said.append
+        return send_pk(settings, sync, "1", said, lambda: made.client, AT_ONCE, approve).answer
+
+    with pytest.raises(ActivationRefused, match="sync send messages --pk 1 --approve send"):
+        send_alone()
+    assert send_alone(("send",)) == "add: acked"
+    assert "is sent once" in send_alone() and "is sent once" in send_alone(("send",))
+    made.project.run("messages", approve=("send",))
+    assert sent(made) == ["ada@ex.com", "bob@ex.com"]

@@ -145,11 +145,12 @@ def test_every_medium_has_its_members_and_json_columns_become_objects(project: A
     project.table(
         "marts.templates",
         """
-        select 1 as id, 'p' as code, 'push' as medium, 'T' as title, '{"a": 1}' as payload, null as html
-        union all select 2, 'i', 'InApp', null, '{"b": [1, 2]}', '<b>x</b>'
-        union all select 3, 's', 'sms', 'not for a text message', null, null
-        union all select 4, 'e', 'telegram', null, null, null
-        union all select 5, 'q', 'push', 'T', 'no object', null
+        select 1 as id, 'p' as code, 'push' as medium, 'T' as title, '{"a": 1}' as payload, null as html, '0.5' as score
+        union all select 2, 'i', 'InApp', null, '{"b": [1, 2]}', '<b>x</b>', null
+        union all select 3, 's', 'sms', 'not for a text message', null, null, null
+        union all select 4, 'e', 'telegram', null, null, null, null
+        union all select 5, 'q', 'push', 'T', 'no object', null, null
+        union all select 6, 'r', 'push', 'T', null, null, 'nan'
         """,
     )
     project.sync(
@@ -160,7 +161,7 @@ source: marts.templates
 primary_key: id
 client_template_id: code
 medium_column: medium
-fields: {title: title, payload: payload, html: html}
+fields: {title: title, payload: payload, html: html, score: relevanceScore}
 max_failure_ratio: 1
 """,
     )
@@ -171,8 +172,10 @@ max_failure_ratio: 1
         "3": ("invalid", "unknown_member"),
         "4": ("invalid", "unknown_medium"),
         "5": ("invalid", "unserializable_value"),
+        # it would have become null, which clears the member
+        "6": ("invalid", "unserializable_value"),
     }
-    assert there(project, "p", "push")["payload"] == {"a": 1}
+    assert there(project, "p", "push")["payload"] == {"a": 1} and there(project, "p", "push")["relevanceScore"] == 0.5
     assert there(project, "i", "inapp")["payload"] == {"b": [1, 2]}
 
 

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from iterable_pipelines.activation.objects import load_syncs
-from iterable_pipelines.automation import SYNC_TAG, sync_schedules
+from iterable_pipelines.declared_schedules import SYNC_TAG, sync_schedules
 from iterable_pipelines.settings import Settings
 
 SYNC = """
