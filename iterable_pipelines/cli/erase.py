@@ -12,7 +12,7 @@ from iterable_pipelines.cli.erase_requests import queue, request, send
 from iterable_pipelines.erasure.certificate import Certificate, certificates
 from iterable_pipelines.erasure.pull import pull
 from iterable_pipelines.erasure.run import erase, follow_up, identifiers_left
-from iterable_pipelines.erasure.scan import scan
+from iterable_pipelines.erasure.scan import SHORTEST, scan
 from iterable_pipelines.erasure.tombstones import Kind, Tombstones, hash_of
 from iterable_pipelines.settings import Settings, load_settings
 
@@ -93,7 +93,10 @@ def scan_(email: Emails = None, user_id: UserIds = None) -> None:
             )
         say("No identifier that any store holds has a tombstone.")
         return
-    done = scan(settings, [identifier for _, identifier in _named(email, user_id)])
+    named = [identifier for _, identifier in _named(email, user_id)]
+    if any(len(each.strip()) < SHORTEST for each in named):
+        raise typer.BadParameter(f"what has less than {SHORTEST} signs stands in every file by chance")
+    done = scan(settings, named)
     for file in done.unread:
         say(f"could not be read: {file}")
     if done.found:

@@ -29,6 +29,8 @@ _COMPRESSION = {"gz": "gzip", "zst": "zstd"}
 def find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> None:
     """Note whom a file names. Raises StoreBusy where another program has it open."""
     kind = kind_of(path)
+    if kind == "empty":
+        return
     if kind == "sqlite":
         find_in_sqlite(path, found, place)
     elif kind == "duckdb":
@@ -56,6 +58,8 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
     None where nobody is named in it. Raises StoreBusy where another program has it open, OSError.
     """
     kind = kind_of(path)
+    if kind == "empty":
+        return None
     if kind == "sqlite":
         return erase_from_sqlite(path, named, place)
     if kind == "duckdb":
@@ -66,9 +70,11 @@ def erase_from_file(path: Path, persons: Persons, named: Named, place: str, memo
 
 
 def kind_of(path: Path) -> str:
-    """What a file is by its first bytes: sqlite, duckdb, parquet, gz, zst, or else text."""
+    """What a file is by its first bytes: sqlite, duckdb, parquet, gz, zst, empty, or else text."""
     with path.open("rb") as file:
         head = file.read(16)
+    if not head:
+        return "empty"
     if head.startswith(b"SQLite format 3"):
         return "sqlite"
     if head[8:12] == b"DUCK":

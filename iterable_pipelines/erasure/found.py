@@ -30,6 +30,10 @@ _ADDRESS = re.compile(ADDRESS)
 Names = tuple[str | None, ...]
 
 
+def _is_surrogate(sign: str) -> bool:
+    return "\ud800" <= sign <= "\udfff"
+
+
 class Found:
     """Collects identifiers, each combination once, into a Parquet file."""
 
@@ -77,7 +81,8 @@ class Found:
         return self._to
 
     def _add(self, names: Names) -> None:
-        if any(names):
+        # bytes that are no text, such as a packed snapshot of Dagster's, are nobody's name
+        if any(names) and not any(_is_surrogate(sign) for name in names for sign in name or ""):
             self._names.add(names)
             if len(self._names) >= _AT_ONCE:
                 self._flush()

@@ -31,6 +31,7 @@ class LandingFiles:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who stands in the columns of any file, and the addresses in records besides their own."""
+        sweep(settings.landing_dir)
         files = landed_files(settings)
         if not files:
             return []

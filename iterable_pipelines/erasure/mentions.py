@@ -22,7 +22,9 @@ def tellable(identifier: str) -> bool:
 def spellings(identifier: str) -> list[str]:
     """How an identifier may be written in a file of ours: plainly, as JSON escapes it, or as a URL does."""
     plain = identifier.strip()
-    shapes = (plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1], quote(plain, safe=""))
+    escaped = (json.dumps(plain, ensure_ascii=ascii)[1:-1] for ascii in (True, False))
+    # in a URL the @ of an address may stay as it is
+    shapes = (plain, *escaped, *(quote(plain, safe=safe) for safe in ("", "@")))
     return list(dict.fromkeys(shapes))
 
 
@@ -40,7 +42,7 @@ def pattern_of(identifiers: Iterable[str]) -> str:
         return f"({_NEVER})({_NEVER})"
     # a full stop after an address ends a sentence, unless the address goes on
     after = rf"(\.?(?:[^{_AFTER}]|$)|\.+$)"
-    before = rf"(^|[^{_BEFORE}]|\\[nrtbf]|%(?:2[0267cf]|3[a-f]|0[ad]))"
+    before = rf"(^|[^{_BEFORE}]|\\[nrtbf]|\\u[0-9a-f]{{4}}|%(?:2[0267cf]|3[a-f]|0[ad]))"
     return f"(?i){before}(?:{words}){after}"
 
 

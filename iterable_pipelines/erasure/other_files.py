@@ -1,19 +1,24 @@
 """Every other file below the data folder, whoever wrote it: exports, tables of imports, Dagster's home, logs."""
 
+import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from iterable_pipelines.activation.state import FOLDER as STATES
-from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.errors import Failures
 from iterable_pipelines.erasure.files import PART, erase_from_file, find_in_file
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
+from iterable_pipelines.erasure.warehouse import leftovers
+from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
 
+_ENDINGS = re.compile(r"(\.(csv|ndjson|json|parquet|txt|log|db|sqlite|duckdb|gz|zst))+$")
 # locks are empty, and what stands beside a SQLite or DuckDB file is taken care of with it
 _BESIDE = (".lock", "-wal", "-shm", "-journal", ".wal", ENDING)
 
@@ -24,43 +29,62 @@ class OtherFiles:
     name = "other files"
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Whom lines, rows and records name."""
-        found = Found(scratch / "other_files.parquet")
+        """Whom lines, rows and records name. Raises StoreBusy for files that cannot be read, once the others are."""
+        found, failures = Found(scratch / "other_files.parquet"), Failures()
         for path in _files(settings):
-            find_in_file(path, found, _place(settings, path), settings.memory_limit)
-        return [found.close()]
+            place = _place(settings, path)
+            found.text(_parts(path)[0])
+            with failures.of(place):
+                find_in_file(path, found, place, settings.memory_limit)
+        files = [found.close()]
+        failures.tell(found=files)
+        return files
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
-        """Go through all of them. Raises StoreBusy for those that somebody has open, once the others are done."""
+        """Go through all of them. Raises StoreBusy for those that cannot be erased, once the others are done."""
         for left in settings.data_dir.rglob(f".*{PART}"):
             left.unlink()
-        named, erased, busy = Named.of(persons), [], []
+        named, erased, failures = Named.of(persons), list[Erased](), Failures()
         for path in _files(settings):
-            try:
-                done = erase_from_file(path, persons, named, _place(settings, path), settings.memory_limit)
-            except StoreBusy as error:
-                busy.append(str(error))
-                continue
-            if done and (done.rows or done.mentions):
-                erased.append(done)
-        if busy:
-            raise StoreBusy("; ".join(busy))
+            stem, ending = _parts(path)
+            clean = named.without(stem) + ending
+            place = _place(settings, path.with_name(clean))
+            with failures.of(place):
+                done = erase_from_file(path, persons, named, place, settings.memory_limit)
+                erased += [done] if done and (done.rows or done.mentions) else []
+                if clean != path.name:
+                    _rename(path, clean)
+                    erased.append(Erased(place, 0, mentions=1))
+        failures.tell(erased=erased)
         return erased
 
 
 def _files(settings: Settings) -> Iterator[Path]:
     """What is left over by the stores that know their files."""
-    known = {settings.warehouse_path, settings.published_path, settings.spool_path}
+    # what a run that is at work writes beside the warehouse is nobody else's to touch
+    known = {settings.warehouse_path, settings.published_path, settings.spool_path, *leftovers(settings)}
     folders = [settings.landing_dir, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
     for path in sorted(settings.data_dir.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path in known or path.name.endswith(_BESIDE):
+        if path.is_symlink() or not path.is_file() or path.name.endswith(_BESIDE):
             continue
-        if any(path.is_relative_to(folder) for folder in folders):
+        if known & {path, *path.parents} or any(path.is_relative_to(folder) for folder in folders):
             continue
         if path.parent == settings.data_dir / STATES and path.suffix == ".duckdb":
             continue
-        if path.stat().st_size:
-            yield path
+        yield path
+
+
+def _parts(path: Path) -> tuple[str, str]:
+    """A file's name, and its ending apart: `ada@x.co.csv` is of ada@x.co."""
+    ending = _ENDINGS.search(path.name)
+    return (path.name[: ending.start()], ending.group()) if ending else (path.name, "")
+
+
+def _rename(path: Path, name: str) -> None:
+    """A file that somebody named after a person, such as the export of one user's events, is named otherwise."""
+    free = (path.with_name(f"{number}-{name}" if number else name) for number in count())
+    path.rename(next(each for each in free if not each.exists()))
+    sync(path.parent)
 
 
 def _place(settings: Settings, path: Path) -> str:

@@ -1,5 +1,6 @@
 """The plain identifiers of the forgotten, for as long as an erasure runs; they never leave its scratch folder."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import duckdb
 from iterable_pipelines.erasure.mentions import detector_of, pattern_of, without_sql
 from iterable_pipelines.erasure.tombstones import KINDS, Kind, normal_sql
 from iterable_pipelines.quoting import literal
+
+# twice as many take three times as long to be looked for in a text, and ten times as many are refused by the engine
+_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,22 @@ class Persons:
         )
         without = without_sql("text::varchar", "getvariable('person_pattern')")
         con.execute(f"create or replace temp macro without_persons(text) as {without}")
+
+    def portions(self, folder: Path) -> Iterator["Persons"]:
+        """These persons, so many identifiers at a time as a regular expression takes; their files lie in `folder`."""
+        with duckdb.connect() as con:
+            con.execute(
+                "create table numbered as select *, row_number() over (order by hash, identifier) as place "
+                f"from read_parquet({literal(str(self.file))})"
+            )
+            (count,) = con.execute("select count(*) from numbered").fetchone() or (0,)
+            for at in range(0, count, _AT_ONCE):
+                file = folder / f"persons-{at}.parquet"
+                con.execute(
+                    "copy (select kind, identifier, hash from numbered "
+                    f"where place between {at + 1} and {at + _AT_ONCE}) to {literal(str(file))} (format parquet)"
+                )
+                yield Persons(file, self.count)
 
     def plain(self, kind: Kind | None = None) -> list[str]:
         """The identifiers as they are spelled, of one kind or of all: for stores that DuckDB does not read."""

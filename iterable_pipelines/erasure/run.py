@@ -15,6 +15,7 @@ from iterable_pipelines.erasure.certificate import Certificate, keep, publish
 from iterable_pipelines.erasure.elsewhere import elsewhere
 from iterable_pipelines.erasure.errors import AlreadyErasing, ErasureFailed
 from iterable_pipelines.erasure.links import find_persons
+from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log, Store
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.erasure.tombstones import Tombstones
@@ -45,13 +46,8 @@ def erase(
         crashpoint("erasure_persons_found")
         erased: list[Erased] = []
         if persons.hashes():
-            for store in stores:
-                try:
-                    erased += store.erase(settings, persons, log)
-                except ErasureFailed as failed:
-                    still_open[store.name] = str(failed)
-                    log(f"erasure: {store.name} stays open: {failed}")
-                crashpoint(f"erased_{store.name}")
+            for some in persons.portions(scratch):
+                erased += _erase(settings, stores, some, still_open, log)
         done = [store for store in stores if store.name not in still_open]
         left = _left(settings, done, scratch) if erased else 0
         certificate = Certificate(
@@ -136,7 +132,23 @@ def _identifiers(settings: Settings, stores: Sequence[Store], scratch: Path, sti
             files += store.identifiers(settings, scratch)
         except ErasureFailed as failed:
             still_open[store.name] = str(failed)
+            files += failed.found
     return files
+
+
+def _erase(
+    settings: Settings, stores: Sequence[Store], persons: Persons, still_open: dict[str, str], log: Log
+) -> list[Erased]:
+    erased: list[Erased] = []
+    for store in stores:
+        try:
+            erased += store.erase(settings, persons, log)
+        except ErasureFailed as failed:
+            still_open[store.name] = str(failed)
+            erased += failed.erased
+            log(f"erasure: {store.name} stays open: {failed}")
+        crashpoint(f"erased_{store.name}")
+    return erased
 
 
 def _left(settings: Settings, stores: Sequence[Store], scratch: Path) -> int:

@@ -15,6 +15,8 @@ from iterable_pipelines.erasure.mentions import spellings
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 
+# whatever is shorter stands in every file by chance
+SHORTEST = 3
 _CHUNK = 4 * 1024 * 1024
 # a zstd frame of a database or a log is smaller
 _LARGEST_FRAME = 64 * 1024 * 1024
@@ -41,9 +43,10 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
     """Look for identifiers, whole or as a part of something, in every file of the data folder and of the warehouse.
 
     Free pages, write-ahead logs, temporary files and compressed blocks of rows that are deleted count, too.
+    Raises ValueError for one that is shorter than SHORTEST.
     """
-    if not all(len(each.strip()) >= 3 for each in identifiers):
-        raise ValueError("an identifier of one or two signs stands in every file")
+    if any(len(each.strip()) < SHORTEST for each in identifiers):
+        raise ValueError(f"what has less than {SHORTEST} signs stands in every file")
     words = [shape.lower().encode() for each in identifiers for shape in spellings(each)]
     detector = "(?i)" + "|".join(re.escape(shape) for each in identifiers for shape in spellings(each))
     done = Scan()
@@ -53,7 +56,7 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
         for file in files:
             try:
                 size += file.stat().st_size
-                if _in_bytes(file, words) or _in_values(con, file, words):
+                if _hold(iter([str(file).encode()]), words) or _in_bytes(file, words) or _in_values(con, file, words):
                     done.found.append(file)
             except FileNotFoundError:
                 # a file on its way

@@ -12,7 +12,7 @@ from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.requests import Change, Request
 from iterable_pipelines.activation.state import FOLDER
 from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_duckdb
-from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.errors import Failures
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.mentions import tellable
 from iterable_pipelines.erasure.named import Named
@@ -36,11 +36,15 @@ class SyncStates:
     name = "sync states"
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Whom records are of, acknowledged ones and those on their way."""
-        found = Found(scratch / "sync_states.parquet")
+        """Whom records are of, acknowledged ones and those on their way. Raises StoreBusy, once all are looked at."""
+        found, failures = Found(scratch / "sync_states.parquet"), Failures()
         for path in _states(settings):
-            find_in_duckdb(path, found, f"{FOLDER}/{path.name}", settings.memory_limit)
-        return [found.close()]
+            place = f"{FOLDER}/{path.name}"
+            with failures.of(place):
+                find_in_duckdb(path, found, place, settings.memory_limit)
+        files = [found.close()]
+        failures.tell(found=files)
+        return files
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Delete from each, and write it anew. Raises StoreBusy for one that a run has, once the others are done."""
@@ -48,15 +52,12 @@ class SyncStates:
         def forget(con: duckdb.DuckDBPyConnection) -> int:
             return _forget(con, persons)
 
-        erased, busy = [], []
+        erased, failures = list[Erased](), Failures()
         for path in _states(settings):
             place = f"{FOLDER}/{path.name}"
-            try:
+            with failures.of(place):
                 erased.append(erase_from_duckdb(path, persons, place, settings.memory_limit, forget))
-            except StoreBusy as error:
-                busy.append(str(error))
-        if busy:
-            raise StoreBusy("; ".join(busy))
+        failures.tell(erased=erased)
         return erased
 
 

@@ -21,8 +21,9 @@ OWNERS: dict[str, Kind] = {
     "user_key": "user_id",
     "unique_user_key": "user_id",
     "raw_key": "user_id",
-    "pk": "user_id",
 }
+# the row log's: anybody else's `pk` may be a product's, or an item's
+_PRIMARY_KEY = ("activation", "pk")
 # lists of keys that a person goes by
 _OWNING_LISTS = ("_raw_keys", "_other_keys")
 # made of streams and objects by dbt: what they say of others is made anew, so only who they are about is looked at
@@ -50,9 +51,9 @@ class Table:
     @property
     def owners(self) -> dict[str, Kind]:
         """Its columns that say whom a row is about."""
-        return {
-            name: OWNERS[name.lower()] for name, kind in self.columns if kind == "VARCHAR" and name.lower() in OWNERS
-        }
+        texts = [name for name, kind in self.columns if kind == "VARCHAR"]
+        keys: dict[str, Kind] = {name: "user_id" for name in texts if (self.schema, name) == _PRIMARY_KEY}
+        return {name: OWNERS[name.lower()] for name in texts if name.lower() in OWNERS} | keys
 
     @property
     def own_sql(self) -> str:

@@ -49,6 +49,8 @@ class WarehouseFiles:
         if not settings.warehouse_path.exists():
             return []
         with self._held(settings, print), scratch_duckdb(scratch, settings.memory_limit, "the warehouse") as con:
+            # nobody else can be at work on these now; they may hold somebody whom no table knows any more
+            _tidy(settings)
             _attach(con, settings.warehouse_path, _OLD)
             tables = tables_of(con, _OLD)
             _note_covered(con, settings, tables)
@@ -162,17 +164,25 @@ def _note_covered(con: duckdb.DuckDBPyConnection, settings: Settings, tables: li
         )
 
 
-def _tidy(settings: Settings) -> None:
-    """Remove what a killed erasure, or a killed copy, has left beside the warehouse."""
+def leftovers(settings: Settings) -> list[Path]:
+    """What lies beside the warehouse while somebody who holds it is at work; after that they were killed."""
     path = settings.warehouse_path
-    for left in (
+    return [
         path.with_suffix(".erasing"),
         path.with_suffix(".erasing.wal"),
         settings.published_path.with_suffix(".publishing"),
-    ):
-        left.unlink(missing_ok=True)
-    for folder in (path.with_suffix(".erasing.tmp"), Path(f"{path}.tmp")):
-        shutil.rmtree(folder, ignore_errors=True)
+        path.with_suffix(".erasing.tmp"),
+        Path(f"{path}.tmp"),
+    ]
+
+
+def _tidy(settings: Settings) -> None:
+    """Remove what a killed erasure, or a killed copy, has left."""
+    for left in leftovers(settings):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def _follow(warehouse: Warehouse, settings: Settings, files: RewrittenFiles, log: Log) -> list[int]:

@@ -10,10 +10,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from iterable_pipelines.erasure import run
 from iterable_pipelines.erasure.files import erase_from_file
 from iterable_pipelines.erasure.named import Named
+from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.erasure.store import Erased
-from iterable_pipelines_tests.erasure.planted import ADA, ADA_ID, BOB, naming, persons
+from iterable_pipelines.settings import Settings
+from iterable_pipelines_tests.erasure.planted import ADA, ADA_ID, BOB, bury, naming, persons
 
 HERS = {"email": ADA.upper(), "userId": ADA_ID, "v": 1}
 HIS = {"email": BOB, "v": 2, "note": f"a friend of {ADA}."}
@@ -149,3 +152,23 @@ def test_x16_duckdb_keeps_nothing_in_its_blocks(tmp_path: Path) -> None:
         assert con.execute("select comment from duckdb_tables()").fetchall() == [("told",)]
         with pytest.raises(duckdb.ConstraintException):
             con.execute("insert into s.t values (-2, null, null, null)")
+
+
+def test_a_file_named_after_her_is_named_otherwise(project: Settings) -> None:
+    folder = project.data_dir / "exports"
+    folder.mkdir(parents=True)
+    for name, text in ((f"{ADA}.csv", f"email,v\n{ADA},1\n"), ("erased.csv", f"email,v\n{BOB},2\n")):
+        (folder / name).write_text(text)
+    assert scan(project, [ADA]).found == [folder / f"{ADA}.csv"]
+    bury(project)
+    certificate = run.erase(project, print)
+    assert certificate.complete and ADA not in str(certificate)
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {
+        "1-erased.csv": "email,v\n",
+        "erased.csv": f"email,v\n{BOB},2\n",
+    }
+    assert not scan(project, [ADA]).found
+    # nothing but its name tells of her
+    (folder / f"{ADA}.txt").write_text("a note")
+    assert run.erase(project, print).complete
+    assert sorted(each.name for each in folder.iterdir()) == ["1-erased.csv", "erased.csv", "erased.txt"]

@@ -24,6 +24,8 @@ PATTERN = pattern_of([ADA, ODD, "user-ada-1815", "4711"])
         ("https://x.example/?to=ada%40x.co&n=1", "https://x.example/?to=erased&n=1"),
         (r'"o\u0027"' + json.dumps(ODD), r'"o\u0027""erased"'),
         (r'"a\nada@x.co\nb"', r'"a\nerased\nb"'),
+        (r'"Ada \u003cada@x.co\u003e"', r'"Ada \u003cerased\u003e"'),
+        ("?to=o%27h%C3%A4ra%2Bx@y.example&n=1", "?to=erased&n=1"),
         ('{"id":"user-ada-1815","price":4711}', '{"id":"erased","price":4711}'),
     ],
 )
