@@ -140,7 +140,10 @@ class Source(_Section):
         if self.of_people:
             # who they are is written nowhere: this stands in logs
             listed = len(self.emails) + len(self.user_ids)
-            named = [f"{listed:,} people" if listed else "", "those of a query" if self.people else ""]
+            named = [
+                f"{listed:,} {'person' if listed == 1 else 'people'}" if listed else "",
+                "those of a query" if self.people else "",
+            ]
             return f"{_OF_PEOPLE[self.data_type]} of {' and '.join(filter(None, named))}"
         if self.data_type == "campaign":
             chosen = f" {', '.join(map(str, self.campaign_ids))}" if self.campaign_ids else "s"

@@ -22,6 +22,7 @@ Said = Callable[[str], None]
 _OWN_IDS = {"user_events": ("_id", "id"), "in_app_messages": ("messageId",)}
 # another place, at the end of an address of the web
 _NOBODY = ("", ".", "..")
+_SAID_EVERY = 100
 _COLUMNS = ("email", "user_id")
 
 
@@ -48,7 +49,8 @@ def fetch_people(
     to, cut_off = folder / "people.ndjson", 0
     with to.open("w", encoding="utf-8") as file:
         for at, person in enumerate(people):
-            said(f"{source.what}: {at:,} of {len(people):,}")
+            if at % _SAID_EVERY == 0:
+                said(f"{source.what}: {at:,} of {len(people):,}")
             records = read(client, person, MOST_EVENTS)
             cut_off += len(records) >= MOST_EVENTS
             twins: Counter[str] = Counter()
@@ -76,7 +78,7 @@ def _queried(sql: str, settings: Settings) -> list[tuple[str, str]]:
     try:
         with reading(settings) as con:
             relation = con.sql(sql)
-            there = [name for name in order if name in relation.columns]
+            there = [name for name in order if name in map(str.lower, relation.columns)]
             rows = relation.project(", ".join(f"{name}::varchar" for name in there)).fetchall() if there else []
     except duckdb.Error as error:
         raise SettingsError(

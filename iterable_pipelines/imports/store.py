@@ -164,7 +164,7 @@ def _put(
         transaction.create(table, staged)
     elif missing := {name: kind for name, kind in wanted.items() if name not in there}:
         transaction.add_columns(table, missing)
-    if made.source.of_people and KEY in there and KEY in wanted:
+    if made.source.of_people and made.target.mode == "append" and {KEY} <= there.keys() & wanted.keys():
         # what Iterable shows again takes the place of what it showed before
         transaction.delete(table, staged)
     transaction.insert(table, staged)
