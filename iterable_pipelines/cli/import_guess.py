@@ -31,9 +31,10 @@ def guess(
             bar = shown.add_task("", total=None)
             columns = sample_columns(made, settings, lambda text: shown.update(bar, description=plain(text)))
         if not columns:
+            wider = "name other people" if made.source.of_people else "take an earlier start_time"
             raise CannotGoOn(
-                f"Iterable has no {made.source.what} in that span, so there is nothing to guess from; {to} was not "
-                "written.\nNext: take an earlier start_time, or write in.columns yourself"
+                f"Iterable shows no {made.source.what}, so there is nothing to guess from; {to} was not "
+                f"written.\nNext: {wider}, or write in.columns yourself"
             )
         given["in"] = {**given["in"], "columns": [as_given(each) for each in columns]}
         write_import(to, as_yaml({"out": {"mode": "append"}} | given), settings)

@@ -33,6 +33,8 @@ def _replications(settings: Settings) -> list[str]:
 def _imports(settings: Settings) -> list[str]:
     found = []
     for each in all_imports(settings):
+        if each.source.emails or each.source.user_ids:
+            found.append(f"whom imports/{each.name}.yml names: take them out of the file")
         if each.target.is_postgres:
             found.append(f"table {each.target.table} in PostgreSQL, of imports/{each.name}.yml: delete them there")
         elif _is_outside(settings, path := database_file(each.target, settings)):

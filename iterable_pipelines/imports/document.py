@@ -11,7 +11,7 @@ from iterable_pipelines.settings_errors import KEY_SHAPED, SettingsError
 
 Place = tuple[str | int, ...]
 # what a field holds that is shown to nobody
-SECRETS = (("in", "api_key"), ("out", "database"))
+SECRETS = (("in", "api_key"), ("in", "emails"), ("in", "user_ids"), ("in", "people"), ("out", "database"))
 # in whatever field: a key, or a URL, which may hold a password, up to the quote around it
 _SECRET = re.compile(rf"{KEY_SHAPED.pattern}|\w+://\S+?(?=['\"]?(:?\s|$))")
 

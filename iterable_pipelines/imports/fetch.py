@@ -17,6 +17,7 @@ from iterable_pipelines.api.selection import Selection
 from iterable_pipelines.exporting import fetch_records
 from iterable_pipelines.hours import Window, now
 from iterable_pipelines.imports.file import Source
+from iterable_pipelines.imports.people import fetch_people, people_of
 from iterable_pipelines.imports.reading import resolved_key
 from iterable_pipelines.moments import span_of
 from iterable_pipelines.objects.list_members.read import PATIENCE, names_sql, read_list
@@ -29,17 +30,20 @@ from iterable_pipelines.streams import WarehouseFailed
 Said = Callable[[str], None]
 
 _MOMENT = "%Y-%m-%d %H:%M:%S"
-_CAMPAIGNS_OF_A_SAMPLE = 20
+_CAMPAIGNS_OF_A_SAMPLE = _PEOPLE_OF_A_SAMPLE = 20
 # how far back a sample looks, one after the other, until there is a record
 _SAMPLES = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """The records on disk, and why Iterable has no metrics of some campaigns, by campaign."""
+    """The records on disk, why Iterable has no metrics of some campaigns, by campaign, and of how many people it may
+    have more than it shows.
+    """
 
     parts: list[Path]
     refusals: dict[int, str] = field(default_factory=dict)
+    cut_off: int = 0
 
 
 def address_of(source: Source, settings: Settings) -> str:
@@ -73,7 +77,7 @@ def window_of(source: Source, settings: Settings, watermark: datetime | None) ->
     An incremental import goes on at its `watermark`; without one it begins at start_time, and ends at end_time. It
     stays minutes behind the present, as the hourly import does, because Iterable shows records late (api.md 3.6).
     """
-    if source.data_type == "list":
+    if not source.has_span:
         return None
     if source.use_date_range:
         try:
@@ -92,6 +96,9 @@ def fetch(
     client: Iterable, source: Source, settings: Settings, window: Window | None, folder: Path, said: Said
 ) -> Fetched:
     """Fetch everything that is asked for into `folder`, which is empty. Raises what the client does, and OSError."""
+    if source.of_people:
+        parts, cut_off = fetch_people(client, source, people_of(source, settings), folder, said)
+        return Fetched(parts, cut_off=cut_off)
     if source.data_type == "list":
         return Fetched([_list_users(client, list_id, settings, folder, said) for list_id in source.list_id or ()])
     if window is None:
@@ -104,9 +111,11 @@ def fetch(
 def fetch_sample(
     client: Iterable, source: Source, settings: Settings, window: Window | None, folder: Path, said: Said
 ) -> list[Path]:
-    """Fetch something of what would be asked for: the newest day, week or month that has any, twenty campaigns, or one
-    list.
+    """Fetch something of what would be asked for: the newest day, week or month that has any, twenty campaigns,
+    twenty people, or one list.
     """
+    if source.of_people:
+        return fetch_people(client, source, people_of(source, settings)[:_PEOPLE_OF_A_SAMPLE], folder, said)[0]
     if source.data_type == "list":
         return [_list_users(client, (source.list_id or ())[0], settings, folder, said)]
     if window is None:

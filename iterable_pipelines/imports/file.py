@@ -14,6 +14,8 @@ from iterable_pipelines.imports import values
 
 # the column that every table has: the time_column's value, or when the row was loaded
 TIME, UNTYPED = "time", "_untyped"
+# what is read person by person has these two besides: what tells its rows apart, and the record as it came
+KEY, RECORD = "_key", "_record"
 TYPES = {
     "boolean": "BOOLEAN",
     "long": "BIGINT",
@@ -22,6 +24,8 @@ TYPES = {
     "timestamp": "TIMESTAMP",
     "json": "JSON",
 }
+# what Iterable answers for one person at a time, and what people call it
+_OF_PEOPLE = {"user_events": "user events", "in_app_messages": "in-app messages"}
 # these imports would have the names of schedules of the project
 _TAKEN = ("the_last_hour", "what_is_behind")
 _BEYOND_PRINT = re.compile(r"[^\x20-\x7e\x80-\U0010ffff]")
@@ -59,6 +63,12 @@ class Column(_Section):
         return self
 
 
+class People(_Section):
+    """Whom to ask about: the columns `email` and `user_id` of a query on the copy for readers."""
+
+    sql: Annotated[str, BeforeValidator(values.query)]
+
+
 Moment = Annotated[datetime | None, _or_nothing(values.moment)]
 
 
@@ -68,10 +78,15 @@ class Source(_Section):
     type: Annotated[Literal["iterable"], BeforeValidator(values.lower)]
     api_key: Annotated[SecretStr | None, BeforeValidator(values.blank)] = None
     region: Annotated[Literal["us", "eu"] | None, _or_nothing(values.lower)] = None
-    data_type: Annotated[Literal["campaign", "list", "export_data"], BeforeValidator(values.lower)] = "campaign"
+    data_type: Annotated[
+        Literal["campaign", "list", "export_data", "user_events", "in_app_messages"], BeforeValidator(values.lower)
+    ] = "campaign"
     export_data_type: Annotated[str | None, _or_nothing(values.data_type)] = None
     campaign_ids: Annotated[tuple[int, ...] | None, _or_nothing(values.numbers)] = None
     list_id: Annotated[tuple[int, ...] | None, _or_nothing(values.numbers)] = None
+    emails: Annotated[tuple[str, ...], BeforeValidator(values.addresses)] = ()
+    user_ids: Annotated[tuple[str, ...], BeforeValidator(values.field_names)] = ()
+    people: People | None = None
     number_of_ids_for_each_request: Annotated[int, Field(ge=1, le=20)] = 1
     incremental: bool = False
     start_time: Moment = Field(None, validation_alias=AliasChoices("start_time", "start_date"))
@@ -99,10 +114,37 @@ class Source(_Section):
     columns: tuple[Column, ...] = ()
 
     @property
+    def of_people(self) -> bool:
+        """Whether Iterable answers for one person at a time, so that somebody must be named (outbound.md 4.5)."""
+        return self.data_type in _OF_PEOPLE
+
+    @property
+    def has_span(self) -> bool:
+        """Whether a span is asked for; all else is read whole, as it is now."""
+        return self.data_type in ("campaign", "export_data")
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The columns, and those that rows are told apart by; none where none are declared."""
+        if not (self.of_people and self.columns):
+            return self.columns
+        declared = {each.name for each in self.columns}
+        own = (Column(name=KEY, type="string"), Column(name=RECORD, type="json"))
+        return (*self.columns, *(each for each in own if each.name not in declared))
+
+    @property
     def what(self) -> str:
         """What is asked for, in a few words, without the span. A change of it begins an incremental import anew."""
         if self.data_type == "list":
             return f"users of list {', '.join(map(str, self.list_id or ()))}"
+        if self.of_people:
+            # who they are is written nowhere: this stands in logs
+            listed = len(self.emails) + len(self.user_ids)
+            named = [
+                f"{listed:,} {'person' if listed == 1 else 'people'}" if listed else "",
+                "those of a query" if self.people else "",
+            ]
+            return f"{_OF_PEOPLE[self.data_type]} of {' and '.join(filter(None, named))}"
         if self.data_type == "campaign":
             chosen = f" {', '.join(map(str, self.campaign_ids))}" if self.campaign_ids else "s"
             return f"campaign{chosen} and metrics"
@@ -125,6 +167,7 @@ class Source(_Section):
 
     def _of_its_type(self) -> list[tuple[str, str]]:
         found = []
+        named = ("emails", "user_ids", "people")
         belongs = {
             "export_data_type": "export_data",
             "campaign_id": "export_data",
@@ -133,21 +176,33 @@ class Source(_Section):
             "campaign_ids": "campaign",
             "list_id": "list",
         }
-        for name, kind in belongs.items():
-            if getattr(self, name) and self.data_type != kind:
+        for name, kind in (belongs | dict.fromkeys(named, " and ".join(_OF_PEOPLE))).items():
+            if getattr(self, name) and self.data_type not in kind.split(" and "):
                 found.append((name, f"it is for data_type {kind}, this import's is {self.data_type}: take it out"))
         if self.data_type == "export_data" and not self.export_data_type:
             found.append(("data_type", "export_data needs export_data_type, such as user or emailSend"))
         if self.data_type == "list" and not self.list_id:
             found.append(("data_type", "list needs list_id, the number of a list"))
+        if self.of_people:
+            if not any(getattr(self, name) for name in named):
+                why = f"{_OF_PEOPLE[self.data_type]} are read one person at a time, never by a full scan"
+                found.append(("data_type", f"filter_required: {why}: give emails, user_ids or people.sql"))
+            found += [
+                (f"columns.{at}.name", f"{KEY} tells the rows apart: leave it a string, or take it out")
+                for at, column in enumerate(self.columns)
+                if column.name == KEY and (column.type != "string" or column.field not in (None, KEY))
+            ]
         if self.campaign_id and self.export_data_type == "user":
             found.append(("campaign_id", "users belong to no campaign: take it out"))
         return found
 
     def _of_its_span(self) -> list[tuple[str, str]]:
-        if self.data_type == "list":
+        if not self.has_span:
+            read = "a list is always read whole, as it is now"
+            if self.of_people:
+                read = "every run reads what Iterable shows, and updates rows by their key"
             return [
-                (name, "a list is always read whole, as it is now: take it out")
+                (name, f"{read}: take it out")
                 for name in ("incremental", "start_time", "end_time", "use_date_range")
                 if getattr(self, name)
             ]

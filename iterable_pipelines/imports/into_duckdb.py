@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from iterable_pipelines.imports.file import KEY
 from iterable_pipelines.imports.staging import Staged
 from iterable_pipelines.imports.store import Mark, Noted
 from iterable_pipelines.quoting import literal, quoted
@@ -81,6 +82,10 @@ class DuckDBTransaction:
 
     def drop(self, table: str) -> None:
         self._con.execute(f"drop table {self._named(table)}")
+
+    def delete(self, table: str, staged: Staged) -> None:
+        source = f"read_parquet({literal(str(staged.path))})"
+        self._con.execute(f"delete from {self._named(table)} where {KEY} in (select {KEY} from {source})")
 
     def insert(self, table: str, staged: Staged) -> None:
         source = f"read_parquet({literal(str(staged.path))})"

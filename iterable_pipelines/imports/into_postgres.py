@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from iterable_pipelines.imports.file import KEY
 from iterable_pipelines.imports.staging import Staged
 from iterable_pipelines.imports.store import Mark, Noted
 from iterable_pipelines.imports.values import REFERENCE
@@ -90,6 +91,12 @@ class PostgresTransaction:
 
     def drop(self, table: str) -> None:
         self._con.execute(f"drop table {_named(table)}")
+
+    def delete(self, table: str, staged: Staged) -> None:
+        copied = self._copy_of(staged)
+        self._con.execute(f"create temp table staged_rows ({column_list(copied.columns)}) on commit drop")
+        copy_file(self._con, "staged_rows", copied)
+        self._con.execute(f"delete from {_named(table)} where {KEY} in (select {KEY} from staged_rows)")
 
     def insert(self, table: str, staged: Staged) -> None:
         copy_file(self._con, _named(table), self._copy_of(staged))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from iterable_pipelines.imports.document import Document, ImportFileError, Place, read_document
-from iterable_pipelines.imports.file import Column, Filter, Import, Schedule, Source, Target
+from iterable_pipelines.imports.file import Column, Filter, Import, People, Schedule, Source, Target
 from iterable_pipelines.imports.values import REFERENCE
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import DOTENV, SettingsWarning
@@ -24,6 +24,7 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("out",): Target,
     ("schedule",): Schedule,
     ("in", "columns"): Column,
+    ("in", "people"): People,
     ("filters",): Filter,
 }
 _FIELDS = "write fields below it, one `name: value` a line"

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.api import IterableError, Refused
+from iterable_pipelines.api.user_reads import MOST_EVENTS
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import Window
@@ -32,7 +33,7 @@ Said = Callable[[str], None]
 @dataclass(frozen=True)
 class Stored:
     """What a run did. `window` is None where no span was asked for; `untyped`, `left_out` and `erased` are as in
-    `Staged`, `refusals` as in `Fetched`.
+    `Staged`, `refusals` and `cut_off` as in `Fetched`.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Stored:
     left_out: list[str] = field(default_factory=list)
     refusals: dict[int, str] = field(default_factory=dict)
     erased: int = 0
+    cut_off: int = 0
 
     @property
     def notes(self) -> dict[str, str]:
@@ -52,6 +54,9 @@ class Stored:
             "campaigns_without_metrics": [
                 f"{len(self.refusals):,}, the first {number} ({why})" for number, why in [*self.refusals.items()][:1]
             ],
+            "people_with_more": [f"{self.cut_off:,}, of whom Iterable shows the newest {MOST_EVENTS} only"]
+            if self.cut_off
+            else [],
             "records_of_the_forgotten": [f"{self.erased:,} left out"] if self.erased else [],
         }
         return {name: ", ".join(each) or "none" for name, each in said.items()}
@@ -74,7 +79,7 @@ def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Sto
     asked, what = asked_of(made, settings), f"{made.source.what} into {made.target.table}"
     before = watermark_of(store, made, asked)
     window = window_of(made.source, settings, before)
-    if window is None and made.source.data_type != "list":
+    if window is None and made.source.has_span:
         said(f"{made.name}: {what}: no moment of its span is there yet; nothing was asked or changed")
         return Stored(0, None, store.shown)
     said(f"{made.name}: {what}{f' {window}' if window else ''}")
@@ -85,7 +90,8 @@ def run_import(made: Import, settings: Settings, run_id: str, said: Said) -> Sto
         crashpoint("import_staged")
         mark = Mark(made.name, asked, before, window.end if window and made.source.incremental else None, run_id)
         rows = store_rows(store, made, staged, mark)
-    stored = Stored(rows, window, store.shown, staged.untyped, staged.left_out, fetched.refusals, staged.erased)
+    told = (staged.untyped, staged.left_out, fetched.refusals, staged.erased, fetched.cut_off)
+    stored = Stored(rows, window, store.shown, *told)
     notes = "".join(f"; {name}: {text}" for name, text in stored.notes.items() if text != "none")
     said(f"{made.name}: {rows:,} rows stored in {made.target.table} of {store.shown}{notes}")
     return stored

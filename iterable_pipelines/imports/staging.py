@@ -9,7 +9,7 @@ import duckdb
 from iterable_pipelines.api import Broken
 from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.imports.columns import Reading, fields_of, guess_columns, readings
-from iterable_pipelines.imports.file import TIME, UNTYPED, Column, Import
+from iterable_pipelines.imports.file import KEY, TIME, UNTYPED, Column, Import
 from iterable_pipelines.landing.cut import Unreadable
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.record_files import (
@@ -56,13 +56,14 @@ def stage(
         came = lines.count
         lines = without_forgotten(con, lines, tombstones)
         fields = fields_of(con, lines)
-        columns = readings(made.source.columns, fields)
+        columns = readings(made.source.all_columns, fields)
         _check_time(made, [each.column for each in columns])
         untyped = _write(con, made, columns, lines, to)
+        (rows,) = con.execute(f"select count(*) from {literal(str(to))}").fetchone() or (0,)
         described = con.execute(f"describe from {literal(str(to))}").fetchall()
     read = {field for each in columns for field in each.fields}
     types = {name: kind for name, kind, *_ in described}
-    return Staged(to, lines.count, types, untyped, sorted(fields - read), came - lines.count)
+    return Staged(to, rows, types, untyped, sorted(fields - read), came - lines.count)
 
 
 def guess(parts: Sequence[Path], scratch: Path, memory_limit: str) -> list[Column]:
@@ -119,8 +120,11 @@ def _write(
     typed = f"select {', '.join(['texts, jsons', *values])} from ({extracted})"
     added = f"select *, {_time(made, columns)} as t, {untyped} as u from ({typed})"
     ordered = f" order by {TIME}" if made.target.time_column else ""
+    # somebody who is asked for by address and by id comes twice
+    key = next((name for name, each, _ in named if made.source.of_people and each.column.name == KEY), None)
+    once = f"distinct on ({key}) " if key else ""
     con.execute(
-        f"copy (select {own}t as {TIME}, u as {UNTYPED} from ({added}){ordered}) "
+        f"copy (select {once}{own}t as {TIME}, u as {UNTYPED} from ({added}){ordered}) "
         f"to {literal(str(to))} ({parquet_options(con, len(columns))})"
     )
     return dict(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.imports.file import Import
+from iterable_pipelines.imports.file import KEY, Import
 from iterable_pipelines.imports.staging import Staged
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines.streams.load import StaleWriter
@@ -68,6 +68,9 @@ class Transaction(Protocol):
 
     def drop(self, table: str) -> None:
         """Take the table away."""
+
+    def delete(self, table: str, staged: Staged) -> None:
+        """Delete the rows whose KEY one of the staged rows has."""
 
     def insert(self, table: str, staged: Staged) -> None:
         """Add the staged rows, by name."""
@@ -161,6 +164,9 @@ def _put(
         transaction.create(table, staged)
     elif missing := {name: kind for name, kind in wanted.items() if name not in there}:
         transaction.add_columns(table, missing)
+    if made.source.of_people and made.target.mode == "append" and {KEY} <= there.keys() & wanted.keys():
+        # what Iterable shows again takes the place of what it showed before
+        transaction.delete(table, staged)
     transaction.insert(table, staged)
 
 

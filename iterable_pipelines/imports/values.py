@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
+import duckdb
+
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.moments import parse_moment, zone_named
+from iterable_pipelines.published import only_query, without_values
 from iterable_pipelines.settings_values import did_you_mean, names
 
 # as the console writes them, and as the files do (checklist T20, T60)
@@ -82,6 +85,22 @@ def numbers(given: Any) -> tuple[int, ...]:
 def field_names(given: Any) -> tuple[str, ...]:
     """Names of fields as a list, or as text with commas between them."""
     return () if given is None else names(given)
+
+
+def addresses(given: Any) -> tuple[str, ...]:
+    """Email addresses as a list, or as text with commas between them."""
+    found = field_names(given)
+    if not all("@" in each for each in found):
+        raise ValueError("write email addresses, with commas between them; ids of users stand in user_ids")
+    return found
+
+
+def query(given: Any) -> str:
+    """One query, without the semicolon at its end."""
+    try:
+        return only_query(str(given))
+    except duckdb.Error as error:
+        raise ValueError(f"it is no SQL: {without_values(error)}") from None
 
 
 def moment(given: Any) -> Any:

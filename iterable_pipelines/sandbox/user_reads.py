@@ -32,13 +32,13 @@ def nested(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_event(record: dict[str, Any]) -> dict[str, Any]:
-    """One record as GET /api/events shows it: custom fields under dataFields."""
+    """One record as GET /api/events shows it: custom fields under dataFields, Iterable's own beside (api.md 4.2)."""
     kind = record.pop("_type")
     if kind != "customEvent":
         return {"eventType": kind} | record
     own = {
         key: record.pop(key)
-        for key in ("eventName", "email", "userId", "createdAt", "eventUpdatedAt", "itblInternal")
+        for key in ("_id", "eventName", "email", "userId", "createdAt", "eventUpdatedAt", "itblInternal")
         if key in record
     }
     return own | {"eventType": kind, "dataFields": record}

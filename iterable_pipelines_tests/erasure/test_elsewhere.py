@@ -43,6 +43,13 @@ def test_places_beyond_the_data_folder_are_named(project: Settings) -> None:
     ]
 
 
+def test_a_file_that_names_people_itself_is_named(project: Settings) -> None:
+    settings = declare(project)
+    text = "in:\n  type: iterable\n  data_type: user_events\n  emails: cy@example.com\nout:\n  table: events\n"
+    (settings.project_root / "imports" / "support.yml").write_text(text)
+    assert "whom imports/support.yml names: take them out of the file" in elsewhere(settings)
+
+
 def test_a_file_that_cannot_be_read_stops_nothing(project: Settings) -> None:
     settings = declare(project)
     (settings.project_root / "imports" / "clicks.yml").write_text("in: nonsense\n")

@@ -8,7 +8,7 @@ import pytest
 from iterable_pipelines.automation import JOBS, schedules_and_sensors
 from iterable_pipelines.hours import Window
 from iterable_pipelines.imports.document import ImportFileError
-from iterable_pipelines.imports.file import Column, Import, Schedule, Source, Target
+from iterable_pipelines.imports.file import Column, Import, People, Schedule, Source, Target
 from iterable_pipelines.imports.reading import all_imports, job_name, read_import, resolved_key
 from iterable_pipelines.imports.run import run_import
 from iterable_pipelines.sandbox.server import Sandbox
@@ -18,6 +18,7 @@ from iterable_pipelines.settings_sources import SettingsWarning
 
 KEY = "0123456789abcdef0123456789abcdef"
 START = "in:\n  type: iterable\n"
+EVENTS = f"{START}  data_type: user_events\n"
 EXPORT = f"{START}  data_type: export_data\n  export_data_type: user\n"
 
 # one wrong file each: what stands in it, the line, and what the error says
@@ -29,7 +30,7 @@ WRONG = {
     "a section more": (f"{START}ot:\n  table: x\n", 3, "ot: it is no field, did you mean out?"),
     "a field misspelt": (f"{START}  data_typ: list\n", 3, "in.data_typ: it is no field, did you mean data_type?"),
     "a region": (f"{START}  region: uk\n", 3, "in.region is 'uk': it must be 'us' or 'eu'"),
-    "a data type": (f"{START}  data_type: users\n", 3, "'campaign', 'list' or 'export_data'"),
+    "a data type": (f"{START}  data_type: users\n", 3, "'list', 'export_data', 'user_events'"),
     "an export without its type": (f"{START}  data_type: export_data\n", 3, "needs export_data_type, such as user"),
     "an export type": (
         f"{START}  data_type: export_data\n  export_data_type: emailSent\n",
@@ -69,6 +70,30 @@ WRONG = {
         f"{START}  data_type: list\n  list_id: 1\n  incremental: yes\n",
         5,
         "a list is always read",
+    ),
+    "events of everybody": (
+        f"{START}  data_type: user_events\n",
+        3,
+        "filter_required: user events are read one person",
+    ),
+    "messages of nobody": (
+        f"{START}  data_type: in_app_messages\n  emails: []\n",
+        3,
+        "filter_required: in-app messages",
+    ),
+    "people of an export": (f"{EXPORT}  emails: a@b.c\n", 5, "in.emails: it is for data_type user_events and in_app"),
+    "people that are no addresses": (f"{EVENTS}  emails: ada\n", 4, "in.emails: write email addresses"),
+    "people by two queries": (
+        f"{EVENTS}  people: {{sql: select 1; select 2}}\n",
+        4,
+        "in.people.sql: one query is needed",
+    ),
+    "people by no query": (f"{EVENTS}  people: {{sql: selekt 1}}\n", 4, "in.people.sql: it is no SQL"),
+    "people's span": (f"{EVENTS}  user_ids: u-1\n  incremental: true\n", 5, "reads what Iterable shows"),
+    "a key of another type": (
+        f"{EVENTS}  user_ids: u-1\n  columns:\n  - {{name: _key, type: long}}\n",
+        6,
+        "in.columns.1.name is '_key': _key tells the rows apart",
     ),
     "both kinds of fields": (f"{EXPORT}  omit_fields: a\n  only_fields: b\n", 6, "give one of the two"),
     "a user's campaign": (f"{EXPORT}  campaign_id: 7\n", 5, "users belong to no campaign"),
@@ -286,7 +311,7 @@ def test_the_example_runs_as_it_stands(path: Path, project: Settings, sandbox: S
 
 def test_every_field_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "imports.md").read_text()
-    for section in (Source, Target, Schedule, Column):
+    for section in (Source, People, Target, Schedule, Column):
         for name, field in section.model_fields.items():
             for spelling in [name, *getattr(field.validation_alias, "choices", ())]:
                 assert f"`{spelling}`" in text, spelling
