@@ -141,12 +141,13 @@ def events_of(
     world.settle()
     # by identity: an event may name the person twice, and two events may be equal
     written = {id(each): each for name in (email, user_id) for each in world.written.events_of(name)}
-    for data_type in types:
-        known = [each for each in written.values() if each.data_type == data_type and each.visible <= now]
-        mine = [each for each in known if begin <= each.created < end]
-        for event in (*world.seeded_events(data_type, window), *mine):
-            record = json.loads(event.line)
-            if (email and (record.get("email") or "").strip().lower() == email) or (
-                user_id and record.get("userId") == user_id
-            ):
-                yield json.dumps({"_type": data_type} | record, ensure_ascii=False, separators=(",", ":")).encode()
+    mine = [each for each in written.values() if each.visible <= now and begin <= each.created < end]
+    wanted = set(types)
+    for event in (*world.seeded_events_of({email, user_id} - {""}, window), *mine):
+        record = json.loads(event.line)
+        is_theirs = (email and (record.get("email") or "").strip().lower() == email) or (
+            user_id and record.get("userId") == user_id
+        )
+        if event.data_type in wanted and is_theirs:
+            line = json.dumps({"_type": event.data_type} | record, ensure_ascii=False, separators=(",", ":"))
+            yield line.encode()

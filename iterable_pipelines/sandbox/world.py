@@ -5,9 +5,7 @@ be asked for at any time and gives the same bytes.
 """
 
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -24,6 +22,7 @@ from iterable_pipelines.sandbox.metadata_tables import MetadataTables
 from iterable_pipelines.sandbox.objects import Objects
 from iterable_pipelines.sandbox.people import Population
 from iterable_pipelines.sandbox.pipelines import Effect, Pipelines
+from iterable_pipelines.sandbox.remembered import Remembered
 from iterable_pipelines.sandbox.rules import Rules
 from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
 from iterable_pipelines.sandbox.schema import Schema, field_types
@@ -113,9 +112,8 @@ class World:
         self.snippets, self.tables = Snippets(self.now), MetadataTables(self.now)
         self._clock: datetime | None = end
         self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}
-        self._remembered: OrderedDict[tuple[str, int], Begun] = OrderedDict()
-        self._remembered_events = 0
-        self._lock = threading.Lock()
+        self._begun = Remembered(REMEMBERED_EVENTS, self._begin, lambda begun: sum(map(len, begun.values())))
+        self._whose = Remembered(REMEMBERED_EVENTS, self._by_name, lambda whose: sum(map(len, whose.values())))
 
     def now(self) -> datetime:
         """What the world's clock shows: the present, or where it was stopped."""
@@ -151,6 +149,21 @@ class World:
                 each for each in self._hour(data_type, hour) if begin <= each.created < end and each.visible <= visible
             ]
             dice(self.seed, "order", data_type, hour, end).shuffle(here)
+            yield from filter(None, map(self.written.as_known, here))
+
+    def seeded_events_of(self, names: Collection[str], window: Window) -> Iterator[Event]:
+        """Seeded events of whoever has one of these names, or had it when they happened; of everything one can do."""
+        if not self.users:
+            return
+        begin = int(max(window.start, self.start).timestamp())
+        end, visible = int(min(window.end, self.end or window.end).timestamp()), self.now().timestamp()
+        # whoever has one of these names by now
+        others = (old for old, to in self.written.moved.items() if to and not set(names).isdisjoint(to.values()))
+        former = {*names, *others}
+        for hour in range(begin // HOUR * HOUR, min(end, int(visible) + 1), HOUR):
+            whose = self._whose(hour)
+            found = {id(each): each for name in former for each in whose.get(name, ())}
+            here = (each for each in found.values() if begin <= each.created < end and each.visible <= visible)
             yield from filter(None, map(self.written.as_known, here))
 
     def records(self, data_type: str, window: Window, visible_at: datetime | None = None) -> Iterator[bytes]:
@@ -252,27 +265,24 @@ class World:
     def _hour(self, data_type: str, hour: int) -> Iterator[Event]:
         for family in self._families[data_type]:
             for beginning in range(hour - SPAN + HOUR, hour + HOUR, HOUR):
-                yield from self._begun(family, beginning).get((data_type, hour), ())
+                yield from self._begun((family, beginning)).get((data_type, hour), ())
 
-    def _begun(self, family: Family, hour: int) -> Begun:
-        """Everything that begins in `hour` in this family and what follows from it; remembered for a while."""
-        key = (family.name, hour)
-        with self._lock:
-            known = self._remembered.get(key)
-            if known is not None:
-                self._remembered.move_to_end(key)
-                return known
+    def _begin(self, key: tuple[Family, int]) -> Begun:
+        """Everything that begins in an hour in a family, and what follows from it."""
         begun: Begun = {}
-        for event in self._play(family, hour):
+        for event in self._play(*key):
             begun.setdefault((event.data_type, event.created // HOUR * HOUR), []).append(event)
-        with self._lock:
-            if key not in self._remembered:
-                self._remembered[key] = begun
-                self._remembered_events += sum(map(len, begun.values()))
-            while self._remembered_events > REMEMBERED_EVENTS and len(self._remembered) > 1:
-                _, forgotten = self._remembered.popitem(last=False)
-                self._remembered_events -= sum(map(len, forgotten.values()))
         return begun
+
+    def _by_name(self, hour: int) -> dict[str, list[Event]]:
+        """What happened in an hour, by the address (lower case) and by the user id that it was given to."""
+        whose: dict[str, list[Event]] = {}
+        for data_type in self._families:
+            for event in self._hour(data_type, hour):
+                record = json.loads(event.line)
+                for name in {(record.get("email") or "").strip().lower(), record.get("userId") or ""} - {""}:
+                    whose.setdefault(name, []).append(event)
+        return whose
 
     def _play(self, family: Family, hour: int) -> list[Event]:
         if not self.users:
