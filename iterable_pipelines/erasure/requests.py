@@ -1,6 +1,6 @@
 """Whom Iterable is to forget, or to forget no longer: a queue in SQLite, because a day takes 1,000 (faults.md R18).
 
-An identifier stays only until Iterable has acknowledged it; then its hash is all that is left.
+An identifier stays only until Iterable has answered, yes or no; then its hash is all that is left.
 """
 
 import os
@@ -75,7 +75,7 @@ class Requests:
         self.path = settings.data_dir / "erasure" / "requests.sqlite"
 
     def add(self, action: Action, identifiers: Iterable[tuple[IdentifierKind, str]]) -> int:
-        """Queue identifiers; returns how many are new. Who waits already waits once; who was refused goes again."""
+        """Queue identifiers; returns how many are new. Who waits already waits once; who was refused may be asked for again."""
         moment, new = _text(now()), 0
         with self._open() as con:
             con.execute("begin immediate")
@@ -85,11 +85,14 @@ class Requests:
                     "delete from requests where action <> ? and kind = ? and identifier = ? and state = 'waiting'",
                     (action, kind, identifier),
                 )
+                named = (action, kind, hash_of(identifier))
+                con.execute(
+                    "delete from requests where action = ? and kind = ? and hash = ? and state = 'refused'", named
+                )
                 done = con.execute(
-                    "insert into requests (action, kind, identifier, hash, requested_at) values (?, ?, ?, ?, ?) "
-                    "on conflict (action, kind, identifier) where identifier is not null "
-                    "do update set state = 'waiting', attempts = 0 where state = 'refused'",
-                    (action, kind, identifier, hash_of(identifier), moment),
+                    "insert into requests (action, kind, hash, identifier, requested_at) values (?, ?, ?, ?, ?) "
+                    "on conflict (action, kind, identifier) where identifier is not null do nothing",
+                    (*named, identifier, moment),
                 )
                 new += done.rowcount
             con.execute("commit")
@@ -119,18 +122,11 @@ class Requests:
 
     def done(self, request: Request, code: str) -> None:
         """Iterable acknowledged it: nothing but the hash stays."""
-        with self._open() as con:
-            con.execute(
-                "update requests set state = 'done', identifier = null, code = ?, done_at = ? where id = ?",
-                (code, _text(now()), request.id),
-            )
-            # the log of SQLite has held it too
-            con.execute("pragma wal_checkpoint(truncate)")
+        self._answered(request, "done", code)
 
     def refuse(self, request: Request, code: str) -> None:
-        """Iterable said no, and would again."""
-        with self._open() as con:
-            con.execute("update requests set state = 'refused', code = ? where id = ?", (code, request.id))
+        """Iterable said no, and would again: whoever asks once more names the person once more."""
+        self._answered(request, "refused", code)
 
     def level(self) -> Level:
         """How far the queue is."""
@@ -154,6 +150,15 @@ class Requests:
             today,
             datetime.fromisoformat(oldest) if oldest else None,
         )
+
+    def _answered(self, request: Request, state: str, code: str) -> None:
+        with self._open() as con:
+            con.execute(
+                "update requests set state = ?, identifier = null, code = ?, done_at = ? where id = ?",
+                (state, code, _text(now()), request.id),
+            )
+            # the log of SQLite has held it too
+            con.execute("pragma wal_checkpoint(truncate)")
 
     def _some(self, which: str) -> list[Request]:
         if not self.path.exists():

@@ -225,8 +225,10 @@ def test_what_iterable_refuses_is_counted_and_tried_when_asked_for_again(project
     sandbox.fault("status", FORGET, times=1, status=400, body={"code": "BadParams", "msg": "no"})
     assert send_requests(settings, client).refused == 1
     assert (queue.level().refused, Tombstones(settings).hashes()) == ({"bad_params": 1}, frozenset())
+    assert b"ana@ex.com" not in bytes_of(queue.path)
     assert queue.add("forget", [ANA]) == 1
     assert send_requests(settings, client).forgotten == 1
+    assert queue.level().refused == {}
 
 
 def test_others_who_used_up_the_day_end_the_run_at_once(project: tuple[Settings, Sandbox]) -> None:
