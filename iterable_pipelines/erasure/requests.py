@@ -75,7 +75,7 @@ class Requests:
         self.path = settings.data_dir / "erasure" / "requests.sqlite"
 
     def add(self, action: Action, identifiers: Iterable[tuple[IdentifierKind, str]]) -> int:
-        """Queue identifiers; returns how many are new. Who waits already waits once; who was refused may be asked for again."""
+        """Queue identifiers; returns how many are new. Who waits already waits once; who was refused may go again."""
         moment, new = _text(now()), 0
         with self._open() as con:
             con.execute("begin immediate")
