@@ -6,26 +6,22 @@ be asked for at any time and gives the same bytes.
 
 import json
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window
 from iterable_pipelines.hours import now as present
-from iterable_pipelines.sandbox import behaviour, in_app, messages
 from iterable_pipelines.sandbox.catalogs import Catalogs
 from iterable_pipelines.sandbox.chance import dice
 from iterable_pipelines.sandbox.everybody import Everybody
 from iterable_pipelines.sandbox.identify import Identify, trimmed
 from iterable_pipelines.sandbox.metadata_tables import MetadataTables
 from iterable_pipelines.sandbox.objects import Objects
-from iterable_pipelines.sandbox.people import Population
 from iterable_pipelines.sandbox.pipelines import Effect, Pipelines
-from iterable_pipelines.sandbox.remembered import Remembered
 from iterable_pipelines.sandbox.rules import Rules
-from iterable_pipelines.sandbox.scene import HOUR, SPAN, Event, Scene
+from iterable_pipelines.sandbox.scene import HOUR, Event
 from iterable_pipelines.sandbox.schema import Schema, field_types
+from iterable_pipelines.sandbox.seeded import seeded_by
 from iterable_pipelines.sandbox.shifts import Shifts
 from iterable_pipelines.sandbox.snapshot import snapshot_of_writes
 from iterable_pipelines.sandbox.snippets import Snippets
@@ -33,44 +29,7 @@ from iterable_pipelines.sandbox.templates import Templates
 from iterable_pipelines.sandbox.webhooks import Hooks
 from iterable_pipelines.sandbox.written import Written
 
-# tenths of the mean, by hour of day
-RHYTHM = (4, 3, 3, 3, 4, 6, 8, 10, 12, 13, 13, 12, 12, 13, 13, 12, 12, 12, 13, 14, 13, 11, 8, 6)  # fmt: skip
-REMEMBERED_EVENTS = 300_000
-
 Answer = TypeVar("Answer")
-Begun = dict[tuple[str, int], list[Event]]  # by data type and the hour of createdAt
-
-
-@dataclass(frozen=True)
-class Family:
-    """Events that come from one another: how many beginnings an hour (300 users, activity 1), and what follows."""
-
-    name: str
-    rate: float
-    play: Callable[[Scene, int], None]
-    data_types: tuple[str, ...]
-
-
-def _named(*stems: str) -> tuple[str, ...]:
-    return tuple(name for name in DATA_TYPE if name.startswith(stems))
-
-
-FAMILIES = (
-    Family("email", 45, messages.email, ("hostedUnsubscribeClick", *_named("email"))),
-    Family("push", 22, messages.push, _named("push")),
-    Family("sms", 7, messages.sms, _named("sms")),
-    Family("in-app", 16, in_app.in_app, _named("inApp")),
-    Family("inbox", 3, in_app.inbox, _named("inbox")),
-    Family("web push", 5, messages.web_push, _named("webPush")),
-    Family("embedded", 7, in_app.embedded, _named("embedded")),
-    Family("WhatsApp", 5, messages.whatsapp, _named("whatsApp")),
-    Family("RCS", 2, messages.rcs, _named("rcs")),
-    Family("subscription", 3, behaviour.subscription, ("emailSubscribe", "emailUnSubscribe")),
-    Family("custom", 45, behaviour.custom, ("customEvent",)),
-    Family("purchase", 7, behaviour.purchase, ("purchase",)),
-    Family("journey", 3, behaviour.journey, ("journeyExit",)),
-    Family("unknown", 3, behaviour.unknown, ("unknownSession",)),
-)
 
 
 class World:
@@ -98,7 +57,8 @@ class World:
         self.seed, self.users, self.activity, self.project_type = seed, users, activity, project_type
         self.start = start or midnight - timedelta(days=60)
         self.end = end
-        self.people = Population(seed, users, project_type, plain)
+        self.seeded = seeded_by(seed, users, activity, project_type, plain, more_lists)
+        self.people = self.seeded.people
         self.objects = Objects(seed, more_lists)
         self.written = Written()
         self.everybody = Everybody(self.people, self.now)
@@ -111,9 +71,6 @@ class World:
         self.catalogs, self.templates = Catalogs(seed, self.now), Templates(self.objects, self.now)
         self.snippets, self.tables = Snippets(self.now), MetadataTables(self.now)
         self._clock: datetime | None = end
-        self._families = {name: [each for each in FAMILIES if name in each.data_types] for name in DATA_TYPE}
-        self._begun = Remembered(REMEMBERED_EVENTS, self._begin, lambda begun: sum(map(len, begun.values())))
-        self._whose = Remembered(REMEMBERED_EVENTS, self._by_name, lambda whose: sum(map(len, whose.values())))
 
     def now(self) -> datetime:
         """What the world's clock shows: the present, or where it was stopped."""
@@ -146,7 +103,9 @@ class World:
         dice(self.seed, "order", data_type, begin, end).shuffle(hours)
         for hour in hours:
             here = [
-                each for each in self._hour(data_type, hour) if begin <= each.created < end and each.visible <= visible
+                each
+                for each in self.seeded.hour(data_type, hour)
+                if begin <= each.created < end and each.visible <= visible
             ]
             dice(self.seed, "order", data_type, hour, end).shuffle(here)
             yield from filter(None, map(self.written.as_known, here))
@@ -161,7 +120,7 @@ class World:
         others = (old for old, to in self.written.moved.items() if to and not set(names).isdisjoint(to.values()))
         former = {*names, *others}
         for hour in range(begin // HOUR * HOUR, min(end, int(visible) + 1), HOUR):
-            whose = self._whose(hour)
+            whose = self.seeded.whose(hour)
             found = {id(each): each for name in former for each in whose.get(name, ())}
             here = (each for each in found.values() if begin <= each.created < end and each.visible <= visible)
             yield from filter(None, map(self.written.as_known, here))
@@ -261,42 +220,6 @@ class World:
         end = min(int(window.end.timestamp()), visible + 1)
         if begin < end:
             yield from self.everybody.records(begin, end, visible, self._last(visible))
-
-    def _hour(self, data_type: str, hour: int) -> Iterator[Event]:
-        for family in self._families[data_type]:
-            for beginning in range(hour - SPAN + HOUR, hour + HOUR, HOUR):
-                yield from self._begun((family, beginning)).get((data_type, hour), ())
-
-    def _begin(self, key: tuple[Family, int]) -> Begun:
-        """Everything that begins in an hour in a family, and what follows from it."""
-        begun: Begun = {}
-        for event in self._play(*key):
-            begun.setdefault((event.data_type, event.created // HOUR * HOUR), []).append(event)
-        return begun
-
-    def _by_name(self, hour: int) -> dict[str, list[Event]]:
-        """What happened in an hour, by the address (lower case) and by the user id that it was given to."""
-        whose: dict[str, list[Event]] = {}
-        for data_type in self._families:
-            for event in self._hour(data_type, hour):
-                record = json.loads(event.line)
-                for name in {(record.get("email") or "").strip().lower(), record.get("userId") or ""} - {""}:
-                    whose.setdefault(name, []).append(event)
-        return whose
-
-    def _play(self, family: Family, hour: int) -> list[Event]:
-        if not self.users:
-            return []
-        scene = Scene(hour, dice(self.seed, family.name, hour), self.people, self.objects)
-        hour_of_day = hour // HOUR % 24
-        mean = family.rate * self.users / 300 * self.activity * RHYTHM[hour_of_day] / 10
-        for _ in range(int(mean) + (scene.chance.random() < mean % 1)):
-            family.play(scene, hour + scene.chance.randrange(HOUR))
-        # every sixth hour one message meets with everything, so that the rarest type occurs daily in the smallest world
-        if (hour_of_day + FAMILIES.index(family)) % 6 == 0:
-            scene.complete = True
-            family.play(scene, hour + scene.chance.randrange(HOUR))
-        return scene.events
 
 
 def utc(text: str) -> datetime:
