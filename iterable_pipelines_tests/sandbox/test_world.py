@@ -119,7 +119,7 @@ def test_opens_are_indexed_minutes_late_and_sends_are_not(world):
 
 
 def test_a_live_world_gets_new_events_by_the_clock():
-    world = World(users=3000)
+    world = World(users=3000, activity=20)
     now = world.now()
     hour = Window(now - timedelta(hours=1), now)
     assert (
