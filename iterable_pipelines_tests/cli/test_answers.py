@@ -98,7 +98,7 @@ def test_status_shows_the_newest_stretch_without_a_hole(
     assert code == 0
     # hour 2 has not landed, hour 5 has landed and is not loaded
     assert row(text, RCS)[1:] == [
-        *("2026-11-01T03", "2026-11-01T05", "10", f"{total - 4}", f"{total - 5}", "5", "0", "0", "0")
+        *("2026-11-01T03", "2026-11-01T05", "10", f"{total - 4}", f"{total - 5}", "5", "0", "0", "0", "0")
     ]
     assert row(text, "iterable_users")[1] == "nothing yet"
     assert f"First of {RCS}: rcsSend, rcsSendSkip 2026-11-01T02: not landed" in text

@@ -67,7 +67,7 @@ def test_a_day_is_audited_as_a_whole_a_day_and_a_week_after_it(project: Settings
     for moment in (47, 48, 49, 7 * 24, 8 * 24 - 1, 8 * 24, 8 * 24 + 1):
         pass_by(midnight + moment * HOUR)
     assert audits == [[], hours, [], [], [], hours, []]
-    assert manifest.current("rcsSend")[hours[0]].passed is Pass.SETTLED
+    assert manifest.current("rcsSend")[hours[0]].passed is Pass.AUDITED
     assert manifest.current("rcsSend")[hours[23]].fetched_at == midnight + 8 * 24 * HOUR
 
 

@@ -142,7 +142,9 @@ def assert_examples_read_them(project: Settings, warehouse: Warehouse) -> None:
     root = project.model_copy(update={"project_root": project.data_dir})
     plans = {each.name: plan_sync(root, each, Options(offline=True), lambda text: None) for each in load_syncs(root)}
     assert {name: plan.invalid for name, plan in plans.items() if plan.invalid} == {}
-    assert {name for name, plan in plans.items() if not plan.sends} == {"buyers_30_days", "large_orders"}
+    # these read what this world has no rows of
+    without = {"buyers_30_days", "large_orders", "best_seller", "product_catalog"}
+    assert {name for name, plan in plans.items() if not plan.sends} == without
 
 
 def test_data_types_that_the_models_name_exist() -> None:

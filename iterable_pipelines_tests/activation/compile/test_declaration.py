@@ -198,6 +198,10 @@ def test_g11_of_every_setting_it_is_known_whether_it_changes_records() -> None:
         ),
         *("cart_without_products", "context_fields", "segment_classic_compat"),
         *("catalog", "catalog_column", "item_id", "replace", "field_types"),
+        *("allow_duplicate_name", "allow_repeat_marketing_sends", "campaign_data_fields", "campaign_name"),
+        *("client_template_id", "data_fields", "default_time_zone", "list_description", "list_id"),
+        *("list_ids", "list_name", "medium", "medium_column", "schedule_send", "send_at", "send_mode"),
+        *("snippet", "start_time_zone", "suppression_list_ids", "table", "table_column"),
     }
     said: set[Any] = {name for each in OBJECTS.values() for name in each.model_fields}
     assert said == changes_records | rows.NO_MAPPING and not changes_records & rows.NO_MAPPING
