@@ -84,10 +84,14 @@ def _returned(files: dict[str, str]) -> str:
     )
 
 
-# when we ourselves took somebody off a list: that is no wish of theirs. What came before is followed by an entry
+# when we ourselves took somebody off a list, or may have: that is no wish of theirs. What came before is followed by an
+# entry
 OWN_EXITS = (
     "select identity_kind, identity, (flags->>'$.listId')::bigint as id, last_acked_at as left_at "
-    "from state.acked where endpoint = 'unsubscribe' and not member and identity is not null"
+    "from state.acked where endpoint = 'unsubscribe' and not member and identity is not null union all "
+    "select c.identity_kind, c.identity, (c.flags->>'$.listId')::bigint, o.sent_at from state.outbox o "
+    "join state.outbox_rows r using (request_id) join state.changes c on c.run_id = o.run_id and c.number = r.number "
+    "where c.endpoint = 'unsubscribe' and o.sent_at is not null and c.identity is not null"
 )
 
 
