@@ -15,6 +15,8 @@ _RECORD = (
     "key, pk, output, endpoint, flags, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
     "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id, result"
 )
+_EXIT = "endpoint = 'unsubscribe' and not member"
+_EXIT_TRIED = "result.endpoint = 'unsubscribe' and tried_at is not null"
 # changes with the newest that became of them
 _RESULT = f"""
     create or replace temp table result as
@@ -41,28 +43,33 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
     with workspace.transaction() as con:
         con.execute(_RESULT, parameters)
         con.execute(
-            "create or replace temp table doubtful as select distinct number from state.outbox_rows "
+            "create or replace temp table doubtful as select number, min(sent_at) as tried_at from state.outbox_rows "
             "join state.outbox using (request_id) where run_id = $run and state in ('sending', 'split', 'unknown') "
-            f"and number not in (select number from result where {_SETTLED})",
+            f"and number not in (select number from result where {_SETTLED}) group by number",
             parameters,
         )
         acknowledged = f"kind in ({kinds_of('acknowledged')})"
         # the newest of a key and output counts: a row may have sent two
         con.execute(
-            f"create or replace temp table newly as select {_RECORD}, number from result "
+            f"create or replace temp table newly as select {_RECORD}, number, "
+            f"if({_EXIT}, noted_at, null) as exits_from, if({_EXIT}, noted_at, null) as exits_until from result "
             f"where {acknowledged} and payload is not null and is_news "
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
         con.execute(
             "update newly set first_acked_at = coalesce(a.first_acked_at, newly.first_acked_at), "
-            "result = coalesce(newly.result, a.result) from state.acked a "
+            "result = coalesce(newly.result, a.result), "
+            "exits_from = if(newly.exits_from is null, null, coalesce(a.exits_from, newly.exits_from)) "
+            "from state.acked a "
             "where a.key = newly.key and a.output = newly.output"
         )
         con.execute("delete from state.acked a using newly where a.key = newly.key and a.output = newly.output")
         con.execute("insert into state.acked by name select * exclude (number), false as in_doubt from newly")
         # S7: Iterable may have it or not; the next plan sends what is wanted then, whatever that is
         con.execute(
-            "update state.acked set in_doubt = true from result join doubtful using (number) "
+            "update state.acked set in_doubt = true, "
+            f"exits_from = if({_EXIT_TRIED}, coalesce(acked.exits_from, tried_at), acked.exits_from), "
+            f"exits_until = if({_EXIT_TRIED}, tried_at, acked.exits_until) from result join doubtful using (number) "
             "where acked.key = result.key and acked.output = result.output"
         )
         con.execute(

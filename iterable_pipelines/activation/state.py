@@ -52,6 +52,10 @@ SCHEMA = (
     f"create table if not exists state.acked ({_RECORD}, first_acked_at timestamp, last_acked_at timestamp, "
     "run_id text, request_id text, in_doubt boolean not null default false, verified_at timestamp, verdict text)",
     "alter table state.acked add column if not exists result text",
+    # from when till when removals of ours were sent that they have not come back from since: the first may have arrived
+    # though nobody said so
+    "alter table state.acked add column if not exists exits_from timestamp",
+    "alter table state.acked add column if not exists exits_until timestamp",
     # rows of the source that need no look unless they change, once for each key of their records
     "create table if not exists state.seen (pk text, source_hash text, key text)",
     "create table if not exists state.issues (key text, pk text, output text, code text, message text, path text, "
@@ -162,7 +166,7 @@ def open_workspace(
         lock.release()
 
 
-_IS_NEW = "from duckdb_columns() where database_name = 'state' and table_name = 'acked' and column_name = 'result'"
+_IS_NEW = "from duckdb_columns() where database_name = 'state' and table_name = 'acked' and column_name = 'exits_until'"
 
 
 def _make(con: duckdb.DuckDBPyConnection) -> None:

@@ -25,16 +25,18 @@ from iterable_pipelines.hours import now
 from iterable_pipelines.quoting import literal
 
 _FACTS = f"""
-    select number, 'opted_in' as what, null::bigint as id, c.moment as happened_at, null::text as record
+    select number, 'opted_in' as what, null::bigint as id, c.moment as happened_at, null::bigint as until,
+        null::text as record
     from scratch.changes c where {SUBSCRIBING} and c.moment is not null
     union all
-    select c.number, u.what, u.id, epoch(u.left_at)::bigint, null from scratch.changes c
+    select c.number, u.what, u.id, epoch(u.left_at)::bigint, null, null from scratch.changes c
     join scratch.unsubscribed u using (identity_kind, identity) where {SUBSCRIBING}
     union all
-    select c.number, 'exit', x.id, epoch(x.left_at)::bigint, null from scratch.changes c
+    select c.number, 'exit', x.id, epoch(x.exits_from)::bigint, epoch(x.exits_until)::bigint, null
+    from scratch.changes c
     join ({OWN_EXITS}) x using (identity_kind, identity) where {SUBSCRIBING}
     union all
-    select c.number, 'profile', null, null, i.record from scratch.changes c
+    select c.number, 'profile', null, null, null, i.record from scratch.changes c
     join scratch.imported i using (identity_kind, identity) where {SUBSCRIBING}
     order by number
 """
@@ -54,8 +56,8 @@ class Facts:
 
     opted_in: int | None = None
     left: dict[Thing, int] = field(default_factory=dict)
-    # lists that we took them off, and when
-    exits: list[tuple[int, int]] = field(default_factory=list)
+    # lists that we took them off, from when till when
+    exits: list[tuple[int, int, int]] = field(default_factory=list)
     profile: dict[str, Any] | None = None
 
     def may(self, what: str, id: int, is_left: bool) -> bool:
@@ -88,7 +90,9 @@ class Facts:
         """Whether it tells of our taking somebody off a list."""
         personal = event.get("messageId") or event.get("campaignId") or event.get("unsubSource") in PERSONAL
         near = OWN_WITHIN.seconds
-        return not personal and any(thing == ("list", id) and abs(at - when) <= near for id, when in self.exits)
+        return not personal and any(
+            thing == ("list", id) and begin - near <= at <= end + near for id, begin, end in self.exits
+        )
 
 
 class ConsentGate:
@@ -149,12 +153,12 @@ class ConsentGate:
                 f"select * from {literal(str(self._file))} where number between ? and ? and list_contains(?, number)",
                 [min(numbers), max(numbers), numbers],
             ).fetchall()
-        for number, what, id, at, record in rows:
+        for number, what, id, at, until, record in rows:
             own = found[number]
             if what == "opted_in":
                 own.opted_in = at
             elif what == "exit":
-                own.exits.append((id, at))
+                own.exits.append((id, at, until))
             elif what == "profile":
                 own.profile = {"dataFields": json.loads(record)}
             else:

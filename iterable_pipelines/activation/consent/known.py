@@ -87,11 +87,10 @@ def _returned(files: dict[str, str]) -> str:
 # when we ourselves took somebody off a list, or may have: that is no wish of theirs. What came before is followed by an
 # entry
 OWN_EXITS = (
-    "select identity_kind, identity, (flags->>'$.listId')::bigint as id, last_acked_at as left_at "
-    "from state.acked where endpoint = 'unsubscribe' and not member and identity is not null union all "
-    "select c.identity_kind, c.identity, (c.flags->>'$.listId')::bigint, o.sent_at from state.outbox o "
-    "join state.outbox_rows r using (request_id) join state.changes c on c.run_id = o.run_id and c.number = r.number "
-    "where c.endpoint = 'unsubscribe' and o.sent_at is not null and c.identity is not null"
+    "select identity_kind, identity, (flags->>'$.listId')::bigint as id, "
+    "coalesce(exits_from, last_acked_at) as exits_from, coalesce(exits_until, last_acked_at) as exits_until "
+    "from state.acked where identity is not null "
+    "and (exits_until is not null or (endpoint = 'unsubscribe' and not member))"
 )
 
 
@@ -169,8 +168,8 @@ def _told(is_there: bool, states: str, exits: str) -> str:
         ), theirs as (
             select a.* from about a where a.id is not null and not (a.may_be_own and a.what = 'list' and exists (
                 from read_parquet({exits}) x where x.identity_kind = a.identity_kind and x.identity = a.identity
-                and x.id = a.id and a.left_at between x.left_at - interval {OWN_WITHIN.seconds} seconds
-                and x.left_at + interval {OWN_WITHIN.seconds} seconds))
+                and x.id = a.id and a.left_at between x.exits_from - interval {OWN_WITHIN.seconds} seconds
+                and x.exits_until + interval {OWN_WITHIN.seconds} seconds))
         ), newest as (
             select identity_kind, identity, what, id, max(left_at) filter (data_type <> 'emailSubscribe') as left_at,
                 max(left_at) filter (data_type = 'emailSubscribe') as back_at
