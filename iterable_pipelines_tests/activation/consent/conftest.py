@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import requests
 
+from iterable_pipelines.activation import outbox as outbox_module
 from iterable_pipelines.activation import plan as plan_module
+from iterable_pipelines.activation import send as send_module
 from iterable_pipelines.activation.consent import gate as gate_module
 from iterable_pipelines.activation.report import RunReport
 from iterable_pipelines.sandbox.writing.events import Events
@@ -39,6 +41,10 @@ class People:
         self.moment += timedelta(seconds=10)
         self.sandbox.world.stop_clock(self.moment)
         return self.moment
+
+    def pass_an_hour(self) -> None:
+        self.moment += timedelta(hours=1)
+        self.tick()
 
     def now(self) -> datetime:
         return self.moment
@@ -132,3 +138,11 @@ def people(activation_project: Callable[..., Activation], monkeypatch: pytest.Mo
     monkeypatch.setattr(gate_module, "now", made.now)
     monkeypatch.setattr(gate_module, "utc_now", made.utc)
     return made
+
+
+@pytest.fixture
+def one_clock(people: People, monkeypatch: pytest.MonkeyPatch) -> People:
+    """The same people, and what states note of requests goes by their clock too."""
+    monkeypatch.setattr(outbox_module, "moment", people.utc)
+    monkeypatch.setattr(send_module, "moment", people.utc)
+    return people

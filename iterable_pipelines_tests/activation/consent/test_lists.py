@@ -1,11 +1,14 @@
 """Nobody who has unsubscribed is put on a list, unless they have opted in since."""
 
+from datetime import timedelta
+
 import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.objects import load_syncs
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.plan import plan_sync
+from iterable_pipelines.activation.verify.sameness import moment_of
 from iterable_pipelines.settings import SettingsError
 from iterable_pipelines_tests.activation.consent.conftest import ANA, LIST, NEWS, OFFERS, People
 
@@ -90,6 +93,35 @@ def test_our_own_taking_off_is_no_wish_of_theirs(people: People) -> None:
     people.imports(ANA, BO)
     begin(people, MIRROR, NEVER, NEVER)
     people.run()
+    assert members(people) == {ANA, BO}
+
+
+@pytest.mark.parametrize("imported", [True, False])
+def test_a_removal_that_arrived_unheard_is_no_wish_of_theirs_though_one_hours_later_is_heard(
+    one_clock: People, imported: bool
+) -> None:
+    people = one_clock
+    begin(people, MIRROR, NEVER, NEVER)
+    people.run()
+    people.pass_an_hour()
+    # bo is off the list, and nobody knows: the next attempt is refused
+    begin(people, MIRROR, NEVER)
+    people.sandbox.fault("lost_answer", "/api/lists/unsubscribe")
+    people.sandbox.fault("status", "/api/lists/unsubscribe", status=403)
+    assert people.run().status == "failed"
+    assert members(people) == {ANA}
+    people.pass_an_hour()
+    assert people.run().status == "succeeded"
+    assert len(people.project.requests("/api/lists/unsubscribe")) == 1
+    # the event of it is an hour older than what was acknowledged
+    (event,) = people.sandbox.world.written_events("emailUnSubscribe")
+    ((acknowledged,),) = people.project.state(f"select last_acked_at from state.acked where identity = '{BO}'")
+    assert acknowledged - moment_of(event["createdAt"]).replace(tzinfo=None) > timedelta(minutes=59)
+    people.pass_an_hour()
+    if imported:
+        people.imports(ANA, BO)
+    begin(people, MIRROR, NEVER, NEVER)
+    assert people.run().codes == {}
     assert members(people) == {ANA, BO}
 
 
