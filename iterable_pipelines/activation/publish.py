@@ -43,7 +43,7 @@ def publish(workspace: Workspace, settings: Settings, sync: Sync, log: Callable[
     if not runs:
         return True
     files = _write_files(workspace, sync)
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, WAIT_SECONDS, log)
+    warehouse = Warehouse.of(settings, log, WAIT_SECONDS)
     listed = ", ".join(map(literal, runs))
     try:
         with warehouse.transaction() as there:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, create_model
 
+from iterable_pipelines.automation import schedule_status_of
 from iterable_pipelines.campaigns.assets import asset_key, campaign_assets, campaign_checks, gate_metadata
 from iterable_pipelines.campaigns.calls import Report, call
 from iterable_pipelines.campaigns.declaration import FOLDER, GatedCampaign, load_campaigns
@@ -97,7 +98,10 @@ def _trigger_gated(context: dg.OpExecutionContext, config: GatedConfig) -> None:
         known = {each.name: each for each in load_campaigns(settings)}
         if config.name not in known:
             near = did_you_mean(config.name, known) or f"; there are {', '.join(known) or 'none'}"
-            raise CallRefused(f"Nothing was sent: {config.name!r} is no campaign of {FOLDER}/{near}")
+            raise CallRefused(
+                f"{config.name!r} is no campaign of {FOLDER}/{near}. Nothing was sent.\n"
+                "Next: iterable-pipelines campaign gates"
+            )
 
         def decided(checks: list[Check]) -> None:
             metadata = gate_metadata(checks) | {"approved": config.approve, "because": config.because or "nothing"}
@@ -145,7 +149,7 @@ def _schedule(campaign: GatedCampaign, settings: Settings) -> dg.ScheduleDefinit
         name=f"campaign_{campaign.name}",
         job=trigger_gated_campaign,
         cron_schedule=str(campaign.schedule),
-        default_status=dg.DefaultScheduleStatus.RUNNING if settings.keep_updated else dg.DefaultScheduleStatus.STOPPED,
+        default_status=schedule_status_of(settings),
         description=f"As {FOLDER}/{campaign.name}.yml says.",
     )
     def at_its_time(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

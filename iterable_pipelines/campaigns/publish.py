@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from iterable_pipelines.activation.publish import WAIT_SECONDS
-from iterable_pipelines.activation.row_log import SCHEMA
+from iterable_pipelines.activation.row_log import SCHEMA, Tables, create_tables
 from iterable_pipelines.campaigns.ledger import Call, CallLedger, Decision
-from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.streams.warehouse import WarehouseFailed
@@ -55,7 +54,7 @@ _DECISIONS = {
     "call_id": "text: The call in campaign_calls.",
     "dagster_run_id": "text: The run in Dagster.",
 }
-_TABLES = {
+_TABLES: Tables = {
     "campaign_calls": ("Every call of a procedure, dry runs too (outbound.md 4.2).", _CALLS),
     "campaign_decisions": ("What the gates of campaigns decided, and on which evidence.", _DECISIONS),
 }
@@ -67,17 +66,12 @@ def publish(settings: Settings, ledger: CallLedger, log: Callable[[str], None]) 
         "campaign_calls": ledger.calls(),
         "campaign_decisions": ledger.decisions(),
     }
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, WAIT_SECONDS, log)
+    warehouse = Warehouse.of(settings, log, WAIT_SECONDS)
     try:
         with warehouse.transaction() as con:
-            con.execute(f"create schema if not exists {SCHEMA}")
-            for name, (comment, columns) in _TABLES.items():
-                types = {column: text.partition(":") for column, text in columns.items()}
-                listed = ", ".join(f"{column} {kind}" for column, (kind, _, _) in types.items())
-                con.execute(f"create or replace table {SCHEMA}.{name} ({listed})")
-                con.execute(f"comment on table {SCHEMA}.{name} is {literal(comment)}")
-                for column, (_, _, text) in types.items():
-                    con.execute(f"comment on column {SCHEMA}.{name}.{column} is {literal(text.strip())}")
+            create_tables(con, SCHEMA, _TABLES)
+            for name, (_, columns) in _TABLES.items():
+                con.execute(f"delete from {SCHEMA}.{name}")
                 if rows[name]:
                     con.register("fresh", _as_arrow(rows[name], list(columns)))
                     con.execute(f"insert into {SCHEMA}.{name} by name from fresh")

@@ -14,6 +14,8 @@ from iterable_pipelines.objects.tables import create_statements as create_object
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.tables import create_statements as create_streams
 
+# how long a transaction waits for whoever holds the file
+_WAIT_SECONDS = 600.0
 _NOTICE_SECONDS = 60.0
 # bytes, on a disk of the slower kind
 _COPIED_A_SECOND = 200_000_000
@@ -35,7 +37,7 @@ class Warehouse:
         path: Path,
         published: Path,
         memory_limit: str = "1GB",
-        wait_seconds: float = 600.0,
+        wait_seconds: float = _WAIT_SECONDS,
         log: Callable[[str], None] = print,
     ) -> None:
         """`wait_seconds` bounds how long `transaction` waits for whoever holds the file."""
@@ -45,9 +47,11 @@ class Warehouse:
         self._lock = FileLock(str(path) + ".lock", mode=0o600)
 
     @classmethod
-    def of(cls, settings: Settings, log: Callable[[str], None] = print) -> "Warehouse":
+    def of(
+        cls, settings: Settings, log: Callable[[str], None] = print, wait_seconds: float = _WAIT_SECONDS
+    ) -> "Warehouse":
         """The warehouse of a project."""
-        return cls(settings.warehouse_path, settings.published_path, settings.memory_limit, log=log)
+        return cls(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ def publish(workspace: Workspace, settings: Settings, two_way: TwoWay, log: Call
     files = {table: str(workspace.folder / f"{table}.parquet") for table in queries}
     for table, query in queries.items():
         con.execute(f"copy ({query}) to {literal(files[table])} (format parquet)")
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, WAIT_SECONDS, log)
+    warehouse = Warehouse.of(settings, log, WAIT_SECONDS)
     try:
         with warehouse.transaction() as there:
             create_tables(there, SCHEMA, TABLES)

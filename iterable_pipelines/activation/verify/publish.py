@@ -61,7 +61,7 @@ def _write_files(settings: Settings, sync: Sync, folder: Path, log: Callable[[st
 
 def _store(settings: Settings, sync: Sync, folder: Path, wait_seconds: float, log: Callable[[str], None]) -> None:
     files = {name: f"read_parquet({literal(str(folder / f'{name}.parquet'))})" for name in _QUERIES}
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
+    warehouse = Warehouse.of(settings, log, wait_seconds)
     with warehouse.transaction() as there:
         create_tables(there)
         # published before, by a process that was killed before it could note that
