@@ -54,8 +54,6 @@ class CatalogSync(ThingSync):
     def _is_of_a_catalog(self) -> "CatalogSync":
         if (self.catalog is None) == (self.catalog_column is None):
             raise ValueError("write either `catalog`, its name, or `catalog_column`, the column with its name")
-        if self.on_leave == "delete" and self.mode != "mirror":
-            raise ValueError("`on_leave: delete` needs `mode: mirror`")
         return self
 
     @model_validator(mode="after")

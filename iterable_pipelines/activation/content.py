@@ -1,7 +1,7 @@
 """Syncs of content: templates, snippets, metadata, whole lists, campaigns, in-app messages (outbound.md 4.1)."""
 
 from collections.abc import Collection
-from typing import ClassVar, Literal, TypeVar, get_args
+from typing import ClassVar, Literal, get_args
 
 from pydantic import ValidationInfo, model_validator
 
@@ -10,7 +10,6 @@ from iterable_pipelines.activation.template_members import MEMBERS, READ_ONLY, M
 from iterable_pipelines.activation.things import ThingSync
 from iterable_pipelines.settings_values import did_you_mean
 
-S = TypeVar("S", bound=Sync)
 SNIPPET_MEMBERS = ("content", "description", "variables", "createdByUserId")
 
 
@@ -88,7 +87,7 @@ class SnippetSync(_KnownFields):
         written = {to.to for to in self.fields.values()} | set(self.constants)
         if self.mode != "remove" and not written & {"content", "*"}:
             raise ValueError("`fields` must map a column to content: Iterable takes no snippet without")
-        return _deletes_in_mirror_only(self)
+        return self
 
 
 class MetadataSync(ThingSync):
@@ -111,7 +110,7 @@ class MetadataSync(ThingSync):
         has_fields = bool(self.fields or self.constants)
         if self.mode != "remove" and (self.value is None) != has_fields:
             raise ValueError("write either `value`, the column with the whole JSON object, or `fields`")
-        return _deletes_in_mirror_only(self)
+        return self
 
 
 class _WithoutFields(ThingSync):
@@ -197,12 +196,6 @@ class InAppSync(Sync):
     send_at: Given | None = None
     # Iterable's own default is true (4.1)
     allow_repeat_marketing_sends: bool = False
-
-
-def _deletes_in_mirror_only(sync: S) -> S:
-    if sync.on_leave == "delete" and sync.mode != "mirror":
-        raise ValueError("`on_leave: delete` needs `mode: mirror`")
-    return sync
 
 
 def _refuse_unknown(name: str, known: Collection[str], what: str) -> None:

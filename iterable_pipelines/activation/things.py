@@ -18,6 +18,12 @@ class ThingSync(Sync):
         return self.mode in ("insert", "update")
 
     @model_validator(mode="after")
+    def _deletes_in_mirror_only(self) -> "ThingSync":
+        if self.on_leave == "delete" and "mirror" in self.modes and self.mode != "mirror":
+            raise ValueError("`on_leave: delete` needs `mode: mirror`")
+        return self
+
+    @model_validator(mode="after")
     def _names_nobody(self) -> "ThingSync":
         if self.match is not None:
             raise ValueError(f"`match` names a user, and a {self.object} is none: leave it out")

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from iterable_pipelines.activation.catalogs import NAME as ITEM_NAME
 from iterable_pipelines.activation.desired import create_table, insert
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.quoting import literal
@@ -152,7 +153,8 @@ def _load_local(con: duckdb.DuckDBPyConnection, two_way: TwoWay, rows: Path) -> 
         con.execute(
             "insert into scratch.problems select key, 'invalid_item_id', 'ids of items have letters, digits and "
             "dashes, up to 255 of them', null, null from scratch.rows "
-            "where not regexp_full_match(key, '[A-Za-z0-9-]{1,255}')"
+            "where not regexp_full_match(key, $name)",
+            {"name": ITEM_NAME.pattern},
         )
     con.execute(
         "create or replace table scratch.local as select * from scratch.rows where key is not null "

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from iterable_pipelines.activation.catalogs import CatalogName
 from iterable_pipelines.declared import Kinds, Scheduled, Section, load_declared
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import did_you_mean
@@ -15,7 +16,6 @@ FOLDER = "two_way"
 # tables of these are written by others: an edit of theirs would undo every other one
 _TAKEN = ("landing", "streams", "objects", "profiles", "marts", "audiences", "activation", "two_way", "erasure")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CATALOG = re.compile(r"[A-Za-z0-9-]{1,255}")
 
 Rule = Literal["warehouse", "iterable", "newest", "manual"]
 Approval = Literal["changes", "deletes", "empty_side"]
@@ -28,12 +28,6 @@ def _table(text: str) -> str:
         raise ValueError("write schema.table, such as shop.products, of letters, digits and _")
     if schema.lower() in _TAKEN:
         raise ValueError(f"the schema {schema} is written by other parts of this project: take one of your own")
-    return text
-
-
-def _catalog(text: str) -> str:
-    if not _CATALOG.fullmatch(text):
-        raise ValueError("a catalog's name has letters, digits and dashes, up to 255 of them")
     return text
 
 
@@ -116,7 +110,7 @@ class CatalogTwoWay(TwoWay):
     things = "items"
 
     object: Literal["catalog"]
-    catalog: Annotated[str, AfterValidator(_catalog)]
+    catalog: CatalogName
     key: str = "item_id"
     propagate_deletes: bool = False
     settle_seconds: float = Field(1200.0, ge=0)

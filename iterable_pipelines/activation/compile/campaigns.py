@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.events import given
 from iterable_pipelines.activation.compile.fields import json_or_text
-from iterable_pipelines.activation.compile.identity import identifier
+from iterable_pipelines.activation.compile.identity import identifier, whole_number
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
 from iterable_pipelines.activation.compile.values import read_moment
 from iterable_pipelines.activation.content import CampaignSync
@@ -72,15 +72,6 @@ class CampaignCompiler(RowCompiler[CampaignSync]):
             issues.append(Issue("unserializable_value", "not an object: cast it in SQL", path))
             return None
         return self.values.plain(value, path, issues)
-
-
-def whole_number(value: Any, code: str, path: str, issues: list[Issue]) -> int | None:
-    """An id of Iterable's that must be there."""
-    text = (identifier(value) or "").strip()
-    if text.isascii() and text.isdigit() and 0 < int(text) < 2**63:
-        return int(text)
-    issues.append(Issue(code, "not a whole number", path))
-    return None
 
 
 def moment_to_send(value: Any, zone: ZoneInfo, issues: list[Issue]) -> str | None:

@@ -125,3 +125,12 @@ def identifier(value: Any) -> str | None:
     if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
         return str(int(value))
     return None
+
+
+def whole_number(value: Any, code: str, path: str, issues: list[Issue]) -> int | None:
+    """An id of Iterable's that must be there."""
+    text = (identifier(value) or "").strip()
+    if text.isascii() and text.isdigit() and 0 < int(text) < 2**63:
+        return int(text)
+    issues.append(Issue(code, "not a whole number", path))
+    return None

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from iterable_pipelines.activation.compile.campaigns import moment_to_send, whole_number
+from iterable_pipelines.activation.compile.campaigns import moment_to_send
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
 from iterable_pipelines.activation.compile.events import given
+from iterable_pipelines.activation.compile.identity import whole_number
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
 from iterable_pipelines.activation.content import InAppSync
 from iterable_pipelines.activation.records import Compiled, Issue, Record

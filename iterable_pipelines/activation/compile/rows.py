@@ -11,7 +11,7 @@ from iterable_pipelines.activation.compile.fields import Fields, targets_of
 from iterable_pipelines.activation.compile.identity import Identifying, Who
 from iterable_pipelines.activation.compile.loose_names import spelled
 from iterable_pipelines.activation.compile.moments import Moments
-from iterable_pipelines.activation.compile.values import Values
+from iterable_pipelines.activation.compile.values import Values, verbatim
 from iterable_pipelines.activation.declaration import IDENTIFIERS, Sync, To
 from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.managed_fields import managed
@@ -47,6 +47,8 @@ class RowCompiler(Generic[S]):
 
     # whether a record changes a profile: then NULL clears a field unless it is said otherwise (V5)
     profile = False
+    # whether fields are content, such as HTML: texts go as they are
+    is_content = False
     needs_before = False
 
     def __init__(self, settled: Settled[S]) -> None:
@@ -55,7 +57,11 @@ class RowCompiler(Generic[S]):
         self.as_of = settled.as_of
         nulls = sync.null_policy == "send" if sync.null_policy else self.profile
         self.zone = ZoneInfo(sync.naive_timezone)
-        self.values = Values(self.zone, sync.convert_iso_strings, nulls, sync.on_long_value == "truncate")
+        self.values = (
+            verbatim(self.zone, nulls)
+            if self.is_content
+            else Values(self.zone, sync.convert_iso_strings, nulls, sync.on_long_value == "truncate")
+        )
         self.identifying = Identifying(
             settled.project, sync.identify_by, sync.mode != "update", sync.placeholder_email, sync.longest_user_id
         )

@@ -3,10 +3,9 @@
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import Fields, json_or_text, targets_of
+from iterable_pipelines.activation.compile.fields import json_or_text
 from iterable_pipelines.activation.compile.identity import identifier
-from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
-from iterable_pipelines.activation.compile.values import verbatim
+from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
 from iterable_pipelines.activation.content import SnippetSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 
@@ -16,10 +15,7 @@ OUTPUT = "snippet"
 class SnippetCompiler(RowCompiler[SnippetSync]):
     """Rows of a snippet sync."""
 
-    def __init__(self, settled: Settled[SnippetSync]) -> None:
-        super().__init__(settled)
-        nulls = self.sync.null_policy == "send"
-        self.fields = Fields(targets_of(self.sync.fields, nulls=nulls), self.sync.constants, verbatim(self.zone, nulls))
+    is_content = True
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
         """One snippet."""

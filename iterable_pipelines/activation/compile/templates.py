@@ -4,10 +4,9 @@ from math import isfinite
 from typing import Any, cast
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.fields import Fields, json_or_text, targets_of
-from iterable_pipelines.activation.compile.identity import identifier
-from iterable_pipelines.activation.compile.rows import RowCompiler, Settled, wrong
-from iterable_pipelines.activation.compile.values import verbatim
+from iterable_pipelines.activation.compile.fields import json_or_text
+from iterable_pipelines.activation.compile.identity import identifier, whole_number
+from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
 from iterable_pipelines.activation.content import TemplateSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
 from iterable_pipelines.activation.template_members import MEMBERS, Medium, MemberType
@@ -19,10 +18,7 @@ _SPELLINGS = {"in_app": "inapp", "in-app": "inapp"}
 class TemplateCompiler(RowCompiler[TemplateSync]):
     """Rows of a template sync."""
 
-    def __init__(self, settled: Settled[TemplateSync]) -> None:
-        super().__init__(settled)
-        nulls = self.sync.null_policy == "send"
-        self.fields = Fields(targets_of(self.sync.fields, nulls=nulls), self.sync.constants, verbatim(self.zone, nulls))
+    is_content = True
 
     def compile(self, pk: str, row: Row, seq: int = 0, before: Acknowledged | None = None) -> Compiled:
         """One template, or one locale of it."""
@@ -62,13 +58,9 @@ class TemplateCompiler(RowCompiler[TemplateSync]):
 
     def _template_id(self, row: Row, issues: list[Issue]) -> int | None:
         given = row.get(self.sync.template_id) if self.sync.template_id else None
-        text = None if given is None else (identifier(given) or "?").strip()
-        if not text:
+        if given is None or (identifier(given) is not None and _text(given) is None):
             return None
-        if text.isascii() and text.isdigit() and int(text) < 2**63:
-            return int(text)
-        issues.append(Issue("invalid_template_id", "not a whole number", "templateId"))
-        return None
+        return whole_number(given, "invalid_template_id", "templateId", issues)
 
 
 def _text(value: Any) -> str | None:

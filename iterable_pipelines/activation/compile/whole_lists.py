@@ -3,7 +3,7 @@
 from typing import Any
 
 from iterable_pipelines.activation.compile.compiler import Acknowledged, Row
-from iterable_pipelines.activation.compile.identity import identifier
+from iterable_pipelines.activation.compile.identity import identifier, whole_number
 from iterable_pipelines.activation.compile.rows import RowCompiler, wrong
 from iterable_pipelines.activation.content import WholeListSync
 from iterable_pipelines.activation.records import Compiled, Identity, Issue, Record
@@ -19,10 +19,8 @@ class WholeListCompiler(RowCompiler[WholeListSync]):
         issues: list[Issue] = []
         sync = self.sync
         if sync.mode == "remove":
-            list_id = (identifier(row.get(sync.list_id or "")) or "").strip()
-            if list_id.isascii() and list_id.isdigit():
-                return Compiled((_gone(int(list_id)),))
-            return Compiled(issues=(Issue("invalid_list_id", "not a whole number", "listId"),))
+            list_id = whole_number(row.get(sync.list_id or ""), "invalid_list_id", "listId", issues)
+            return Compiled(() if list_id is None else (_gone(list_id),), tuple(issues))
         name = (identifier(row.get(sync.list_name or "")) or "").strip()
         if not name:
             issues.append(Issue("missing_list_name", "name is required", "name"))
