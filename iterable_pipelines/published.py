@@ -51,6 +51,12 @@ def reading(settings: Settings, folder: Path | None = None) -> Iterator[duckdb.D
         yield con
 
 
+def has_table(copy: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the copy for readers has it yet: what was never imported, or sent, has none."""
+    there = "select 1 from information_schema.tables where table_schema = ? and table_name = ?"
+    return copy.execute(there, [schema, table]).fetchone() is not None
+
+
 def only_query(sql: str) -> str:
     """`sql` without the semicolon at its end. Raises ValueError unless it is one query, and duckdb.Error for no SQL."""
     # parsed by itself, so that no text can break out of the brackets that are put around it later

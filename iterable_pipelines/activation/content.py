@@ -22,7 +22,7 @@ class _KnownFields(ThingSync):
 
     @classmethod
     def _known(cls) -> Collection[str]:
-        return SNIPPET_MEMBERS
+        raise NotImplementedError
 
 
 class TemplateSync(_KnownFields):
@@ -81,6 +81,10 @@ class SnippetSync(_KnownFields):
     object: Literal["snippet"]
     # the column with its name
     snippet: str
+
+    @classmethod
+    def _known(cls) -> Collection[str]:
+        return SNIPPET_MEMBERS
 
     @model_validator(mode="after")
     def _has_content(self) -> "SnippetSync":

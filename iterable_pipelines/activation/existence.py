@@ -3,8 +3,6 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
-import duckdb
-
 from iterable_pipelines.activation.asking import Lookups, not_asked
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.errors import ActivationRefused
@@ -17,7 +15,7 @@ from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.activation.things import ThingSync
 from iterable_pipelines.api import Iterable, IterableError
 from iterable_pipelines.data_types import USERS
-from iterable_pipelines.published import reading
+from iterable_pipelines.published import has_table, reading
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
@@ -64,7 +62,8 @@ def gate_of(workspace: Workspace, sync: Sync, clients: Callable[[], Iterable]) -
 
 def count_lookups(workspace: Workspace, sync: Sync) -> int:
     """How many users or things the gate will ask for."""
-    return _count(workspace, sync)
+    found = workspace.con.execute(f"select count(*) from scratch.compared c where {_undecided(sync)}").fetchone()
+    return found[0] if found else 0
 
 
 def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, moment: datetime) -> list[str]:
@@ -73,7 +72,7 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
     Raises ActivationRefused where the sync wants nothing else, and they are too old.
     """
     con = workspace.con
-    undecided = _count(workspace, sync)
+    undecided = count_lookups(workspace, sync)
     if not isinstance(sync, ProfileSync) or not undecided or sync.existence == "lookup":
         return []
     if sync.existence == "auto" and undecided <= _MOST_LOOKUPS:
@@ -97,7 +96,7 @@ def ask_imported_users(workspace: Workspace, settings: Settings, sync: Sync, mom
         "where (c.identity_kind = 'email' and u.email = c.identity) "
         "or (c.identity_kind = 'userId' and u.user_id = c.identity))"
     )
-    left = _count(workspace, sync)
+    left = count_lookups(workspace, sync)
     return [f"the imported users decide {undecided - left:,} of {undecided:,} users; {left:,} are looked up"]
 
 
@@ -109,7 +108,7 @@ def copy_known_events(workspace: Workspace, settings: Settings, sync: Sync) -> N
     stream = "iterable_purchase_activity" if sync.object == "purchase" else "iterable_custom_activity"
     file = literal(str(workspace.folder / "events.parquet"))
     with reading(settings, workspace.folder) as con:
-        if not _has(con, stream):
+        if not has_table(con, "streams", stream):
             return
         # which of the two names an export has for it is not documented
         con.execute(
@@ -141,23 +140,11 @@ def _undecided(sync: Sync) -> str:
     return _UNDECIDED if isinstance(sync, ProfileSync) and sync.mode in ("insert", "update") else "false"
 
 
-def _count(workspace: Workspace, sync: Sync) -> int:
-    found = workspace.con.execute(f"select count(*) from scratch.compared c where {_undecided(sync)}").fetchone()
-    return found[0] if found else 0
-
-
 def _copy_users(workspace: Workspace, settings: Settings) -> datetime | None:
     file = literal(str(workspace.folder / "users.parquet"))
     with reading(settings, workspace.folder) as con:
-        if not _has(con, USERS):
+        if not has_table(con, "streams", USERS):
             return None
         newest = con.execute(f"select max(_fetched_at) from streams.{USERS}").fetchone()
         con.execute(f"copy (select lower(trim(email)) as email, user_id from streams.{USERS}) to {file}")
     return newest[0] if newest else None
-
-
-def _has(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = con.execute(
-        "select 1 from information_schema.tables where table_schema = 'streams' and table_name = ?", [table]
-    ).fetchone()
-    return found is not None

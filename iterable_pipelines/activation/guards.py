@@ -10,13 +10,13 @@ from iterable_pipelines.activation.errors import ActivationRefused
 from iterable_pipelines.activation.mappings import Mappings
 from iterable_pipelines.activation.options import Options
 from iterable_pipelines.activation.profile_fields import MOST_FIELDS, ProfileFields
+from iterable_pipelines.activation.row_log import SCHEMA
 from iterable_pipelines.activation.snapshot import Snapshot
 from iterable_pipelines.activation.state import Workspace
-from iterable_pipelines.published import reading
+from iterable_pipelines.published import has_table, reading
 from iterable_pipelines.settings import Settings
 
-_ROW_LOG = "from information_schema.tables where table_schema = 'activation' and table_name = 'sync_rows'"
-_ACKNOWLEDGED = "select count(*) from activation.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')"
+_ACKNOWLEDGED = f"select count(*) from {SCHEMA}.sync_rows where sync = ? and outcome in ('acked', 'accepted', 'noop')"
 
 
 # what is deleted with all that is in it
@@ -161,7 +161,8 @@ class Guards:
             # nothing was ever published, so nothing of this sync
             return ""
         with reading(self.settings) as con:
-            found = con.execute(_ROW_LOG).fetchone() and con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone()
+            there = has_table(con, SCHEMA, "sync_rows")
+            found = con.execute(_ACKNOWLEDGED, [self.sync.name]).fetchone() if there else None
         known = found[0] if found else 0
         if not known:
             return ""

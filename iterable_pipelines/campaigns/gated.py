@@ -18,6 +18,9 @@ from iterable_pipelines.campaigns.sync_facts import SyncFacts, sync_facts
 from iterable_pipelines.hours import now
 from iterable_pipelines.settings import Settings
 
+# what Iterable itself would refuse is no matter of courage
+_NEVER_OVERRIDDEN = ("campaign", "audience")
+
 
 @dataclass(frozen=True)
 class Override:
@@ -121,11 +124,14 @@ def _procedure(campaign: GatedCampaign, facts: SyncFacts | None) -> TriggerCampa
 
 def _closed_text(campaign: GatedCampaign, closed: Sequence[Check]) -> str:
     told = "\n".join(f"  {each.name}: {each.word}: {each.text}" for each in closed)
-    return (
-        f"{campaign.name}: the gate is closed. Nothing was sent.\n{told}\n"
-        f"Next: mend that, then iterable-pipelines campaign gate {campaign.name}; or, if it is meant, "
-        f'iterable-pipelines campaign trigger {campaign.name} --approve --override {closed[-1].name} --because "…"'
-    )
+    then = f"Next: mend that, then iterable-pipelines campaign gate {campaign.name}"
+    if all(each.name not in _NEVER_OVERRIDDEN for each in closed):
+        override = " ".join(f"--override {each.name}" for each in closed)
+        then += (
+            f"; or, if it is meant, iterable-pipelines campaign trigger {campaign.name} --approve {override} "
+            '--because "…"'
+        )
+    return f"{campaign.name}: the gate is closed. Nothing was sent.\n{told}\n{then}"
 
 
 def _facts(settings: Settings, campaign: GatedCampaign) -> SyncFacts | None:
@@ -137,8 +143,7 @@ def _facts(settings: Settings, campaign: GatedCampaign) -> SyncFacts | None:
 
 def _check_override(campaign: GatedCampaign, override: Override) -> None:
     """Raise CallRefused for checks that are none, or cannot be set aside, or are without a reason."""
-    # what Iterable itself would refuse is no matter of courage
-    may_be = [each for each in campaign.checks if each not in ("campaign", "audience")]
+    may_be = [each for each in campaign.checks if each not in _NEVER_OVERRIDDEN]
     unknown: Sequence[str] = [each for each in override.checks if each not in may_be]
     if unknown:
         raise CallRefused(

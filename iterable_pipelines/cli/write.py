@@ -69,7 +69,8 @@ def write(
             say(f"Not written: {', '.join(once.left_out)}")
         show_plan(plan, show_values)
         stopping = [f"--approve {each.name}" for each in plan.guards if not each.approved and each.name]
-        say(f"Next: the same command with {' '.join(['--yes', *stopping])}")
+        does = " ".join(["--yes", *stopping]) if plan.exit_code else "--verify reads back what was sent before"
+        say(f"Next: the same command with {does}")
         raise typer.Exit(plan.exit_code)
 
 

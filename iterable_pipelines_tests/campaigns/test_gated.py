@@ -91,8 +91,10 @@ def words(gated: Gated) -> dict[str, str]:
 def test_before_the_sync_has_run_nothing_can_be_sent(shop: Shop) -> None:
     gated = shop.trigger(approve=False)
     assert gated.report is None and words(gated)["audience"] == "failed" and words(gated)["campaign"] == "unknown"
-    with pytest.raises(GateClosed, match="it has not made or found its list yet"):
+    with pytest.raises(GateClosed, match="it has not made or found its list yet") as closed:
         shop.trigger()
+    # nobody is told to set aside what cannot be
+    assert "--override" not in str(closed.value)
     assert [each.outcome for each in shop.decisions] == ["refused", "refused"] and shop.town.recipients == []
 
 
@@ -124,6 +126,9 @@ def test_an_open_gate_lets_it_pass_once(shop: Shop) -> None:
 def test_a_gate_that_is_closed_may_be_overridden_with_a_reason(shop: Shop) -> None:
     shop.sync()
     shop.town.ahead = timedelta(days=2)
+    with pytest.raises(GateClosed, match="fresh: failed") as closed:
+        shop.trigger()
+    assert 'trigger sale --approve --override fresh --override verified --because "…"' in str(closed.value)
     with pytest.raises(GateClosed, match="fresh: failed"):
         shop.trigger(override=Override(("verified",), "hurry"))
     for override, told in (

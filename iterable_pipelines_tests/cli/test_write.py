@@ -210,6 +210,14 @@ def test_what_cannot_be_is_refused_with_what_can(
     assert project.requests() == []
 
 
+def test_a_query_that_cannot_be_read_says_where_to_look(here: CommandHere, project: Activation) -> None:
+    project.table("shop.footers", "select 'footer' as name, '<p>Hi</p>' as content")
+    found = here("write", "snippets", "upsert", "--sql", "select * from shop.headers")
+    assert found.code == 1
+    assert "Nothing was sent.\nNext: iterable-pipelines query 'show all tables'" in found.err
+    assert project.requests() == []
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [(("name,content", "a,b,c"), "line 2"), (("name,name", "a,b"), "name"), ((), "cannot be read")],

@@ -10,7 +10,7 @@ import duckdb
 
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.data_types import EMAIL, USERS
-from iterable_pipelines.published import NothingPublished, reading
+from iterable_pipelines.published import NothingPublished, has_table, reading
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.load import naive
@@ -98,7 +98,7 @@ def _ask(copy: duckdb.DuckDBPyConnection, files: dict[str, str], newer_than: dat
     """Write the files `states`, `told` and `fresh`."""
     copy.execute(f"create temp table people as from read_parquet({files['people']})")
     users = "select lower(trim(email)) as email, user_id, record, _fetched_at"
-    there = f"streams.{USERS} where _current" if _has(copy, USERS) else f"({_NO_USERS})"
+    there = f"streams.{USERS} where _current" if has_table(copy, "streams", USERS) else f"({_NO_USERS})"
     source = f"{users} from {there}"
     copy.execute(
         f"create temp table matched as with u as ({source}) "
@@ -124,7 +124,9 @@ def _ask(copy: duckdb.DuckDBPyConnection, files: dict[str, str], newer_than: dat
         "qualify row_number() over (partition by identity_kind, identity order by _fetched_at desc) = 1) "
         f"to {files['fresh']}"
     )
-    copy.execute(f"copy ({_told(_has(copy, EMAIL), files['states'], files['exits'])}) to {files['told']}")
+    copy.execute(
+        f"copy ({_told(has_table(copy, 'streams', EMAIL), files['states'], files['exits'])}) to {files['told']}"
+    )
 
 
 def _told(is_there: bool, states: str, exits: str) -> str:
@@ -187,10 +189,3 @@ _NO_USERS = (
     "select null::varchar as email, null::varchar as user_id, null::json as record, "
     "null::timestamp as _fetched_at limit 0"
 )
-
-
-def _has(copy: duckdb.DuckDBPyConnection, table: str) -> bool:
-    found = copy.execute(
-        "select 1 from information_schema.tables where table_schema = 'streams' and table_name = ?", [table]
-    ).fetchone()
-    return found is not None

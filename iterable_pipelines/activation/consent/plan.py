@@ -11,7 +11,7 @@ from iterable_pipelines.activation.memberships import AudienceSync, ConsentSync,
 from iterable_pipelines.activation.source import moment_literal
 from iterable_pipelines.activation.state import Workspace
 from iterable_pipelines.api import Iterable
-from iterable_pipelines.published import NothingPublished, reading
+from iterable_pipelines.published import NothingPublished, has_table, reading
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
@@ -69,7 +69,7 @@ def marketing_channels(settings: Settings, sync: Sync) -> frozenset[int] | None:
         return frozenset({sync.list.channel_id})
     try:
         with reading(settings) as copy:
-            if not copy.execute(_CHANNELS_THERE).fetchone():
+            if not has_table(copy, "objects", "channels"):
                 return None
             found = copy.execute(
                 "select id from objects.channels where record->>'$.channelType' = 'Marketing' "
@@ -81,7 +81,6 @@ def marketing_channels(settings: Settings, sync: Sync) -> frozenset[int] | None:
 
 
 _IMPORTED_THERE = "duckdb_tables() where database_name = 'scratch' and table_name = 'imported'"
-_CHANNELS_THERE = "from information_schema.tables where table_schema = 'objects' and table_name = 'channels'"
 
 
 def _skip_members(

@@ -66,7 +66,11 @@ def gather(settings: Settings, given: Given, to: Path) -> dict[str, str]:
     except (duckdb.Error, ValueError) as error:
         said = without_values(error) if isinstance(error, duckdb.Error) else str(error)
         what = given.file.name if given.file else "--sql"
-        raise ActivationRefused(f"{what} cannot be read: {said}. Nothing was sent.\nNext: correct it") from None
+        # a query reads the copy for readers, which may not have yet what the warehouse has
+        then = "iterable-pipelines query 'show all tables'" if given.sql else "correct it"
+        raise ActivationRefused(
+            f"{what} cannot be read: {said.removesuffix('.')}. Nothing was sent.\nNext: {then}"
+        ) from None
 
 
 def expand(rows: Path, column: str, to: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """A shop: a table of products, the sync that brings it into a catalog, and a look at what is there."""
 
+from collections.abc import Callable
 from typing import Any
 
 from iterable_pipelines_tests.activation.conftest import Activation
@@ -22,6 +23,15 @@ catalog_column: name
 verify_after_seconds: 0
 """
 MIRROR = PRODUCTS + "mode: mirror\non_leave: delete\n"
+
+
+def mirrored(make: Callable[[], Activation], *rows: str) -> Activation:
+    """A project whose catalog mirrors these products."""
+    project = make()
+    project.sync("products", MIRROR)
+    products(project, *rows)
+    project.run("products")
+    return project
 
 
 def products(project: Activation, *rows: str) -> None:

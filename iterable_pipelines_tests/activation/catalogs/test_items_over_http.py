@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from iterable_pipelines.activation.errors import ActivationRefused
-from iterable_pipelines_tests.activation.catalogs.shop import MIRROR, PRODUCTS, codes, many, products, values
+from iterable_pipelines_tests.activation.catalogs.shop import MIRROR, PRODUCTS, codes, many, mirrored, products, values
 from iterable_pipelines_tests.activation.conftest import Activation
 
 Make = Callable[..., Activation]
@@ -94,20 +94,14 @@ def test_a_mirror_that_keeps_deletes_nothing(activation_project: Make) -> None:
 
 
 def test_a_changed_item_id_leaves_no_stale_item(activation_project: Make) -> None:
-    project = activation_project()
-    project.sync("products", MIRROR)
-    products(project, "(1, 'old', 'Mug', 1)", "(2, 'stays', 'Cup', 1)")
-    project.run("products")
+    project = mirrored(activation_project, "(1, 'old', 'Mug', 1)", "(2, 'stays', 'Cup', 1)")
     products(project, "(1, 'new', 'Mug', 1)", "(2, 'stays', 'Cup', 1)")
     assert project.run("products").counts == {"add": {"accepted": 1}, "remove": {"accepted": 1}}
     assert set(values(project) or ()) == {"new", "stays"}
 
 
 def test_a_renamed_primary_key_is_the_same_item(activation_project: Make) -> None:
-    project = activation_project()
-    project.sync("products", MIRROR)
-    products(project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
-    project.run("products")
+    project = mirrored(activation_project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
     products(project, "(9, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
     assert project.run("products").counts == {}
     # it is row 9's item by now: that something is wrong with the row does not delete it
@@ -118,20 +112,14 @@ def test_a_renamed_primary_key_is_the_same_item(activation_project: Make) -> Non
 
 
 def test_rows_swap_their_items(activation_project: Make) -> None:
-    project = activation_project()
-    project.sync("products", MIRROR)
-    products(project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
-    project.run("products")
+    project = mirrored(activation_project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
     products(project, "(1, 'b', 'Mug', 1)", "(2, 'a', 'Cup', 1)")
     assert project.run("products").counts == {"change": {"accepted": 2}}
     assert {item: value["name"] for item, value in (values(project) or {}).items()} == {"b": "Mug", "a": "Cup"}
 
 
 def test_two_rows_of_one_item_are_both_refused_and_the_item_stays(activation_project: Make) -> None:
-    project = activation_project()
-    project.sync("products", MIRROR)
-    products(project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
-    project.run("products")
+    project = mirrored(activation_project, "(1, 'a', 'Mug', 1)", "(2, 'b', 'Cup', 1)")
     # row 1 is as it was, and even were it gone: somebody wants the item
     for rows, wrong in (
         (("(1, 'a', 'Mug', 1)", "(3, 'a', 'Jug', 1)"), ("1", "3")),

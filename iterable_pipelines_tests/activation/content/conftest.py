@@ -22,6 +22,13 @@ class Content:
     def client(self) -> Iterable:
         return quick_client(self.project.settings, self.project.said.append)
 
+    def template(self, medium: str) -> int:
+        """Make a template; its id."""
+        self.client.write("POST", f"/api/templates/{medium}/upsert", b'{"clientTemplateId": "base"}')
+        shown = self.client.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "base"})
+        (made,) = shown["templates"]
+        return int(made["templateId"])
+
     def outcomes(self, name: str) -> dict[str, tuple[str, str]]:
         """By primary key, what the newest run of a sync made of each row: outcome and code."""
         rows = self.project.published(

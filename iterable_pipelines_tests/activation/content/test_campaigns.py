@@ -26,15 +26,13 @@ Make = Callable[..., Content]
 def made(content: Make) -> Content:
     """A project with a template, a list, and a row for a campaign of each kind."""
     found = content()
-    writer = found.client
-    writer.write("POST", "/api/templates/email/upsert", b'{"clientTemplateId": "base"}')
-    writer.write("POST", "/api/lists", b'{"name": "Testers"}')
-    (template,) = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "base"})["templates"]
-    (the_list,) = [each for each in writer.get("/api/lists")["lists"] if each["name"] == "Testers"]
+    template = found.template("email")
+    found.client.write("POST", "/api/lists", b'{"name": "Testers"}')
+    (the_list,) = [each for each in found.client.get("/api/lists")["lists"] if each["name"] == "Testers"]
     found.project.table(
         "marts.campaigns",
-        f"select 1 as id, 'Blast' as title, {template['templateId']} as template, [{the_list['id']}] as lists, "
-        f"null::timestamp as at union all select 2, 'Triggered', {template['templateId']}, [], null",
+        f"select 1 as id, 'Blast' as title, {template} as template, [{the_list['id']}] as lists, "
+        f"null::timestamp as at union all select 2, 'Triggered', {template}, [], null",
     )
     found.project.sync("campaigns", SYNC)
     return found

@@ -30,12 +30,10 @@ Make = Callable[..., Content]
 def made(content: Make) -> Content:
     """A project with a campaign of in-app messages, and rows for two people."""
     found = content()
-    writer = found.client
-    writer.write("POST", "/api/users/bulkUpdate", b'{"users": [{"email": "ada@ex.com"}, {"email": "bob@ex.com"}]}')
-    writer.write("POST", "/api/templates/inapp/upsert", b'{"clientTemplateId": "voucher"}')
-    (template,) = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "voucher"})["templates"]
-    body = f'{{"name": "Vouchers", "templateId": {template["templateId"]}}}'
-    campaign = (writer.write("POST", "/api/campaigns/create", body.encode()).json() or {})["campaignId"]
+    found.client.write(
+        "POST", "/api/users/bulkUpdate", b'{"users": [{"email": "ada@ex.com"}, {"email": "bob@ex.com"}]}'
+    )
+    campaign = campaign_of(found, "Vouchers")
     found.project.table(
         "marts.messages",
         f"select * from (values (1, 'ada@ex.com', {campaign}, 'A1'), (2, 'bob@ex.com', {campaign}, 'B2'), "
@@ -43,6 +41,13 @@ def made(content: Make) -> Content:
     )
     found.project.sync("messages", SYNC)
     return found
+
+
+def campaign_of(content: Content, name: str) -> int:
+    """Make a campaign of in-app messages; its id."""
+    body = f'{{"name": "{name}", "templateId": {content.template("inapp")}}}'
+    answer = content.client.write("POST", "/api/campaigns/create", body.encode())
+    return int((answer.json() or {})["campaignId"])
 
 
 def sent(made: Content) -> list[str]:
@@ -94,10 +99,7 @@ def test_a_message_of_another_campaign_is_no_message_of_this_one(
     made: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ada is sent two campaigns, and the second answer is lost: it shows, and is not taken for the first."""
-    writer = made.client
-    template = writer.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "voucher"})["templates"][0]
-    body = f'{{"name": "Thanks", "templateId": {template["templateId"]}}}'
-    other = (writer.write("POST", "/api/campaigns/create", body.encode()).json() or {})["campaignId"]
+    other = campaign_of(made, "Thanks")
     made.project.table(
         "marts.messages",
         f"select * from marts.messages where id = 1 union all select 4, 'ada@ex.com', {other}, 'D4'",
