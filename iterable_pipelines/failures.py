@@ -1,7 +1,8 @@
 """How a failure of ours becomes Dagster's: with the next command in its text, and retried only if that can help."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
@@ -61,17 +62,24 @@ def when_to_retry(error: Exception) -> str:
     )
 
 
-@contextmanager
-def explained(
-    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext,
-) -> Iterator[None]:
-    """Turn our errors into dg.Failure. One that no retry can mend also takes the run's automatic retries away:
-    `allow_retries=False` stops only the step's own (Dagster's run retries do not look at it).
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
+
+
+def failure_for_good(context: Context, text: str, metadata: Mapping[str, Any] | None = None) -> dg.Failure:
+    """A failure that no retry can mend. The run's automatic retries are taken away too: `allow_retries=False` stops
+    only the step's own (Dagster's run retries do not look at it).
     """
+    context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
+    return dg.Failure(text, metadata={**(metadata or {}), "retry": NEVER}, allow_retries=False)
+
+
+@contextmanager
+def explained(context: Context) -> Iterator[None]:
+    """Turn our errors into dg.Failure."""
     try:
         yield
     except _EXPLAINED as error:
         when = when_to_retry(error)
         if when == NEVER:
-            context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
-        raise dg.Failure(description=str(error), metadata={"retry": when}, allow_retries=when != NEVER) from None
+            raise failure_for_good(context, str(error)) from None
+        raise dg.Failure(str(error), metadata={"retry": when}) from None

@@ -15,7 +15,7 @@ from iterable_pipelines.activation.run import run_sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.activation.standing import standing_of
 from iterable_pipelines.automation import when_synced_data_is_published
-from iterable_pipelines.failures import NEVER, explained
+from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.profiles.assets import PROFILES
 from iterable_pipelines.published import without_values
 from iterable_pipelines.settings import Settings, load_settings
@@ -95,8 +95,7 @@ def _sync_asset(settings: Settings, sync: Sync) -> dg.AssetsDefinition:
         metadata = report_metadata(sync.name, report, standing, time.monotonic() - started)
         if report.status == "failed":
             # what was sent is acknowledged: to send the rest again by itself would give the same answers
-            context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
-            raise dg.Failure(report.failure(sync.name), metadata={**metadata, "retry": NEVER}, allow_retries=False)
+            raise failure_for_good(context, report.failure(sync.name), metadata)
         yield dg.MaterializeResult(metadata=metadata)
 
     return send_what_changed

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from iterable_pipelines.activation.errors import AlreadyRunning
 from iterable_pipelines.declared_schedules import declared_schedules
-from iterable_pipelines.failures import NEVER, explained
+from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.settings import Settings, SettingsError, load_settings
 from iterable_pipelines.settings_values import did_you_mean
 from iterable_pipelines.two_way.by_hand import standing_of
@@ -96,9 +96,7 @@ def _asset(two_way: TwoWay) -> dg.AssetsDefinition:
             return
         metadata = _metadata(report, time.monotonic() - started)
         if report.status == "failed":
-            context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
-            text = report.failure(two_way.name)
-            raise dg.Failure(text, metadata={**metadata, "retry": NEVER}, allow_retries=False)
+            raise failure_for_good(context, report.failure(two_way.name), metadata)
         yield dg.MaterializeResult(metadata=metadata)
 
     return keep_alike

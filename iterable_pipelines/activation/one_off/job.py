@@ -10,7 +10,7 @@ from iterable_pipelines.activation.one_off.objects import OBJECTS
 from iterable_pipelines.activation.one_off.rows import Given
 from iterable_pipelines.activation.one_off.write import Asked, plan_once, write_once
 from iterable_pipelines.activation.report_metadata import plan_metadata, summary
-from iterable_pipelines.failures import NEVER, explained
+from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.settings import load_settings
 
 JOB, OP = "write_once", "write_rows"
@@ -58,7 +58,7 @@ def write_rows(context: dg.OpExecutionContext, config: WriteConfig) -> None:
     if found.errors is not None:
         context.log.warning(f"{found.failed:,} rows failed: {found.errors} has them, with line, code and message")
     if report.status == "failed":
-        raise dg.Failure(f"{report.note}\nNext: {report.then}", metadata={"retry": NEVER}, allow_retries=False)
+        raise failure_for_good(context, f"{report.note}\nNext: {report.then}")
 
 
 @dg.job(

@@ -26,7 +26,8 @@ class Content:
         """Make a template; its id."""
         self.client.write("POST", f"/api/templates/{medium}/upsert", b'{"clientTemplateId": "base"}')
         shown = self.client.get("/api/templates/getByClientTemplateId", {"clientTemplateId": "base"})
-        (made,) = shown["templates"]
+        # campaigns that were made of it have copies, which keep its name
+        made, *_ = shown["templates"]
         return int(made["templateId"])
 
     def outcomes(self, name: str) -> dict[str, tuple[str, str]]:
