@@ -48,8 +48,6 @@ def _advice(procedure: Procedure, status: int, message: str) -> str:
             f"Iterable has not switched this on for your project, or the key lacks the right to {procedure.command} a "
             "campaign. Next: ask Iterable's support to enable it by API, or do it in Iterable's own pages"
         )
-    if status == 429:
-        return "Next: the same command, in a minute"
     if "invalidListId" in message or "listIds" in message:
         return "A list is not there, or is none to send to. Next: iterable-pipelines lists"
     if "already being triggered" in message:

@@ -74,10 +74,14 @@ def test_what_iterable_has_beside_the_mapping_stays(project: Activation) -> None
     assert (found["fromName"], found["subject"]) == ("Ada", "Hello again")
 
 
+def make_theirs(project: Activation) -> None:
+    """Make the template that the first row is about, as somebody else."""
+    template = b'{"clientTemplateId": "welcome", "subject": "theirs"}'
+    client(project).write("POST", "/api/templates/email/upsert", template)
+
+
 def test_insert_makes_only_what_is_not_there(project: Activation) -> None:
-    quick_client(project.settings, print).write(
-        "POST", "/api/templates/email/upsert", b'{"clientTemplateId": "welcome", "subject": "theirs"}'
-    )
+    make_theirs(project)
     project.sync("templates", SYNC.format(mode="insert"))
     project.run("templates")
     assert outcomes(project) == {"1": ("skipped", "already_exists"), "2": ("acked", "")}
@@ -85,9 +89,7 @@ def test_insert_makes_only_what_is_not_there(project: Activation) -> None:
 
 
 def test_update_changes_only_what_is_there(project: Activation) -> None:
-    quick_client(project.settings, print).write(
-        "POST", "/api/templates/email/upsert", b'{"clientTemplateId": "welcome", "subject": "theirs"}'
-    )
+    make_theirs(project)
     project.sync("templates", SYNC.format(mode="update"))
     project.run("templates")
     assert outcomes(project) == {"1": ("acked", ""), "2": ("skipped", "not_in_iterable")}
@@ -95,9 +97,7 @@ def test_update_changes_only_what_is_there(project: Activation) -> None:
 
 
 def test_update_by_iterables_own_id_goes_to_the_update_endpoint(project: Activation) -> None:
-    quick_client(project.settings, print).write(
-        "POST", "/api/templates/email/upsert", b'{"clientTemplateId": "welcome", "subject": "theirs"}'
-    )
+    make_theirs(project)
     (found,) = templates_of(client(project), "welcome")
     project.table("marts.templates", f"select 1 as id, {found['templateId']} as code, 'x' as title, 'new' as headline")
     project.sync(
