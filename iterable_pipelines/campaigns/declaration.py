@@ -58,6 +58,12 @@ class Size(Section):
     max: int | None = Field(None, ge=1)
     max_change: float | None = Field(None, gt=0)
 
+    @model_validator(mode="after")
+    def _holds_somebody(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("`min` is more than `max`: no list has so many")
+        return self
+
 
 class StreamHours(Section):
     """Streams that must be complete in the last hours; the newest two are always on their way."""
@@ -89,6 +95,12 @@ class QuietHours(Section):
     start: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     timezone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _last_a_while(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("`from` and `to` are the same: no time of the day is quiet")
+        return self
 
 
 class GateRules(Section):
@@ -123,6 +135,9 @@ class GatedCampaign(Scheduled):
         if bool(self.list_ids) == bool(self.audience):
             raise ValueError("write `audience`, the name of a sync, or `list_ids`: one of the two (D9)")
         rules = self.gate
+        for name in ("complete", "max_reject_ratio", "min_verified"):
+            if name in rules.model_fields_set and not self.audience:
+                raise ValueError(f"`gate.{name}` looks at a sync: it has no effect without `audience`")
         missing = set(rules.suppression.lists if rules.suppression else ()) - set(self.suppression_list_ids)
         if missing:
             listed = ", ".join(map(str, sorted(missing)))
