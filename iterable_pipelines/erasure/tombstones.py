@@ -64,7 +64,7 @@ class Tombstones:
             return frozenset(hash for (hash,) in found)
 
     def origins(self, source: str) -> frozenset[str]:
-        """The hashes that a source names now: `iterable email`, `iterable user_id` (its lists), `request` (a person)."""
+        """The hashes that a source names now: `iterable email`, `iterable user_id`: its lists; `request`: people."""
         if not self.path.exists():
             return frozenset()
         with self._open() as con:
