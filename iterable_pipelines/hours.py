@@ -39,6 +39,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def iso(moment: datetime) -> str:
+    """2026-11-01T03:00:00+00:00: UTC, whole seconds, texts in the order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True, order=True)
 class Window:
     """A half-open span [start, end) of UTC time; both aware, whole seconds."""

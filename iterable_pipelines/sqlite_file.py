@@ -17,3 +17,15 @@ def sqlite_file(path: Path, patience: float = 60.0) -> Iterator[sqlite3.Connecti
         # some builds of SQLite leave out the sync of a commit in WAL mode
         con.execute("pragma synchronous = full")
         yield con
+
+
+@contextmanager
+def private_sqlite_file(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same for its owner alone, who deletes for good; made, with its folder, if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        # before SQLite does: what lies beside the file has its mode
+        path.touch(mode=0o600)
+    with sqlite_file(path) as con:
+        con.execute("pragma secure_delete = on")
+        yield con

@@ -11,6 +11,7 @@ from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.erase_requests import queue, request, send
 from iterable_pipelines.erasure.certificate import Certificate, certificates
 from iterable_pipelines.erasure.pull import pull
+from iterable_pipelines.erasure.requests import Requests
 from iterable_pipelines.erasure.run import erase, follow_up, identifiers_left
 from iterable_pipelines.erasure.scan import SHORTEST, scan
 from iterable_pipelines.erasure.tombstones import Kind, Tombstones, hash_of
@@ -101,8 +102,12 @@ def scan_(email: Emails = None, user_id: UserIds = None) -> None:
         say(f"could not be read: {file}")
     if done.found:
         files = "\n".join(f"  {file}" for file in done.found)
+        asked_for = Requests(settings).path
+        waits = any(file.name.startswith(asked_for.name) for file in done.found)
+        told = f"\n{asked_for.name} keeps whom Iterable is to forget until it has answered." if waits else ""
+        then = "erase send" if waits else "erase person"
         raise CannotGoOn(
-            f"Found in {len(done.found):,} of {done.files:,} files:\n{files}\nNext: iterable-pipelines erase person"
+            f"Found in {len(done.found):,} of {done.files:,} files:\n{files}{told}\nNext: iterable-pipelines {then}"
         )
     say(f"Not in any of {done.files:,} files, {done.bytes:,} bytes.")
 

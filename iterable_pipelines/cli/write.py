@@ -109,7 +109,9 @@ def _tell(written: "Written") -> None:
         say(f"Not written: {', '.join(written.left_out)}")
     shown = table("", "row", "outcome", "code", "what", "made", numbers=("row",))
     for row in found.rows:
-        shown.add_row(str(row.line), row.outcome, row.code, plain(row.message), escape(row.result))
+        shown.add_row(
+            "" if row.line is None else str(row.line), row.outcome, row.code, plain(row.message), escape(row.result)
+        )
     if found.rows:
         out().print(shown)
     show_report("write", report)

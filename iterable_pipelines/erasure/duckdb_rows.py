@@ -9,7 +9,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
+from iterable_pipelines.erasure.errors import StoreBusy, engine_failed
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import OWNERS
 from iterable_pipelines.erasure.persons import Persons
@@ -20,7 +20,7 @@ from iterable_pipelines.quoting import literal, quoted
 
 _AT_ONCE = 10_000
 _PATIENCE = 10.0
-_TEXTS = ("VARCHAR", "JSON")
+TEXTS = ("VARCHAR", "JSON")
 
 # what else is to be done in the same transaction: takes the connection, returns how many rows went
 Also = Callable[[duckdb.DuckDBPyConnection], int]
@@ -69,7 +69,7 @@ def _find(con: duckdb.DuckDBPyConnection, found: Found) -> None:
     for schema, table in _tables(con):
         columns = _columns(con, schema, table)
         owners = [column for column, _ in columns if column.lower() in (*OWNERS, "key", "pk", "identity")]
-        texts = [column for column, kind in columns if kind in _TEXTS or _is_nested(kind)]
+        texts = [column for column, kind in columns if kind in TEXTS or is_nested(kind)]
         find_in_columns(con, f"{quoted(schema)}.{quoted(table)}", owners, texts, found)
 
 
@@ -131,7 +131,8 @@ def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> list[tu
     ).fetchall()
 
 
-def _is_nested(kind: str) -> bool:
+def is_nested(kind: str) -> bool:
+    """Whether a column of such a type holds values within values."""
     return kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
 
 
@@ -146,11 +147,7 @@ def _alone(path: Path, place: str) -> Iterator[None]:
     except duckdb.Error as error:
         if isinstance(error, duckdb.IOException) and "Could not set lock" in str(error):
             raise StoreBusy(f"{place}: another program has it open") from None
-        # the engine's own words may quote values
-        raise ErasureFailed(
-            f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost; tombstones are written.\n"
-            "Next: look after disk and memory, then: iterable-pipelines erase run"
-        ) from None
+        raise engine_failed(place, error) from None
 
 
 def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> tuple[int, int]:
@@ -158,16 +155,17 @@ def _erase_table(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> tup
     columns = _columns(con, schema, table)
     theirs = [f"is_person({quoted(column)})" for column, _ in columns if column.lower() in OWNERS]
     # what is nested cannot be mended in its place
-    theirs += [names_sql(quoted(column)) for column, kind in columns if _is_nested(kind)]
-    rows = _changed(con, f"delete from {name} where {' or '.join(theirs)}") if theirs else 0
+    theirs += [names_sql(quoted(column)) for column, kind in columns if is_nested(kind)]
+    rows = changed_rows(con, f"delete from {name} where {' or '.join(theirs)}") if theirs else 0
     told = 0
     for column, kind in columns:
-        if kind in _TEXTS:
+        if kind in TEXTS:
             text = quoted(column)
-            told += _changed(con, f"update {name} set {text} = without_persons({text}) where {names_sql(text)}")
+            told += changed_rows(con, f"update {name} set {text} = without_persons({text}) where {names_sql(text)}")
     return rows, told
 
 
-def _changed(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+def changed_rows(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """Insert, update or delete; returns of how many rows."""
     found = con.execute(sql).fetchone()
     return int(found[0]) if found else 0

@@ -36,6 +36,14 @@ class StoreBusy(ErasureFailed):
     """Somebody holds this store: the others are erased, and the next run comes back to it."""
 
 
+def engine_failed(place: str, error: duckdb.Error) -> ErasureFailed:
+    """What stopped DuckDB, without its own words, which may quote values."""
+    return ErasureFailed(
+        f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost, and tombstones are written. "
+        "Next: look after disk and memory, then: iterable-pipelines erase run"
+    )
+
+
 class Failures:
     """The files of a store that could not be read or erased: one of them keeps nobody from the others."""
 

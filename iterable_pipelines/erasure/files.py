@@ -4,14 +4,23 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 import duckdb
 import pyarrow as pa
 
-from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_columns, find_in_duckdb, names_sql
+from iterable_pipelines.erasure.duckdb_rows import (
+    TEXTS,
+    erase_from_duckdb,
+    find_in_columns,
+    find_in_duckdb,
+    is_nested,
+    names_sql,
+)
+from iterable_pipelines.erasure.errors import Failures
 from iterable_pipelines.erasure.found import Found
 from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.persons import Persons
@@ -23,11 +32,32 @@ from iterable_pipelines.quoting import literal, quoted
 # what is written aside; a killed erasure leaves it, and the next one takes it away
 PART = ".erased.part"
 _MARKS = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst"}
+_ENDINGS = re.compile(r"(\.(csv|ndjson|json|parquet|txt|log|db|sqlite|duckdb|gz|zst))+$")
 _COMPRESSION = {"gz": "gzip", "zst": "zstd"}
 
 
-def find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> None:
-    """Note whom a file names. Raises StoreBusy where another program has it open."""
+def find_in_files(files: Iterable[tuple[Path, str]], to: Path, memory_limit: str) -> list[Path]:
+    """Whom files name, each given with its place, as stores offer it: in one file `to`.
+
+    Raises StoreBusy for those that cannot be read, once the others are.
+    """
+    found, failures = Found(to), Failures()
+    for path, place in files:
+        found.text(name_and_ending(path)[0])
+        with failures.of(place):
+            _find_in_file(path, found, place, memory_limit)
+    offered = [found.close()]
+    failures.tell(found=offered)
+    return offered
+
+
+def name_and_ending(path: Path) -> tuple[str, str]:
+    """A file's name, and its ending apart: `ada@x.co.csv` is of ada@x.co."""
+    ending = _ENDINGS.search(path.name)
+    return (path.name[: ending.start()], ending.group()) if ending else (path.name, "")
+
+
+def _find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> None:
     kind = kind_of(path)
     if kind == "empty":
         return
@@ -43,7 +73,7 @@ def find_in_file(path: Path, found: Found, place: str, memory_limit: str) -> Non
     else:
         names: list[str] = []
         with _reading(path, _COMPRESSION.get(kind)) as lines:
-            for number, line in enumerate(_lines(lines)):
+            for number, line in enumerate(_lines(path, lines)):
                 text = line.decode("utf-8", "replace")
                 if ".csv" in path.suffixes:
                     cells = next(csv.reader(io.StringIO(text)), [])
@@ -90,8 +120,8 @@ def _erase_from_parquet(path: Path, persons: Persons, place: str) -> Erased | No
         persons.into(con)
         columns = [(name, kind) for name, kind, *_ in con.execute(f"describe from {source}").fetchall()]
         theirs = [f"is_person({quoted(name)})" for name, _ in columns if name.lower() in OWNERS]
-        texts = [quoted(name) for name, kind in columns if kind in ("VARCHAR", "JSON")]
-        nested = [quoted(name) for name, kind in columns if kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))]
+        texts = [quoted(name) for name, kind in columns if kind in TEXTS]
+        nested = [quoted(name) for name, kind in columns if is_nested(kind)]
         own = " or ".join([*theirs, *map(names_sql, nested), "false"])
         told = " or ".join([*map(names_sql, texts), "false"])
         rows, mentions = con.execute(
@@ -112,7 +142,7 @@ def _erase_from_text(path: Path, named: Named, place: str, compression: str | No
     before, part, rows, mentions = path.stat().st_size, _part(path), 0, 0
     with _reading(path, compression) as source, _writing(part, compression) as to:
         owners: list[int] | None = None
-        for number, line in enumerate(_lines(source)):
+        for number, line in enumerate(_lines(path, source)):
             text = line.decode("utf-8", "surrogateescape")
             if number == 0:
                 owners = _owner_columns(path, text)
@@ -147,13 +177,15 @@ def _owner_columns(path: Path, heading: str) -> list[int] | None:
     return [at for at, name in enumerate(names) if name.strip().lower() in OWNERS] or None
 
 
-def _lines(source: IO[bytes]) -> Iterator[bytes]:
-    """Lines; those that a quoted cell spans are one."""
+def _lines(path: Path, source: IO[bytes]) -> Iterator[bytes]:
+    """Lines; those that a quoted cell of a CSV spans are one."""
+    if ".csv" not in path.suffixes:
+        yield from source
+        return
     held, quotes = b"", 0
     for line in source:
         held, quotes = held + line, quotes + line.count(b'"')
-        # JSON escapes its quotes, so that their number says nothing there
-        if quotes % 2 == 0 or held[:1] in b"{[" or len(held) > 1_000_000:
+        if quotes % 2 == 0 or len(held) > 1_000_000:
             yield held
             held, quotes = b"", 0
     if held:

@@ -18,7 +18,7 @@ _ROUNDS = 6
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPersons:
     """The persons, and how many links were not followed: those of an identifier that has too many, and those to an
     identifier that somebody who stays has, too."""
 
@@ -29,7 +29,7 @@ class Found:
 
 def find_persons(
     settings: Settings, tombstones: Tombstones, files: Sequence[Path], scratch: Path, memory_limit: str = "512MB"
-) -> Found:
+) -> FoundPersons:
     """Who in `files` (stores.py: email, user_id, itbl_user_id of one record) is forgotten, closed over links.
 
     Identifiers that were found through a link get tombstones of their own, so that a run that breaks off after the
@@ -57,7 +57,7 @@ def find_persons(
             f"semi join known using (kind, key) order by all) to {literal(str(file))} (format parquet)"
         )
         count = con.execute("select count(distinct origin) from known").fetchone()
-    return Found(Persons(file, int(count[0]) if count else 0), too_many, shared)
+    return FoundPersons(Persons(file, int(count[0]) if count else 0), too_many, shared)
 
 
 _IDS = "(select distinct kind, key from names)"

@@ -1,14 +1,12 @@
 """Every other file below the data folder, whoever wrote it: exports, tables of imports, Dagster's home, logs."""
 
-import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 from iterable_pipelines.activation.state import FOLDER as STATES
 from iterable_pipelines.erasure.errors import Failures
-from iterable_pipelines.erasure.files import PART, erase_from_file, find_in_file
-from iterable_pipelines.erasure.found import Found
+from iterable_pipelines.erasure.files import PART, erase_from_file, find_in_files, name_and_ending
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
@@ -18,7 +16,6 @@ from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
 
-_ENDINGS = re.compile(r"(\.(csv|ndjson|json|parquet|txt|log|db|sqlite|duckdb|gz|zst))+$")
 # locks are empty, and what stands beside a SQLite or DuckDB file is taken care of with it
 _BESIDE = (".lock", "-wal", "-shm", "-journal", ".wal", ENDING)
 
@@ -30,15 +27,8 @@ class OtherFiles:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Whom lines, rows and records name. Raises StoreBusy for files that cannot be read, once the others are."""
-        found, failures = Found(scratch / "other_files.parquet"), Failures()
-        for path in _files(settings):
-            place = _place(settings, path)
-            found.text(_parts(path)[0])
-            with failures.of(place):
-                find_in_file(path, found, place, settings.memory_limit)
-        files = [found.close()]
-        failures.tell(found=files)
-        return files
+        files = ((path, _place(settings, path)) for path in _files(settings))
+        return find_in_files(files, scratch / "other_files.parquet", settings.memory_limit)
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Go through all of them. Raises StoreBusy for those that cannot be erased, once the others are done."""
@@ -46,7 +36,7 @@ class OtherFiles:
             left.unlink()
         named, erased, failures = Named.of(persons), list[Erased](), Failures()
         for path in _files(settings):
-            stem, ending = _parts(path)
+            stem, ending = name_and_ending(path)
             clean = named.without(stem) + ending
             place = _place(settings, path.with_name(clean))
             with failures.of(place):
@@ -72,12 +62,6 @@ def _files(settings: Settings) -> Iterator[Path]:
         if path.parent == settings.data_dir / STATES and path.suffix == ".duckdb":
             continue
         yield path
-
-
-def _parts(path: Path) -> tuple[str, str]:
-    """A file's name, and its ending apart: `ada@x.co.csv` is of ada@x.co."""
-    ending = _ENDINGS.search(path.name)
-    return (path.name[: ending.start()], ending.group()) if ending else (path.name, "")
 
 
 def _rename(path: Path, name: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from iterable_pipelines.erasure.errors import ErasureFailed
+from iterable_pipelines.erasure.errors import engine_failed
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.quoting import literal
@@ -35,8 +35,7 @@ class Hit:
 
 @contextmanager
 def scratch_duckdb(scratch: Path, memory_limit: str, place: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own that spills into `scratch`. Raises ErasureFailed without the words of the engine, which
-    may quote values."""
+    """A connection of its own that spills into `scratch`. Raises ErasureFailed for whatever the engine raises."""
     try:
         with duckdb.connect() as con:
             con.execute(f"set memory_limit = {literal(memory_limit)}")
@@ -44,10 +43,7 @@ def scratch_duckdb(scratch: Path, memory_limit: str, place: str) -> Iterator[duc
             con.execute("set timezone = 'UTC'")
             yield con
     except duckdb.Error as error:
-        raise ErasureFailed(
-            f"{place} could not be erased ({type(error).__name__}). Nothing of it is lost, and tombstones are written. "
-            "Next: look after disk and memory, then: iterable-pipelines erase run"
-        ) from None
+        raise engine_failed(place, error) from None
 
 
 def hits(con: duckdb.DuckDBPyConnection, files: Sequence[Path], shape: Shape, persons: Persons) -> Iterator[Hit]:
@@ -90,9 +86,15 @@ ADDRESS = r"[^\s\"'',;:<>()\[\]{}@\\/=&?]+@[^\s\"'',;:<>()\[\]{}@\\/=&?]+"
 
 
 def addresses_sql(text: str, source: str, known: str) -> str:
-    """A select of the addresses that a text names besides the one in the column `known`, as stores offer them."""
+    """A select of the addresses that a text names besides the one in `known`, as stores offer them."""
+    plain = f"replace({text}::varchar, '%40', '@')"
     return (
-        f"select distinct unnest(regexp_extract_all({text}::varchar, '{ADDRESS}')) as email, null::varchar as user_id, "
+        f"select distinct unnest(regexp_extract_all({plain}, '{ADDRESS}')) as email, null::varchar as user_id, "
         f"null::varchar as itbl_user_id from {source} "
-        f"where contains(replace({text}::varchar, coalesce({known}, '?'), ''), '@')"
+        # counted, not taken out: ada@x.co ends like da@x.co, whose row may name her
+        f"where {_signs_sql(text)} <> {_signs_sql(known)} or contains({text}::varchar, '%40')"
     )
+
+
+def _signs_sql(text: str) -> str:
+    return f"coalesce(strlen({text}::varchar) - strlen(replace({text}::varchar, '@', '')), 0)"

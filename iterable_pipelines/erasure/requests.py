@@ -3,18 +3,17 @@
 An identifier stays only until Iterable has answered, yes or no; then its hash is all that is left.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from iterable_pipelines.erasure.tombstones import hash_of
-from iterable_pipelines.hours import now
+from iterable_pipelines.hours import iso, now
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.sqlite_file import sqlite_file
+from iterable_pipelines.sqlite_file import private_sqlite_file
 
 Action = Literal["forget", "unforget"]
 IdentifierKind = Literal["email", "userId"]
@@ -76,7 +75,7 @@ class Requests:
 
     def add(self, action: Action, identifiers: Iterable[tuple[IdentifierKind, str]]) -> int:
         """Queue identifiers; returns how many are new. Who waits already waits once; who was refused may go again."""
-        moment, new = _text(now()), 0
+        moment, new = iso(now()), 0
         with self._open() as con:
             con.execute("begin immediate")
             for kind, identifier in identifiers:
@@ -112,7 +111,7 @@ class Requests:
         with self._open() as con:
             con.execute(
                 "update requests set state = 'sending', attempts = attempts + 1, sent_at = ? where id = ?",
-                (_text(now()), request.id),
+                (iso(now()), request.id),
             )
 
     def wait(self, request: Request) -> None:
@@ -135,7 +134,7 @@ class Requests:
         with self._open() as con:
             states = con.execute("select state, action, code, count(*) from requests group by 1, 2, 3").fetchall()
             (today,) = con.execute(
-                "select count(*) from requests where state = 'done' and done_at > ?", (_text(now() - _DAY),)
+                "select count(*) from requests where state = 'done' and done_at > ?", (iso(now() - _DAY),)
             ).fetchone()
             (oldest,) = con.execute("select min(requested_at) from requests where state = 'waiting'").fetchone()
         counted: dict[str, dict[str, int]] = {"waiting": {}, "sending": {}, "done": {}, "refused": {}}
@@ -155,7 +154,7 @@ class Requests:
         with self._open() as con:
             con.execute(
                 "update requests set state = ?, identifier = null, code = ?, done_at = ? where id = ?",
-                (state, code, _text(now()), request.id),
+                (state, code, iso(now()), request.id),
             )
             # the log of SQLite has held it too
             con.execute("pragma wal_checkpoint(truncate)")
@@ -172,12 +171,7 @@ class Requests:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = not self.path.exists()
-        with sqlite_file(self.path) as con:
-            if made:
-                os.chmod(self.path, 0o600)
-            con.execute("pragma secure_delete = on")
+        with private_sqlite_file(self.path) as con:
             con.execute(_SCHEMA)
             con.execute(_OPEN)
             yield con
@@ -187,7 +181,3 @@ def whether_to_send(requests: Requests) -> str:
     """Why the queue need not be sent now; "" if it is to be."""
     level = requests.level()
     return "" if level.waiting or level.in_doubt else "nobody waits to be forgotten"
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +18,7 @@ from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log, Store
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.hours import iso, now
 from iterable_pipelines.profiles.dbt import run_models
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -32,7 +32,7 @@ def erase(
     A store that somebody holds, or that fails, stays open, and the next run comes back to it. A run that was killed is
     finished by the next: whatever still holds a person is found again. Raises AlreadyErasing, WarehouseFailed, OSError.
     """
-    begun, started = time.monotonic(), _now()
+    begun, started = time.monotonic(), iso(now())
     with erasing(settings), _scratch(settings) as scratch:
         tombstones = Tombstones(settings)
         still_open: dict[str, str] = {}
@@ -53,7 +53,7 @@ def erase(
         certificate = Certificate(
             run_id=run_id or uuid.uuid4().hex,
             started_at=started,
-            finished_at=_now(),
+            finished_at=iso(now()),
             tombstones=len(tombstones.hashes()),
             persons=persons.count,
             hashes=persons.hashes(),
@@ -156,7 +156,3 @@ def _left(settings: Settings, stores: Sequence[Store], scratch: Path) -> int:
     again.mkdir()
     files = _identifiers(settings, stores, again, {})
     return len(find_persons(settings, Tombstones(settings), files, again, settings.memory_limit).persons.hashes())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

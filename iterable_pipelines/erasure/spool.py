@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from iterable_pipelines.erasure.found import Found
+from iterable_pipelines.erasure.files import find_in_files
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite, find_in_sqlite
+from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.settings import Settings
+
+_PLACE = "webhooks/spool.db"
 
 
 class SpooledWebhooks:
@@ -18,15 +20,13 @@ class SpooledWebhooks:
     name = "spool"
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Whom bodies are of, and the addresses in them."""
+        """Whom bodies are of, and the addresses in them. Raises StoreBusy."""
         if not settings.spool_path.exists():
             return []
-        found = Found(scratch / "spool.parquet")
-        find_in_sqlite(settings.spool_path, found, "webhooks/spool.db")
-        return [found.close()]
+        return find_in_files([(settings.spool_path, _PLACE)], scratch / "spool.parquet", settings.memory_limit)
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Delete and overwrite. Raises StoreBusy."""
         if not settings.spool_path.exists():
             return []
-        return [erase_from_sqlite(settings.spool_path, Named.of(persons), "webhooks/spool.db", own=("raw",))]
+        return [erase_from_sqlite(settings.spool_path, Named.of(persons), _PLACE, own=("raw",))]

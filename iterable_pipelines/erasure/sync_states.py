@@ -11,9 +11,9 @@ import duckdb
 from iterable_pipelines.activation.endpoints import ENDPOINTS
 from iterable_pipelines.activation.requests import Change, Request
 from iterable_pipelines.activation.state import FOLDER
-from iterable_pipelines.erasure.duckdb_rows import erase_from_duckdb, find_in_duckdb
+from iterable_pipelines.erasure.duckdb_rows import changed_rows, erase_from_duckdb
 from iterable_pipelines.erasure.errors import Failures
-from iterable_pipelines.erasure.found import Found
+from iterable_pipelines.erasure.files import find_in_files
 from iterable_pipelines.erasure.mentions import tellable
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
@@ -37,14 +37,7 @@ class SyncStates:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Whom records are of, acknowledged ones and those on their way. Raises StoreBusy, once all are looked at."""
-        found, failures = Found(scratch / "sync_states.parquet"), Failures()
-        for path in _states(settings):
-            place = f"{FOLDER}/{path.name}"
-            with failures.of(place):
-                find_in_duckdb(path, found, place, settings.memory_limit)
-        files = [found.close()]
-        failures.tell(found=files)
-        return files
+        return find_in_files(_states(settings), scratch / "sync_states.parquet", settings.memory_limit)
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Delete from each, and write it anew. Raises StoreBusy for one that a run has, once the others are done."""
@@ -53,16 +46,15 @@ class SyncStates:
             return _forget(con, persons)
 
         erased, failures = list[Erased](), Failures()
-        for path in _states(settings):
-            place = f"{FOLDER}/{path.name}"
+        for path, place in _states(settings):
             with failures.of(place):
                 erased.append(erase_from_duckdb(path, persons, place, settings.memory_limit, forget))
         failures.tell(erased=erased)
         return erased
 
 
-def _states(settings: Settings) -> list[Path]:
-    return sorted((settings.data_dir / FOLDER).glob("*.duckdb"))
+def _states(settings: Settings) -> list[tuple[Path, str]]:
+    return [(path, f"{FOLDER}/{path.name}") for path in sorted((settings.data_dir / FOLDER).glob("*.duckdb"))]
 
 
 def _forget(con: duckdb.DuckDBPyConnection, persons: Persons) -> int:
@@ -82,16 +74,16 @@ def _forget(con: duckdb.DuckDBPyConnection, persons: Persons) -> int:
         "create or replace temp table their_requests as select distinct request_id from outbox_rows "
         "join outbox using (request_id) semi join their_changes using (run_id, number)"
     )
-    rows = _count(con, f"delete from acked where {_THEIRS} or {named}")
+    rows = changed_rows(con, f"delete from acked where {_THEIRS} or {named}")
     con.execute(
         "delete from outbox_rows using outbox, their_changes where outbox.request_id = outbox_rows.request_id "
         "and outbox.run_id = their_changes.run_id and outbox_rows.number = their_changes.number"
     )
     for table in ("outcomes", "changes"):
-        rows += _count(con, f"delete from {table} where (run_id, number) in (from their_changes)")
+        rows += changed_rows(con, f"delete from {table} where (run_id, number) in (from their_changes)")
     for table in ("issues", "mismatches"):
-        rows += _count(con, f"delete from {table} where {named} or (key, output) in (from their_keys)")
-    rows += _count(con, f"delete from seen where {named} or key in (select key from their_keys)")
+        rows += changed_rows(con, f"delete from {table} where {named} or (key, output) in (from their_keys)")
+    rows += changed_rows(con, f"delete from seen where {named} or key in (select key from their_keys)")
     _pack_again(con, Named.of(persons))
     return rows
 
@@ -124,8 +116,3 @@ def _pack_again(con: duckdb.DuckDBPyConnection, named: Named) -> None:
         "delete from outbox where request_id in (from their_requests) "
         "and request_id not in (select request_id from outbox_rows)"
     )
-
-
-def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    found = con.execute(sql).fetchone()
-    return int(found[0]) if found else 0

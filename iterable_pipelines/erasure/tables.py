@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS
+from iterable_pipelines.erasure.duckdb_rows import TEXTS, names_sql
 from iterable_pipelines.erasure.parquet import addresses_sql
 from iterable_pipelines.erasure.tombstones import Kind
 from iterable_pipelines.erasure.webhook_files import body_identity_sql, body_own_sql
@@ -64,10 +65,7 @@ class Table:
         if (self.schema, self.name) == ("streams", "unknown_webhooks"):
             conditions.append(body_own_sql("body"))
         # two rows whose key says `erased` would be one
-        conditions += [
-            f"case when names_person({text}) then without_persons({text}) <> {text}::varchar end"
-            for text in (quoted(name) for name, kind in self.texts if name in self.key)
-        ]
+        conditions += [names_sql(quoted(name)) for name, _ in self.texts if name in self.key]
         return " or ".join(f"coalesce({each}, false)" for each in conditions) or "false"
 
     @property
@@ -76,8 +74,7 @@ class Table:
         return [
             (name, kind)
             for name, kind in self.columns
-            if name not in self.owners
-            and (kind in ("VARCHAR", "JSON") or ("VARCHAR" in kind and self.schema not in _DERIVED))
+            if name not in self.owners and (kind in TEXTS or ("VARCHAR" in kind and self.schema not in _DERIVED))
         ]
 
     @property

@@ -1,19 +1,18 @@
 """Who must not come back: hashes of forgotten identifiers, in SQLite, written before anything is erased."""
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
 import duckdb
 
+from iterable_pipelines.hours import iso, now
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.sqlite_file import sqlite_file
+from iterable_pipelines.sqlite_file import private_sqlite_file
 
 Kind = Literal["email", "user_id", "itbl_user_id"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -65,7 +64,7 @@ class Tombstones:
             return frozenset(hash for (hash,) in found)
 
     def origins(self, source: str) -> frozenset[str]:
-        """The hashes that a source (`emails`, `user_ids`: Iterable's lists; `request`: a person) names now."""
+        """The hashes that a source names now: `iterable email`, `iterable user_id`: its lists; `request`: people."""
         if not self.path.exists():
             return frozenset()
         with self._open() as con:
@@ -91,7 +90,7 @@ class Tombstones:
             lifted = 0
             for origin in origins:
                 done = con.execute(
-                    "update tombstones set lifted_at = ? where origin = ? and lifted_at is null", (_now(), origin)
+                    "update tombstones set lifted_at = ? where origin = ? and lifted_at is null", (iso(now()), origin)
                 )
                 lifted += done.rowcount > 0
             con.execute("commit")
@@ -108,7 +107,7 @@ class Tombstones:
                 "lifted_at = null, since = excluded.since, source = excluded.source "
                 # who asked us stays forgotten, whatever a list says later
                 "where lifted_at is not null or (excluded.source = 'request' and source <> 'request')",
-                [(*row, _now()) for row in rows],
+                [(*row, iso(now())) for row in rows],
             )
             added = con.total_changes - before
             con.execute("commit")
@@ -159,15 +158,6 @@ class Tombstones:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = not self.path.exists()
-        with sqlite_file(self.path) as con:
-            if made:
-                os.chmod(self.path, 0o600)
-            con.execute("pragma secure_delete = on")
+        with private_sqlite_file(self.path) as con:
             con.execute(_SCHEMA)
             yield con
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,12 +1,13 @@
 """Track calls that were written down and have not been delivered: a person's go, the others go out as they are."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from iterable_pipelines.erasure.errors import StoreBusy
-from iterable_pipelines.erasure.files import erase_from_file, find_in_file
-from iterable_pipelines.erasure.found import Found
+from iterable_pipelines.erasure.errors import Failures, StoreBusy
+from iterable_pipelines.erasure.files import erase_from_file, find_in_files
 from iterable_pipelines.erasure.named import Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
@@ -23,27 +24,22 @@ class TrackCalls:
     name = "track calls"
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Whom calls are of that wait."""
-        found = Found(scratch / "track_calls.parquet")
-        for ledger, outbox in _destinations(settings).items():
-            for file in (ledger, *_batches(outbox)):
-                find_in_file(file, found, f"{FOLDER}/{file.name}", settings.memory_limit)
-        return [found.close()]
+        """Whom calls are of that wait. Raises StoreBusy for files that cannot be read, once the others are."""
+        files = [each for ledger, outbox in _destinations(settings).items() for each in _files(ledger, outbox)]
+        return find_in_files(files, scratch / "track_calls.parquet", settings.memory_limit)
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
-        """Take their lines out of batches, and their names out of what a receiver said. Raises StoreBusy."""
-        named, erased = Named.of(persons), []
+        """Take their lines out of batches, and their names out of what a receiver said. Raises StoreBusy for those that
+        a run is sending to, once the others are done."""
+        named, erased, failures = Named.of(persons), list[Erased](), Failures()
         for ledger, outbox in _destinations(settings).items():
-            try:
-                with FileLock(ledger.with_suffix(".lock"), timeout=_PATIENCE, mode=0o600):
-                    for file in (ledger, *_batches(outbox)):
-                        erased.append(
-                            erase_from_file(file, persons, named, f"{FOLDER}/{file.name}", settings.memory_limit)
-                        )
-                    _count_again(Ledger(ledger), outbox)
-            except Timeout:
-                raise StoreBusy(f"{FOLDER}/{ledger.name}: a run is sending to this destination") from None
-        return [each for each in erased if each]
+            with failures.of(f"{FOLDER}/{ledger.name}"), _held(ledger):
+                for file, place in _files(ledger, outbox):
+                    done = erase_from_file(file, persons, named, place, settings.memory_limit)
+                    erased += [done] if done else []
+                _count_again(Ledger(ledger), outbox)
+        failures.tell(erased=erased)
+        return erased
 
 
 def _destinations(settings: Settings) -> dict[Path, Path]:
@@ -56,8 +52,19 @@ def _destinations(settings: Settings) -> dict[Path, Path]:
     return {ledger: declared.get(ledger.stem, folder / ledger.stem) for ledger in sorted(folder.glob("*.db"))}
 
 
-def _batches(outbox: Path) -> list[Path]:
-    return sorted(each for each in outbox.glob("*") if each.is_file())
+def _files(ledger: Path, outbox: Path) -> list[tuple[Path, str]]:
+    batches = sorted(each for each in outbox.glob("*") if each.is_file())
+    return [(file, f"{FOLDER}/{file.name}") for file in (ledger, *batches)]
+
+
+@contextmanager
+def _held(ledger: Path) -> Iterator[None]:
+    """Keep whoever sends to this destination out. Raises StoreBusy."""
+    try:
+        with FileLock(ledger.with_suffix(".lock"), timeout=_PATIENCE, mode=0o600):
+            yield
+    except Timeout:
+        raise StoreBusy(f"{FOLDER}/{ledger.name}: a run is sending to this destination") from None
 
 
 def _count_again(ledger: Ledger, outbox: Path) -> None:

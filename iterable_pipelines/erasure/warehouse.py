@@ -8,27 +8,26 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.data_types import DATA_TYPE, USERS
+from iterable_pipelines.erasure.duckdb_rows import changed_rows
 from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
+from iterable_pipelines.erasure.follow import follow
 from iterable_pipelines.erasure.landing import landed_files
 from iterable_pipelines.erasure.marts import recount_campaigns
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
+from iterable_pipelines.erasure.rewritten import RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.tables import Table, identifiers_sql, same_schema, tables_of
 from iterable_pipelines.landing.cut import sync
-from iterable_pipelines.landing.manifest import Manifest, as_moment
+from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import check_space
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.load import load_hours
 from iterable_pipelines.streams.warehouse import Warehouse, WarehouseLocked
 
 _OLD, _FRESH = "old", "fresh"
@@ -67,7 +66,7 @@ class WarehouseFiles:
         with self._held(settings, log) as warehouse:
             _tidy(settings)
             files = RewrittenFiles(Manifest(settings.landing_dir))
-            numbers = _follow(warehouse, settings, files, log)
+            numbers = follow(warehouse, settings, files, log)
             before = path.stat().st_size
             check_space(path.parent, before + (settings.published_path.exists() and before))
             folder = path.with_suffix(".erasing.tmp")
@@ -132,7 +131,7 @@ def _copy(
         stays = f"from {source} where not ({table.own_sql})"
         # where nobody is named, texts are copied unread
         select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})" if named else stays
-        copied = _count(con, f"insert into {_FRESH}.{table.sql} {select}")
+        copied = changed_rows(con, f"insert into {_FRESH}.{table.sql} {select}")
         if copied != there - own:
             raise ErasureFailed(f"{table}: {there:,} rows, {own:,} to erase, but {copied:,} copied. {_AS_IT_WAS}")
         if own or named:
@@ -147,10 +146,6 @@ def _copy(
 
 
 _AS_IT_WAS = "The warehouse is as it was. Next: iterable-pipelines erase run"
-
-
-def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    return int((con.execute(sql).fetchone() or (0,))[0])
 
 
 def _note_covered(con: duckdb.DuckDBPyConnection, settings: Settings, tables: list[Table]) -> None:
@@ -183,40 +178,3 @@ def _tidy(settings: Settings) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
-
-
-def _follow(warehouse: Warehouse, settings: Settings, files: RewrittenFiles, log: Log) -> list[int]:
-    """Let the load log and completeness say of each landed file that was written anew what the manifest says now, and
-    load anew the hours in which others named somebody: what an event is called follows from its record."""
-    waiting = files.to_follow()
-    if not waiting:
-        return []
-    with warehouse.transaction() as con:
-        for _, each in waiting:
-            _tell(con, each)
-    named: dict[str, set[datetime]] = {}
-    for _, each in waiting:
-        if each.mentions and DATA_TYPE[each.data_type].stream != USERS:
-            named.setdefault(DATA_TYPE[each.data_type].stream, set()).add(as_moment(each.hour))
-    for stream, hours in named.items():
-        load_hours(warehouse, files.manifest, settings, stream, sorted(hours), "erasure", again=True, log=log)
-    return [number for number, _ in waiting]
-
-
-def _tell(con: duckdb.DuckDBPyConnection, each: Rewritten) -> None:
-    where = "data_type = $1 and hour = $2::timestamp and digest = $3"
-    key = [each.data_type, each.hour, each.digest_before]
-    lost = each.rows_before - each.rows
-    known = con.execute(f"select 1 from streams.landed where {where}", key).fetchone()
-    if known:
-        con.execute(
-            "update streams.completeness set rows_exported = rows_exported - $3, rows_landed = rows_landed - $3, "
-            "rows_loaded = rows_loaded - $3 where data_type = $1 and hour = $2::timestamp",
-            [each.data_type, each.hour, lost],
-        )
-        con.execute(
-            f"update streams.landed set rows = $4, exported = exported - $5, digest = $6, path = $7, "
-            f"late_rows = least(late_rows, $4) where {where}",
-            [*key, each.rows, lost, each.digest, each.path],
-        )
-    con.execute(f"update streams.loads set rows = $4, digest = $5 where {where}", [*key, each.rows, each.digest])

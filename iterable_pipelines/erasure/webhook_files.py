@@ -11,23 +11,21 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.webhook_record import named_in_sql
 from iterable_pipelines.webhooks.parts import WebhookParts
 
-# where a body says whom it is about (api.md 7): at its top, or among its dataFields
 _NAMES = {"email": "email", "user_id": "userId", "itbl_user_id": "itblUserId"}
 
 
 def body_identity_sql(kind: str, body: str) -> str:
     """The identifier of a kind that a webhook's body carries, as SQL."""
-    name = _NAMES[kind]
-    texts = [f"nullif(json_extract_string({body}, '$.{within}{name}'), '')" for within in ("", "dataFields.")]
+    texts = [f"nullif({each}, '')" for each in named_in_sql(body, [_NAMES[kind]])]
     return f"coalesce({', '.join(texts)})"
 
 
 def body_own_sql(body: str) -> str:
     """Whether a webhook's body is about a person, as a condition of `is_person`."""
-    places = [f"$.{within}{name}" for within in ("", "dataFields.") for name in _NAMES.values()]
-    return " or ".join(f"is_person(json_extract_string({body}, '{place}'))" for place in places)
+    return " or ".join(f"is_person({each})" for each in named_in_sql(body))
 
 
 _SHAPE = Shape(body_own_sql("body"), "body")

@@ -1,5 +1,7 @@
 """How the body of a webhook is read: as the record that an export would have, so that the same paths find the same."""
 
+from collections.abc import Sequence
+
 
 def event_name_sql(body: str) -> str:
     """The name of the event, as text; old samples have `eventTitle` instead (api.md 7)."""
@@ -11,9 +13,8 @@ def created_at_sql(body: str) -> str:
     return f"json_extract_string({body}, '$.dataFields.createdAt')"
 
 
-def named_in_sql(body: str) -> list[str]:
-    """Whoever the body says it is about, outside and inside its dataFields: expressions of texts."""
-    names = ("email", "userId", "itblUserId")
+def named_in_sql(body: str, names: Sequence[str] = ("email", "userId", "itblUserId")) -> list[str]:
+    """Whoever the body says it is about, outside and inside its dataFields (api.md 7): expressions of texts."""
     return [f"json_extract_string({body}, '$.{place}{name}')" for place in ("", "dataFields.") for name in names]
 
 

@@ -59,3 +59,9 @@ def test_whom_iterable_forgot_is_erased(command: CommandHere, lists: Sandbox) ->
     assert command("erase", "run", "--approve", "everything").code == 2
     assert command("erase", "run", "--approve", "lift").code == 0
     assert command("erase", "person").code == 2
+
+
+def test_whoever_waits_to_be_forgotten_is_found_in_the_queue(command: CommandHere) -> None:
+    assert command("erase", "request", "--email", "new@x.example").code == 0
+    found = command("erase", "scan", "--email", "new@x.example")
+    assert (found.code, "requests.sqlite" in found.err, "erase send" in found.err) == (1, True, True)

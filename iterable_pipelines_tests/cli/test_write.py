@@ -14,6 +14,7 @@ from iterable_pipelines.api.user_reads import Person, read_user
 from iterable_pipelines_tests.activation.conftest import Activation, activation_project, quick_client
 from iterable_pipelines_tests.cli.command import CommandHere
 from iterable_pipelines_tests.cli.test_sync import settings_of
+from iterable_pipelines_tests.erasure.planted import naming
 
 __all__ = ["activation_project"]
 
@@ -64,6 +65,20 @@ def test_the_same_command_again_sends_nothing_twice(project: Activation, here: C
     said = here("write", "lists", "insert", "--set", "name=Skiers", "--yes")
     assert said.code == 0, said.err
     assert len(project.requests("/api/lists")) == 1
+
+
+def test_a_file_that_holds_an_erased_person_brings_nothing_of_her_back(project: Activation, here: CommandHere) -> None:
+    file = written(project, "people.csv", "email,first_name", "Ada@ex.com,Ada", "cy@ex.com,Cy")
+    assert here("erase", "person", "--email", "ada@ex.com", "--yes").code == 0
+    command = ("write", "users", "upsert", "--file", file, "--map", "first_name=firstName")
+    assert "ada@ex.com" not in here(*command).out.lower()
+    said = here(*command, "--yes")
+    # her row is counted, and nothing says which it was
+    assert (said.code, "user_forgotten: 1" in said.out, "None" in said.out) == (3, True, False)
+    assert [each["email"] for each in project.requests("/api/users/bulkUpdate")[0]["users"]] == ["cy@ex.com"]
+    assert "ada@ex.com" not in json.dumps(project.requests()).lower()
+    # nor does the file of errors that lies beside it
+    assert naming(project.settings.project_root, "ada@ex.com") == {"people.csv"}
 
 
 def test_good_rows_go_through_and_the_others_stand_in_a_file_of_errors(project: Activation, here: CommandHere) -> None:

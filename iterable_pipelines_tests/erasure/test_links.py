@@ -8,14 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iterable_pipelines.erasure.links import MOST_LINKS, Found, find_persons
+from iterable_pipelines.erasure.links import MOST_LINKS, FoundPersons, find_persons
 from iterable_pipelines.erasure.tombstones import KINDS, Tombstones, hash_of
 from iterable_pipelines.settings import Settings
 
 Record = tuple[str | None, str | None, str | None]
 
 
-def found_in(project: Settings, folder: Path, records: list[Record], tombstones: Tombstones | None = None) -> Found:
+def found_in(
+    project: Settings, folder: Path, records: list[Record], tombstones: Tombstones | None = None
+) -> FoundPersons:
     file = folder / "seen.parquet"
     columns = list(zip(*records, strict=True))
     pq.write_table(pa.table({kind: pa.array(columns[at], pa.string()) for at, kind in enumerate(KINDS)}), file)

@@ -7,22 +7,14 @@ from iterable_pipelines.profiles import run_models
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.erasure.people import ADA, ADA_BEFORE, ADA_ID, forget, import_people
-from iterable_pipelines_tests.marts.conftest import rows
-
-_MARTS = (
-    "campaign_activity",
-    "user_campaign_activity",
-    "iterable__campaigns",
-    "iterable__user_campaign",
-    "iterable__users",
-)
+from iterable_pipelines_tests.marts.conftest import COUNTING_MARTS, rows
 
 
 def stored(warehouse: Warehouse) -> dict[str, list[str]]:
     """Every row that counts something, in the order of what it says."""
     found = {
         mart: sorted(repr(row) for row in rows(warehouse, mart) if row.get("events", row.get("count_events", 1)))
-        for mart in _MARTS
+        for mart in COUNTING_MARTS
     }
     own = "select columns(lambda c: left(c, 1) <> '_') from profiles.{}"
     found["profiles"] = sorted(map(repr, warehouse.read(own.format("user_profiles"))))

@@ -17,6 +17,7 @@ from iterable_pipelines.imports.run import Stored, run_import
 from iterable_pipelines.sandbox import running_sandbox
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
+from iterable_pipelines_tests.postgres_server import Server
 
 Place = Callable[..., Import]
 
@@ -82,6 +83,14 @@ def environment(project: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"ITERABLE_{name.upper()}", str(getattr(project, name)))
     monkeypatch.setenv("ITERABLE_API_KEY", project.required_api_key())
     monkeypatch.setenv("ITERABLE_REQUESTS_RELAXED", "true")
+
+
+@pytest.fixture
+def url(postgres: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A PostgreSQL database of the test's own, which REPORTING_URL names."""
+    with postgres.database(f"db{abs(hash(request.node.name))}") as made:
+        monkeypatch.setenv("REPORTING_URL", made)
+        yield made
 
 
 def tick(definitions: dg.Definitions, name: str, moment: datetime) -> Any:

@@ -8,12 +8,14 @@ import duckdb
 import pytest
 
 from iterable_pipelines.api import IterableError
+from iterable_pipelines.erasure.run import erase
 from iterable_pipelines.erasure.tombstones import Tombstones, hash_of
 from iterable_pipelines.imports.run import sample_columns, sample_rows
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings, SettingsError
+from iterable_pipelines_tests.erasure.planted import bury, naming
 from iterable_pipelines_tests.imports.conftest import Place, rows
-from iterable_pipelines_tests.imports.test_postgres import found, url  # noqa: F401
+from iterable_pipelines_tests.imports.test_postgres import found
 from iterable_pipelines_tests.imports.test_runs import columns, types
 from iterable_pipelines_tests.sandbox.project import NOW, Project
 from iterable_pipelines_tests.sandbox.project import project as empty_project
@@ -148,6 +150,20 @@ def test_the_forgotten_are_not_asked_for_and_the_unknown_have_none(
     assert run(place("messages", said, "table: messages; auto_create_table: true")).rows == 0
 
 
+def test_nothing_of_the_erased_comes_back_by_a_file_that_names_them(
+    project: Settings, iterable: Project, place: Place, run: Run
+) -> None:
+    track(iterable, id="e1", email=BO)
+    bury(project, BO)
+    assert erase(project, print).complete
+    # a table of somebody else's has them again
+    publish(project, f"select '{BO.upper()}' as email")
+    made = place("events", f"data_type: user_events; emails: {BO}; people: {{sql: select email from people}}")
+    assert run(made).rows == 0
+    assert asked(iterable, "/api/events/") == 0
+    assert naming(project.data_dir, BO) == {"iterable.read.duckdb"}
+
+
 def test_messages_say_whose_they_are_and_a_second_run_updates_them(
     project: Settings, iterable: Project, place: Place, run: Run
 ) -> None:
@@ -198,7 +214,7 @@ def test_a_guess_and_a_preview_see_a_sample(project: Settings, iterable: Project
     assert [json.loads(str(row[at]))["eventName"] for row in shown] == ["one"]
 
 
-def test_into_postgres(url: str, iterable: Project, place: Place, run: Run) -> None:  # noqa: F811
+def test_into_postgres(url: str, iterable: Project, place: Place, run: Run) -> None:
     target = "type: postgresql; database: '${REPORTING_URL}'; table: crm.events; auto_create_table: true"
     made = place("events", f"{EVENTS}; {TYPED}", target)
     assert run(made).rows == 0

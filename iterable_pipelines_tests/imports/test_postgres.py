@@ -27,13 +27,6 @@ TARGET = "type: postgresql; database: '${REPORTING_URL}'; table: crm.sends"
 TYPED = columns("email string", "campaign_id long", "created_at timestamp", "itbl_internal json")
 
 
-@pytest.fixture
-def url(postgres: Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
-    with postgres.database(f"db{abs(hash(request.node.name))}") as made:
-        monkeypatch.setenv("REPORTING_URL", made)
-        yield made
-
-
 def found(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as con:
         con.execute("set timezone = 'UTC'")

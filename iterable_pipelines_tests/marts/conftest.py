@@ -13,6 +13,14 @@ from iterable_pipelines.streams import Warehouse
 
 TABLES = ("campaigns", "templates", "channels", "message_types", "journeys", "lists")
 Row = dict[str, Any]
+# all that say how often something happened, by campaign, by person or by both
+COUNTING_MARTS = (
+    "campaign_activity",
+    "user_campaign_activity",
+    "iterable__campaigns",
+    "iterable__user_campaign",
+    "iterable__users",
+)
 
 
 def rows(warehouse: Warehouse, mart: str) -> list[Row]:

@@ -9,7 +9,7 @@ from iterable_pipelines.retention.run import let_go
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.landing_by_hand import land
-from iterable_pipelines_tests.marts.conftest import rows
+from iterable_pipelines_tests.marts.conftest import COUNTING_MARTS, rows
 from iterable_pipelines_tests.retention.old_hours import (
     ADA,
     DAYS,
@@ -24,18 +24,10 @@ from iterable_pipelines_tests.retention.old_hours import (
     project_of,
 )  # fmt: skip
 
-_MARTS = (
-    "campaign_activity",
-    "user_campaign_activity",
-    "iterable__campaigns",
-    "iterable__user_campaign",
-    "iterable__users",
-)
-
 
 def counted(warehouse: Warehouse) -> dict[str, list[str]]:
     """Every row that counts something."""
-    found = {mart: sorted(repr(row) for row in rows(warehouse, mart)) for mart in _MARTS}
+    found = {mart: sorted(repr(row) for row in rows(warehouse, mart)) for mart in COUNTING_MARTS}
     for table in ("user_profiles", "user_activity_hourly"):
         with warehouse.transaction() as con:
             rows_there = con.execute(f"from profiles.{table}")

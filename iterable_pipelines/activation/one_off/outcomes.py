@@ -38,9 +38,10 @@ class OneOff:
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """One row: its line, what became of it, why, and what Iterable made of it, as JSON."""
+    """One row: its line, what became of it, why, and what Iterable made of it, as JSON. That of a forgotten person has
+    no line."""
 
-    line: int
+    line: int | None
     outcome: str
     code: str
     message: str
