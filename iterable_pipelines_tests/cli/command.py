@@ -81,14 +81,22 @@ class CommandHere(Command):
             return super().__call__(*arguments, **settings)
         given = self.environment | {f"ITERABLE_{name.upper()}": value for name, value in settings.items()}
         code = 0
-        # what a command sets for Dagster and dbt goes with it
-        with self._monkeypatch.context() as patch, mock.patch.dict(os.environ, given, clear=True):
+        with (
+            self._monkeypatch.context() as patch,
+            # what a command sets for Dagster and dbt goes with it
+            mock.patch.dict(os.environ, given, clear=True),
+            # as a process has them, where `quiet` silences both: pytest's own write past it
+            open(1, "w", encoding="utf-8", closefd=False) as stdout,
+            open(2, "w", encoding="utf-8", closefd=False) as stderr,
+        ):
             patch.chdir(self.root)
+            patch.setattr(sys, "stdout", stdout)
+            patch.setattr(sys, "stderr", stderr)
             self._capfd.readouterr()
             try:
                 main(arguments)
             except SystemExit as left:
                 code = left.code if isinstance(left.code, int) else 0
-            out, err = self._capfd.readouterr()
+        out, err = self._capfd.readouterr()
         assert "Traceback" not in out + err, err
         return Said(code, out, err)
