@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 
 from iterable_pipelines.activation.declaration import Approval
+from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.settings import SettingsError
+from iterable_pipelines.settings_values import did_you_mean
+
+APPROVALS: tuple[str, ...] = get_args(Approval)
 
 
 @dataclass(frozen=True)
@@ -20,3 +26,34 @@ class Options:
     as_of: datetime | None = None
     offline: bool = False
     dagster_run_id: str | None = None
+
+
+def options_of(
+    dry_run: bool,
+    approve: list[str],
+    only_pks: list[str],
+    limit: int | None,
+    as_of: str | None,
+    dagster_run_id: str | None = None,
+    offline: bool = False,
+) -> Options:
+    """Options as they were written by a person. Raises SettingsError, with what is allowed."""
+    for each in approve:
+        if each not in APPROVALS:
+            near = did_you_mean(each, APPROVALS)
+            raise SettingsError(
+                f"approve: {each!r} is no guard{near or ''}; there are {', '.join(APPROVALS)}. Nothing was sent."
+            )
+    try:
+        moment = parse_hour(as_of) if as_of else None
+    except ValueError as error:
+        raise SettingsError(f"as_of: {error}. Nothing was sent.") from None
+    return Options(
+        dry_run=dry_run,
+        approve=tuple(approve),  # type: ignore[arg-type]
+        only_pks=tuple(only_pks),
+        limit=limit,
+        as_of=moment,
+        offline=offline,
+        dagster_run_id=dagster_run_id,
+    )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iterable_pipelines.activation.launchpad import options_of
+from iterable_pipelines.activation.options import options_of
 from iterable_pipelines.cli.console import out, plain, say, table
 from iterable_pipelines.cli.sync_arguments import (
     Approve,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from iterable_pipelines.activation.declaration import Sync
-from iterable_pipelines.activation.launchpad import options_of
+from iterable_pipelines.activation.options import options_of
 from iterable_pipelines.cli.console import CannotGoOn, say
 from iterable_pipelines.cli.sync_arguments import Approve
 from iterable_pipelines.cli.sync_run import show_report

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from iterable_pipelines.activation.launchpad import options_of
+from iterable_pipelines.activation.options import options_of
 from iterable_pipelines.cli.console import out, plain, say, table
 from iterable_pipelines.cli.sync_arguments import Approve
 from iterable_pipelines.cli.sync_plan import show_plan

@@ -1,29 +1,24 @@
 """Small tables as pandas DataFrames, into the warehouse and out of it: by name, whole, in one transaction."""
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from iterable_pipelines.quoting import quoted
 from iterable_pipelines.streams.warehouse import Warehouse
 
-# types of pandas that hold a NULL beside an integer of 19 digits
-_PANDAS_TYPES = {
-    pa.int64(): pd.Int64Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.float64(): pd.Float64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-    pa.string(): pd.StringDtype(),
-}
+if TYPE_CHECKING:
+    # loading pandas takes half a second: a process that has no frames does without
+    import pandas as pd
 
 
 class FrameRefused(Exception):
     """A frame that does not fit its table. The table is as it was."""
 
 
-def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFrame) -> None:
+def write_frame(warehouse: Warehouse, schema: str, table: str, frame: "pd.DataFrame") -> None:
     """Put `frame` in the place of the rows of `schema.table`, which is made if it is not there.
 
     Raises FrameRefused for columns that are not the table's and values that do not fit theirs, before the table is
@@ -44,7 +39,7 @@ def write_frame(warehouse: Warehouse, schema: str, table: str, frame: pd.DataFra
             con.execute(f"create table {name} as select * from frame")
 
 
-def read_frame(warehouse: Warehouse, schema: str, table: str) -> pd.DataFrame:
+def read_frame(warehouse: Warehouse, schema: str, table: str) -> "pd.DataFrame":
     """All rows of `schema.table`. Raises FrameRefused if there is no such table."""
     with warehouse.transaction() as con:
         if not _columns(con, schema, table):
@@ -52,14 +47,14 @@ def read_frame(warehouse: Warehouse, schema: str, table: str) -> pd.DataFrame:
         return _as_frame(con, f"select * from {quoted(schema)}.{quoted(table)}")
 
 
-def query_frame(sql: str, parameters: list[object]) -> pd.DataFrame:
+def query_frame(sql: str, parameters: list[object]) -> "pd.DataFrame":
     """The rows of a query on files, outside of the warehouse."""
     with duckdb.connect() as con:
         con.execute("set timezone = 'UTC'")
         return _as_frame(con, sql, parameters)
 
 
-def as_arrow(frame: pd.DataFrame) -> pa.Table:
+def as_arrow(frame: "pd.DataFrame") -> pa.Table:
     """The rows of a frame for DuckDB. Raises FrameRefused where something of it would be lost or is ambiguous."""
     names = [str(name) for name in frame.columns]
     if len({name.lower() for name in names}) < len(names):
@@ -76,7 +71,7 @@ def as_arrow(frame: pd.DataFrame) -> pa.Table:
     return rows.cast(pa.schema(types))
 
 
-def check_columns(frame: pd.DataFrame, expected: Collection[str], table: str) -> None:
+def check_columns(frame: "pd.DataFrame", expected: Collection[str], table: str) -> None:
     """Raise FrameRefused unless the frame has exactly the columns expected, in whatever order."""
     given, wanted = {str(name) for name in frame.columns}, set(expected)
     if given != wanted:
@@ -100,11 +95,21 @@ def _check_values(con: duckdb.DuckDBPyConnection, types: dict[str, str], table: 
         raise FrameRefused(f"values for {table} do not fit its columns: {', '.join(wrong)}. The table is as it was")
 
 
-def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> pd.DataFrame:
+def _as_frame(con: duckdb.DuckDBPyConnection, sql: str, parameters: list[object] | None = None) -> "pd.DataFrame":
+    import pandas as pd
+
+    # types of pandas that hold a NULL beside an integer of 19 digits
+    types = {
+        pa.int64(): pd.Int64Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+        pa.string(): pd.StringDtype(),
+    }
     rows = con.sql(sql, params=parameters).to_arrow_table()
     # JSON is text that DuckDB marks as more
     plain = [pa.field(each.name, getattr(each.type, "storage_type", each.type)) for each in rows.schema]
-    frame: pd.DataFrame = rows.cast(pa.schema(plain)).to_pandas(types_mapper=_PANDAS_TYPES.get)
+    frame: pd.DataFrame = rows.cast(pa.schema(plain)).to_pandas(types_mapper=types.get)
     return frame
 
 

@@ -1,13 +1,17 @@
 """DataFrames between assets: an asset returns one, another takes it, and the warehouse holds it in between."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
-import pandas as pd
 
 from iterable_pipelines.objects.declarations import OBJECT_TYPE
 from iterable_pipelines.objects.frames import FrameRefused, read_frame, write_frame
 from iterable_pipelines.objects.store import Stored, store
 from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams.warehouse import Warehouse, WarehouseFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class WarehouseFrames(dg.ConfigurableIOManager):
@@ -16,8 +20,10 @@ class WarehouseFrames(dg.ConfigurableIOManager):
     Frames of declared objects are merged into their tables. Small tables only: a frame lies in memory as a whole.
     """
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
         """Store a frame. Fails with the table as it was for a wrong frame, and for the parts of a partitioned asset."""
+        import pandas as pd
+
         schema, table = _table_of(context)
         if context.has_partition_key or not isinstance(obj, pd.DataFrame):
             what = "one partition" if context.has_partition_key else type(obj).__name__
@@ -33,7 +39,7 @@ class WarehouseFrames(dg.ConfigurableIOManager):
         except (FrameRefused, WarehouseFailed) as error:
             raise dg.Failure(str(error), allow_retries=isinstance(error, WarehouseFailed)) from None
 
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         """The whole table of the asset upstream. Fails if it was never made."""
         schema, table = _table_of(context)
         try:

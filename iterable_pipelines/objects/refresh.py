@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.api import Refused
@@ -19,6 +18,9 @@ from iterable_pipelines.objects.store import Stored, store
 from iterable_pipelines.objects.tables import fresh_sql
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STORED_AT_ONCE = 1000
 
@@ -65,7 +67,7 @@ def refresh_object(
     return Refreshed(done, requests, tuple(notes))
 
 
-def read_object(client: Client, warehouse: Warehouse, settings: Settings, name: str) -> pd.DataFrame:
+def read_object(client: Client, warehouse: Warehouse, settings: Settings, name: str) -> "pd.DataFrame":
     """What `refresh_object` would store of an object that comes in one answer, as a frame of its columns.
 
     Raises IterableError, NotOffered; KeyError: no such name.

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from iterable_pipelines.objects.frames import as_arrow, check_columns
 from iterable_pipelines.objects.history import keep_history
@@ -12,6 +12,9 @@ from iterable_pipelines.objects.lines import Fetched
 from iterable_pipelines.objects.object_type import Listing, Metrics, ObjectType, OneByOne
 from iterable_pipelines.objects.tables import fresh_sql, same_key, stored_columns
 from iterable_pipelines.streams.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Stored:
 
 
 def store(
-    warehouse: Warehouse, kind: ObjectType, fresh: Path | pd.DataFrame, run_id: str, fetched: Fetched | None = None
+    warehouse: Warehouse, kind: ObjectType, fresh: "Path | pd.DataFrame", run_id: str, fetched: Fetched | None = None
 ) -> Stored:
     """Upsert `fresh`, the file that `fetch` wrote or a frame of its rows, in one transaction with the refresh log.
 
@@ -81,8 +84,8 @@ def store(
         return Stored(rows, changed, gone, unreadable, _count_untyped(con, kind), _other_fields(con, kind))
 
 
-def _take(con: duckdb.DuckDBPyConnection, kind: ObjectType, fresh: Path | pd.DataFrame) -> None:
-    if isinstance(fresh, pd.DataFrame):
+def _take(con: duckdb.DuckDBPyConnection, kind: ObjectType, fresh: "Path | pd.DataFrame") -> None:
+    if not isinstance(fresh, Path):
         check_columns(fresh, stored_columns(kind), f"objects.{kind.name}")
         con.register("frame", as_arrow(fresh))
         columns = ", ".join(f"cast({name} as {sql_type}) as {name}" for name, sql_type in stored_columns(kind).items())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -66,7 +67,7 @@ class Command:
 
 
 class CommandHere(Command):
-    """The same in this process: quicker, for commands that start nothing and load no Dagster."""
+    """The same in this process: quicker, where the process is not what a test is about; `start` starts one."""
 
     def __init__(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], **settings: str
@@ -75,16 +76,27 @@ class CommandHere(Command):
         self._monkeypatch, self._capfd = monkeypatch, capfd
 
     def __call__(self, *arguments: str, **settings: str) -> Said:
-        """Run to the end, as the process would."""
+        """Run to the end, as the process would; in a process, if it is to be killed at a point."""
+        if "crash_at" in settings:
+            return super().__call__(*arguments, **settings)
         given = self.environment | {f"ITERABLE_{name.upper()}": value for name, value in settings.items()}
         code = 0
-        with self._monkeypatch.context() as patch:
-            for name, value in given.items():
-                patch.setenv(name, value)
+        with (
+            self._monkeypatch.context() as patch,
+            # what a command sets for Dagster and dbt goes with it
+            mock.patch.dict(os.environ, given, clear=True),
+            # as a process has them, where `quiet` silences both: pytest's own write past it
+            open(1, "w", encoding="utf-8", closefd=False) as stdout,
+            open(2, "w", encoding="utf-8", closefd=False) as stderr,
+        ):
+            patch.chdir(self.root)
+            patch.setattr(sys, "stdout", stdout)
+            patch.setattr(sys, "stderr", stderr)
             self._capfd.readouterr()
             try:
                 main(arguments)
             except SystemExit as left:
                 code = left.code if isinstance(left.code, int) else 0
-            out, err = self._capfd.readouterr()
+        out, err = self._capfd.readouterr()
+        assert "Traceback" not in out + err, err
         return Said(code, out, err)

@@ -12,7 +12,7 @@ import pytest
 from iterable_pipelines.data_types import DATA_TYPE
 from iterable_pipelines.hours import Window, parse_hour
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines_tests.cli.command import CHECKOUT, Command
+from iterable_pipelines_tests.cli.command import CHECKOUT, Command, CommandHere
 
 PUSH, RCS = "iterable_push_activity", "iterable_rcs_activity"
 ONLY = ("--stream", PUSH, "--stream", RCS)
@@ -20,10 +20,20 @@ EXPORT = "/api/export/data.json"
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Command:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One project for all: every test has hours of its own, and the models are parsed once."""
-    return Command(
-        tmp_path_factory.mktemp("project"),
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture
+def command(
+    root: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> CommandHere:
+    """The command line of that project on the sandbox."""
+    return CommandHere(
+        root,
+        monkeypatch,
+        capfd,
         api_key=sandbox.key,
         base_url=sandbox.url,
         requests_relaxed="true",

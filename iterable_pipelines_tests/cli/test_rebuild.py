@@ -8,7 +8,7 @@ import pytest
 
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.sandbox import running_sandbox
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import Command, CommandHere
 
 PUSH, RCS, USERS = "iterable_push_activity", "iterable_rcs_activity", "iterable_users"
 TABLES = {f"streams.{PUSH}", f"streams.{RCS}", f"streams.{USERS}", "profiles.user_profiles"}
@@ -16,7 +16,7 @@ _HASH = r"[0-9a-f]{32}"
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A project with six imported hours, whose sandbox is gone."""
     world = {"users": 40, "start": parse_hour("2026-10-25"), "end": parse_hour("2026-11-03")}
     with running_sandbox(**world, relaxed=True) as sandbox:
@@ -31,6 +31,14 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
         said = command("backfill", "--from", "2026-11-01T00", "--to", "2026-11-01T06", *streams)
         assert said.code == 0, said.err
     command.environment["ITERABLE_BASE_URL"] = "http://127.0.0.1:9"
+    return command
+
+
+@pytest.fixture
+def command(imported: Command, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandHere:
+    """The command line of that project."""
+    command = CommandHere(imported.root, monkeypatch, capfd)
+    command.environment = imported.environment
     return command
 
 

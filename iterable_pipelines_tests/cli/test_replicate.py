@@ -5,14 +5,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import CommandHere
 from iterable_pipelines_tests.postgres_server import Server
 
 
 @pytest.fixture
-def declared(tmp_path: Path) -> Command:
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandHere:
     """A project with a copy for readers and two replications; Iterable is not asked."""
-    command = Command(tmp_path, api_key="sandbox", base_url="http://127.0.0.1:9", data_dir=str(tmp_path / "data"))
+    settings = {"api_key": "sandbox", "base_url": "http://127.0.0.1:9", "data_dir": str(tmp_path / "data")}
+    command = CommandHere(tmp_path, monkeypatch, capfd, **settings)
     (tmp_path / "data").mkdir()
     with duckdb.connect(tmp_path / "data" / "iterable.read.duckdb") as con:
         con.execute("create schema marts")
@@ -23,7 +24,7 @@ def declared(tmp_path: Path) -> Command:
     return command
 
 
-def test_all_of_them_as_a_run_of_dagster(declared: Command, postgres: Server) -> None:
+def test_all_of_them_as_a_run_of_dagster(declared: CommandHere, postgres: Server) -> None:
     with postgres.database("cli") as url:
         (declared.root / ".env").write_text(f"REPORTING_URL={url}\n")
         said = declared("replicate", "--all", "--dry-run")
@@ -44,7 +45,7 @@ def test_all_of_them_as_a_run_of_dagster(declared: Command, postgres: Server) ->
             assert not each.is_file() or b"p%40ss" not in each.read_bytes(), f"the password is in {each}"
 
 
-def test_what_cannot_be_done_is_said(declared: Command) -> None:
+def test_what_cannot_be_done_is_said(declared: CommandHere) -> None:
     said = declared("replicate")
     assert said.code == 2 and "name replications, or --all; there are names, people" in said.err
     said = declared("replicate", "peple")

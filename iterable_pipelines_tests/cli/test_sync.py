@@ -35,8 +35,6 @@ def shop(activation_project: Callable[..., Activation]) -> Activation:
 @pytest.fixture
 def here(shop: Activation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandHere:
     """The command line of that project, in this process."""
-    # a run names Dagster's home there
-    monkeypatch.setenv("DAGSTER_HOME", "")
     return CommandHere(shop.settings.project_root, monkeypatch, capfd, **settings_of(shop))
 
 

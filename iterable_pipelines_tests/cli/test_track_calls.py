@@ -10,7 +10,7 @@ from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
-from iterable_pipelines_tests.cli.command import CHECKOUT, Command
+from iterable_pipelines_tests.cli.command import CHECKOUT, CommandHere
 from iterable_pipelines_tests.landing_by_hand import land
 
 HOUR = parse_hour("2026-11-01T03")
@@ -18,7 +18,7 @@ EVENTS = {"emailOpen": 5, "emailClick": 2, "emailSendSkip": 1}
 
 
 @pytest.fixture
-def declared(tmp_path: Path) -> Command:
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> CommandHere:
     """A project with some events and the documented destination; Iterable is not asked."""
     settings = Settings(project_root=tmp_path, data_dir=tmp_path / "data", start_date=HOUR)
     warehouse, manifest = Warehouse.of(settings), Manifest(settings.landing_dir)
@@ -31,13 +31,13 @@ def declared(tmp_path: Path) -> Command:
     load_hours(warehouse, manifest, settings, "iterable_activity", [HOUR], "run", log=lambda text: None)
     (tmp_path / "track_calls").mkdir()
     shutil.copy(CHECKOUT / "docs" / "track-calls-example.yml", tmp_path / "track_calls" / "messages.yml")
-    return Command(
-        tmp_path, api_key="sandbox", base_url="http://127.0.0.1:9", data_dir=str(tmp_path / "data"),
-        start_date="2026-11-01",
+    return CommandHere(
+        tmp_path, monkeypatch, capfd, api_key="sandbox", base_url="http://127.0.0.1:9",
+        data_dir=str(tmp_path / "data"), start_date="2026-11-01",
     )  # fmt: skip
 
 
-def test_looked_at_and_then_sent(declared: Command) -> None:
+def test_looked_at_and_then_sent(declared: CommandHere) -> None:
     said = declared("track-calls", "messages", "--dry-run", "--show", "2")
     assert said.code == 0, said.err
     assert "7 calls, 0 that nobody would take, 0 waiting from before; nothing was sent" in said.out
@@ -56,7 +56,7 @@ def test_looked_at_and_then_sent(declared: Command) -> None:
         assert not each.is_file() or b"@example.com" not in each.read_bytes(), f"somebody's address is in {each}"
 
 
-def test_what_was_rejected_is_told_with_the_reason(declared: Command) -> None:
+def test_what_was_rejected_is_told_with_the_reason(declared: CommandHere) -> None:
     settings = Settings(project_root=declared.root, start_date=HOUR)
     land(settings, Manifest(settings.landing_dir), "emailOpen", HOUR, [{"createdAt": "2026-11-01 03:07:00 +00:00"}])
     load_hours(
@@ -68,7 +68,7 @@ def test_what_was_rejected_is_told_with_the_reason(declared: Command) -> None:
     assert "rejected so far" in said.out and "Email Opened" in said.out
 
 
-def test_what_cannot_be_done_is_said(declared: Command) -> None:
+def test_what_cannot_be_done_is_said(declared: CommandHere) -> None:
     said = declared("track-calls")
     assert said.code == 2 and "name destinations, or --all; there are messages" in said.err
     said = declared("track-calls", "mesages")

@@ -12,7 +12,7 @@ from iterable_pipelines.hours import now
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import CommandHere
 from iterable_pipelines_tests.imports.conftest import tick
 
 # checklist T47, as it is printed there; the times are the sandbox's
@@ -43,14 +43,16 @@ GUESSED = {
 
 
 @pytest.fixture
-def command(project: Settings, sandbox: Sandbox) -> Command:
+def command(
+    project: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> CommandHere:
     """The command line of an empty project that has no key of its own."""
-    return Command(project.project_root, base_url=sandbox.url, requests_relaxed="true")
+    return CommandHere(project.project_root, monkeypatch, capfd, base_url=sandbox.url, requests_relaxed="true")
 
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.filterwarnings("ignore:.*in.api_key is the key itself")
-def test_the_sample_runs_as_written(command: Command, project: Settings, sandbox: Sandbox) -> None:
+def test_the_sample_runs_as_written(command: CommandHere, project: Settings, sandbox: Sandbox) -> None:
     root = command.root
     (root / "seed.yml").write_text(SEED.format(key=sandbox.key))
     said = command("import", "guess", "seed.yml", "-o", "load.yml")
@@ -110,7 +112,7 @@ def test_the_sample_runs_as_written(command: Command, project: Settings, sandbox
         assert con.execute(f"select count(*) from td_sample_table where {span}").fetchone() == (found[0],)
 
 
-def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox: Sandbox) -> None:
+def test_an_import_with_a_schedule_from_first_to_last(command: CommandHere, sandbox: Sandbox) -> None:
     root, placed = command.root, command.root / "imports" / "daily_import.yml"
     (root / "load.yml").write_text(SEED.replace("  api_key: {key}\n", ""))
     asked = ("import", "create", "daily_import", "10 0 * * *", "td_sample_db", "td_sample_table", "load.yml")
@@ -163,14 +165,14 @@ def test_an_import_with_a_schedule_from_first_to_last(command: Command, sandbox:
 
 
 @pytest.mark.parametrize("arguments", [("show", "x"), ("enable", "x"), ("disable", "x"), ("delete", "x"), ("run", "x")])
-def test_a_name_that_no_import_has(command: Command, arguments: tuple[str, ...]) -> None:
+def test_a_name_that_no_import_has(command: CommandHere, arguments: tuple[str, ...]) -> None:
     said = command("import", *arguments)
     assert said.code == 1
     assert "There is no import 'x'" in said.err
     assert "Next: iterable-pipelines import list" in said.err
 
 
-def test_a_file_that_is_wrong_is_told_by_every_command(command: Command, sandbox: Sandbox) -> None:
+def test_a_file_that_is_wrong_is_told_by_every_command(command: CommandHere, sandbox: Sandbox) -> None:
     path = command.root / "imports" / "users.yml"
     path.parent.mkdir()
     path.write_text("in:\n  type: iterable\n  region: uk\nout:\n  table: users\n")
@@ -189,7 +191,7 @@ def test_a_file_that_is_wrong_is_told_by_every_command(command: Command, sandbox
     assert not sandbox.requests()
 
 
-def test_a_key_that_is_wrong(command: Command, sandbox: Sandbox) -> None:
+def test_a_key_that_is_wrong(command: CommandHere, sandbox: Sandbox) -> None:
     key = "0123456789abcdef0123456789abcdef"
     path = command.root / "load.yml"
     path.write_text(SEED.format(key=key))
@@ -212,7 +214,7 @@ def test_a_key_that_is_wrong(command: Command, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "written", ["  api_key: 0123456789abcdef0123456789abcdef\n", "out: {database: 'postgresql://me:hunter22@h/d'}\n"]
 )
-def test_a_file_with_a_secret_in_it_is_for_its_owner_alone(command: Command, written: str) -> None:
+def test_a_file_with_a_secret_in_it_is_for_its_owner_alone(command: CommandHere, written: str) -> None:
     seed = SEED.replace("  api_key: {key}\n", "")
     (command.root / "load.yml").write_text(seed + written)
     database = "postgresql://me:hunter22@127.0.0.1:1/d" if "out" in written else "db"
@@ -230,7 +232,7 @@ def test_a_file_with_a_secret_in_it_is_for_its_owner_alone(command: Command, wri
     assert "hunter22" not in said.out + said.err
 
 
-def test_a_run_tells_what_did_not_fit_and_what_no_column_reads(command: Command, sandbox: Sandbox) -> None:
+def test_a_run_tells_what_did_not_fit_and_what_no_column_reads(command: CommandHere, sandbox: Sandbox) -> None:
     columns = "  columns: [{name: email, type: long}, {name: user_id, type: string}]\n"
     (command.root / "load.yml").write_text(SEED.format(key=sandbox.key) + columns)
     said = command("import", "run", "load.yml", "--table", "t", "--auto-create-table")
@@ -239,7 +241,7 @@ def test_a_run_tells_what_did_not_fit_and_what_no_column_reads(command: Command,
     assert re.search(r"rows stored in t of .*; untyped_columns: email \(\d+\); fields_left_out: .*signupDate", told)
 
 
-def test_nothing_to_guess_from(command: Command, sandbox: Sandbox) -> None:
+def test_nothing_to_guess_from(command: CommandHere, sandbox: Sandbox) -> None:
     seed = SEED.format(key=sandbox.key).replace("2026-10-26", "2020-01-01").replace("2026-11-02", "2020-01-03")
     (command.root / "seed.yml").write_text(seed)
     said = command("import", "guess", "seed.yml")
@@ -251,7 +253,7 @@ def test_nothing_to_guess_from(command: Command, sandbox: Sandbox) -> None:
     assert (command.root / "load.yml").read_text() == "mine"
 
 
-def test_a_schedule_that_is_written_in_one_line_can_be_turned_off(command: Command) -> None:
+def test_a_schedule_that_is_written_in_one_line_can_be_turned_off(command: CommandHere) -> None:
     path = Path(command.root / "imports" / "lists.yml")
     path.parent.mkdir()
     path.write_text("in: {type: iterable, data_type: list, list_id: 7}\nout: {table: t}\nschedule: {cron: '@daily'}\n")

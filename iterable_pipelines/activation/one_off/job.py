@@ -5,10 +5,10 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from iterable_pipelines.activation.launchpad import APPROVALS, options_of
 from iterable_pipelines.activation.one_off.objects import OBJECTS
 from iterable_pipelines.activation.one_off.rows import Given
 from iterable_pipelines.activation.one_off.write import Asked, plan_once, write_once
+from iterable_pipelines.activation.options import APPROVALS, options_of
 from iterable_pipelines.activation.report_metadata import plan_metadata, summary
 from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.settings import load_settings

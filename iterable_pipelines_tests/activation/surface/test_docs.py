@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from iterable_pipelines.activation.declaration import Guards, Sync
-from iterable_pipelines.activation.launchpad import APPROVALS
 from iterable_pipelines.activation.objects import OBJECTS, load_syncs
+from iterable_pipelines.activation.options import APPROVALS
 from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.cli.command import CHECKOUT
 
