@@ -1,6 +1,7 @@
 """What tests of several stages share: a project of its own in an empty folder."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,16 @@ from iterable_pipelines_tests.postgres_server import Server, running_postgres
 
 # a runner that was started in the background ignores Ctrl-C, and so would every command that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# what the tests write is thrown away, and waiting for a disk is half the time of a sync of few rows
+_MEMORY, _MEMORY_NEEDED = Path("/dev/shm"), 4 * 2**30
+
+
+def pytest_configure() -> None:
+    """Keep the folders of tests in memory, where there is enough of it, unless somebody says where else."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 # the slowest, by file: begun last, it would run alone for minutes

@@ -140,13 +140,18 @@ def create_tables(con: duckdb.DuckDBPyConnection, schema: str = SCHEMA, tables: 
     described = dict(
         con.execute("select table_name, comment from duckdb_tables() where schema_name = ?", [schema]).fetchall()
     )
+    known = con.execute("select table_name, column_name from duckdb_columns() where schema_name = ?", [schema])
+    there = set(known.fetchall())
     for name, (comment, columns) in tables.items():
         told = {column: each.split(": ", 1) for column, each in columns.items()}
-        listed = ", ".join(f"{column} {kind}" for column, (kind, _) in told.items())
-        con.execute(f"create table if not exists {schema}.{name} ({listed})")
+        if name not in described:
+            listed = ", ".join(f"{column} {kind}" for column, (kind, _) in told.items())
+            con.execute(f"create table {schema}.{name} ({listed})")
+            there |= {(name, column) for column in told}
         for column, (kind, _) in told.items():
-            # of a table that was made before there was this column
-            con.execute(f"alter table {schema}.{name} add column if not exists {column} {kind}")
+            if (name, column) not in there:
+                # of a table that was made before there was this column
+                con.execute(f"alter table {schema}.{name} add column {column} {kind}")
         if described.get(name) == comment:
             continue
         for column, (_, text) in told.items():

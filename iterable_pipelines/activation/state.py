@@ -147,7 +147,8 @@ def open_workspace(
             take_share(con, 1 / 4)
             con.execute("set timezone = 'UTC'")
             con.execute("set preserve_insertion_order = false")
-            con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch")
+            # thrown away at the end, so nothing of it has to be on the disk for certain
+            con.execute(f"attach {literal(str(folder / 'scratch.duckdb'))} as scratch (recovery_mode no_wal_writes)")
             if write or path.exists():
                 con.execute(f"attach {literal(str(path))} as state {'' if write else '(read_only)'}")
             else:
@@ -156,7 +157,7 @@ def open_workspace(
                 os.chmod(path, 0o600)
             if write or not path.exists():
                 _make(con)
-            elif not con.execute(_IS_NEW).fetchone():
+            elif _NEWEST_COLUMN not in con.sql("from state.acked").columns:
                 # made before there was this column: nothing but the tables changes
                 con.execute("detach state")
                 con.execute(f"attach {literal(str(path))} as state")
@@ -166,7 +167,8 @@ def open_workspace(
         lock.release()
 
 
-_IS_NEW = "from duckdb_columns() where database_name = 'state' and table_name = 'acked' and column_name = 'exits_until'"
+# what `state.acked` of an older version lacks
+_NEWEST_COLUMN = "exits_until"
 
 
 def _make(con: duckdb.DuckDBPyConnection) -> None:
