@@ -8,6 +8,7 @@ from iterable_pipelines.hours import HOUR, Window, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, content_of, load_hours, replay
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 
 H0 = parse_hour("2026-11-01T00")
@@ -157,21 +158,22 @@ def test_nothing_landed_is_nothing_loaded(project: Settings, manifest: Manifest,
 
 @pytest.mark.parametrize("table", [TABLE, USER_TABLE])
 def test_the_hash_sees_every_column_and_no_order(warehouse: Warehouse, table: str) -> None:
-    content = content_of(warehouse, [table])
-    columns = [name for name, *_ in warehouse.read(f"describe {table}")]
-    seen = set()
-    for name in columns:
-        with warehouse.transaction() as con:
-            con.execute(f"create or replace table {table} as select * from {table} order by random()")
-        kept = warehouse.read(f"select rowid, {name}::varchar from {table} order by rowid limit 1")[0]
-        warehouse.read(
-            f"update {table} set {name} = case when {name} is null then '1' when typeof({name}) = 'TIMESTAMP' "
-            f"then '1999-01-01' when typeof({name}) = 'BOOLEAN' then 'false' else '17' end where rowid = {kept[0]}"
-            if name not in ("created_at", "profile_updated_at", "signup_date")
-            else f"update {table} set {name} = timestamp '1999-01-01' where rowid = {kept[0]}"
-        )
-        if content_of(warehouse, [table])[table].hash != content[table].hash:
-            seen.add(name)
-        warehouse.read(f"update {table} set {name} = ? where rowid = {kept[0]}", [kept[1]])
-        assert content_of(warehouse, [table]) == content
-    assert set(columns) - seen == {"_loaded_at", "_load_id"} | ({"_fetched_at"} & set(columns))
+    with kept_open(warehouse):
+        content = content_of(warehouse, [table])
+        columns = [name for name, *_ in warehouse.read(f"describe {table}")]
+        seen = set()
+        for name in columns:
+            with warehouse.transaction() as con:
+                con.execute(f"create or replace table {table} as select * from {table} order by random()")
+            kept = warehouse.read(f"select rowid, {name}::varchar from {table} order by rowid limit 1")[0]
+            warehouse.read(
+                f"update {table} set {name} = case when {name} is null then '1' when typeof({name}) = 'TIMESTAMP' "
+                f"then '1999-01-01' when typeof({name}) = 'BOOLEAN' then 'false' else '17' end where rowid = {kept[0]}"
+                if name not in ("created_at", "profile_updated_at", "signup_date")
+                else f"update {table} set {name} = timestamp '1999-01-01' where rowid = {kept[0]}"
+            )
+            if content_of(warehouse, [table])[table].hash != content[table].hash:
+                seen.add(name)
+            warehouse.read(f"update {table} set {name} = ? where rowid = {kept[0]}", [kept[1]])
+            assert content_of(warehouse, [table]) == content
+        assert set(columns) - seen == {"_loaded_at", "_load_id"} | ({"_fetched_at"} & set(columns))
