@@ -1,6 +1,8 @@
 """Replay: from the landing files alone the same tables come about, and the content hash would tell if not."""
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -25,28 +27,44 @@ def user(hour: int, email: str, **fields: object) -> dict:
     return {"profileUpdatedAt": f"2026-11-01 {hour:02d}:00:00 +00:00", "email": email, **fields}
 
 
-@pytest.fixture(autouse=True)
-def loaded(project: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
-    """Hours of events and of users, some of which came late, moved on or were deleted in between."""
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with hours of events and of users, some of which came late, moved on or were deleted in between."""
+    project = Settings(api_key="sandbox", data_dir=tmp_path_factory.mktemp("prepared"), start_date=H0)
+    manifest, warehouse = Manifest(project.landing_dir), Warehouse(project.warehouse_path, project.published_path)
     chance = random.Random(3)
 
     def load(stream: str) -> None:
         load_hours(warehouse, manifest, project, stream, HOURS, "run", log=lambda text: None)
 
-    for number, hour in enumerate(HOURS):
-        twins = [event(number, 1), dict(reversed(event(number, 1).items())), {**event(number, 1), "ip": None}]
-        land(project, manifest, "emailOpen", hour, [*twins, event(number, 2)])
-        land(project, manifest, "emailClick", hour, [event(number, 3)])
-        land(project, manifest, "user", hour, [user(number, f"{number}@b.c"), user(number, "moves@b.c", at=number)])
-        load(USERS)
-    load(EVENTS)
-    for number, hour in enumerate(HOURS[:4]):
-        late = [*twins_of(number, chance), event(number, 2), event(number, 59)]
-        land(project, manifest, "emailOpen", hour, late, minutes_after=200)
-        # who moved on is no longer in the hour, and one was deleted
-        land(project, manifest, "user", hour, [user(number, f"{number}@b.c")] if number else [], minutes_after=200)
-        load(USERS)
-    load(EVENTS)
+    with kept_open(warehouse):
+        warehouse.prepare()
+        for number, hour in enumerate(HOURS):
+            twins = [event(number, 1), dict(reversed(event(number, 1).items())), {**event(number, 1), "ip": None}]
+            land(project, manifest, "emailOpen", hour, [*twins, event(number, 2)])
+            land(project, manifest, "emailClick", hour, [event(number, 3)])
+            land(project, manifest, "user", hour, [user(number, f"{number}@b.c"), user(number, "moves@b.c", at=number)])
+            load(USERS)
+        load(EVENTS)
+        for number, hour in enumerate(HOURS[:4]):
+            late = [*twins_of(number, chance), event(number, 2), event(number, 59)]
+            land(project, manifest, "emailOpen", hour, late, minutes_after=200)
+            # who moved on is no longer in the hour, and one was deleted
+            land(project, manifest, "user", hour, [user(number, f"{number}@b.c")] if number else [], minutes_after=200)
+            load(USERS)
+        load(EVENTS)
+    return project.data_dir
+
+
+@pytest.fixture(autouse=True)
+def loaded(project: Settings, prepared: Path) -> None:
+    """The data folder of each test begins as a copy of the prepared one."""
+    shutil.copytree(prepared, project.data_dir)
+
+
+@pytest.fixture
+def warehouse(project: Settings, loaded: None) -> Warehouse:
+    return Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
 
 
 def twins_of(number: int, chance: random.Random) -> list[dict]:
