@@ -1,7 +1,9 @@
 """Running the dbt models: with one constant set of variables, behind the warehouse's lock."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,20 +82,27 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 
 
 def manifest_path(settings: Settings) -> Path:
-    """dbt's manifest, parsed anew only when a model, a macro or the configuration is newer: parsing costs seconds."""
-    manifest = settings.data_dir / "dbt" / "manifest.json"
-    noted = manifest.with_name("vars.json")
-    variables = dbt_vars(settings)
-    sources = [path for path in project_dir(settings).rglob("*") if path.suffix in (".sql", ".yml")]
+    """dbt's manifest, parsed anew only when a model, a macro or the configuration is newer: parsing costs seconds.
+
+    It lies with the models and serves every data folder, or in the data folder where the models may only be read.
+    """
+    models = project_dir(settings)
+    sources = [path for path in models.rglob("*") if path.suffix in (".sql", ".yml")]
     newest = max(path.stat().st_mtime for path in sources)
-    if (
-        not manifest.exists()
-        or manifest.stat().st_mtime < newest
-        or not noted.exists()
-        or noted.read_text() != variables
-    ):
+    # the file's name is the catalog of every relation
+    told = f"{settings.warehouse_path.stem} {dbt_vars(settings)}"
+    name = f"manifest-{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
+    folder = models / "target"
+    if not os.access(folder if folder.exists() else models, os.W_OK):
+        folder = settings.data_dir / "dbt"
+    manifest = folder / name
+    if not manifest.exists() or manifest.stat().st_mtime < newest:
         run_dbt(settings, ["parse"])
-        noted.write_text(variables)
+        folder.mkdir(exist_ok=True)
+        # whoever reads meanwhile reads a whole one
+        part = folder / f"{name}.{os.getpid()}"
+        shutil.copyfile(settings.data_dir / "dbt" / "manifest.json", part)
+        part.replace(manifest)
     return manifest
 
 

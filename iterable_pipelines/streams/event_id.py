@@ -30,8 +30,8 @@ class Way:
     digest: Callable[[Callable[[int], str]], str]
 
 
-def create_canonical_macros(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary macros that the digests call: they write a JSON value in canonical form."""
+def _create_canonical_macros(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary macros that digests by map call: they write a JSON value in canonical form."""
     con.execute("create or replace temp macro canonical_0(v) as v->>'$'")
     for depth in range(1, _DEEPEST + 1):
         con.execute(
@@ -58,15 +58,19 @@ def ways_to_tell_ids(con: duckdb.DuckDBPyConnection, source: str) -> list[Way]:
 
     Flat records, nearly all of them, are read with one list of paths made of the keys that occur in `source`; nested
     ones are cast to maps, five times slower. Both write the same canonical text. They are separate conditions, not one
-    CASE, because DuckDB evaluates the map cast of a CASE for every row.
+    CASE, because DuckDB evaluates the map cast of a CASE for every row. What a way calls is there on `con`.
     """
     some_flat, some_nested = con.execute(
         f"select bool_or(not nested), bool_or(nested) from (select {_NESTED} as nested from {source})"
     ).fetchone() or (False, False)
     found = con.execute(f"select distinct unnest(json_keys(record)) from {source} limit {_WIDEST + 2}").fetchall()
     keys = sorted(key for (key,) in found if key != "itblInternal")
+    told_by_paths = bool(keys) and len(keys) <= _WIDEST
+    if some_nested or not told_by_paths:
+        # they take longer to make than a small hour to load
+        _create_canonical_macros(con)
     by_map = f"coalesce({_members('record::json', f'canonical_{_DEEPEST}', 'itblInternal')}, record)"
-    if not keys or len(keys) > _WIDEST:
+    if not told_by_paths:
         return [Way("true", (), lambda _: _digest(by_map))]
 
     def by_paths(name: Callable[[int], str]) -> str:

@@ -14,7 +14,7 @@ from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
-from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
+from iterable_pipelines.streams.event_id import ways_to_tell_ids
 from iterable_pipelines.streams.landed import landed_sql
 from iterable_pipelines.streams.late import copy_lateness
 from iterable_pipelines.streams.tables import columns_of, extraction_sql, next_load_id, user_key_sql
@@ -199,7 +199,6 @@ def _replace_events(
     if not files:
         return
     source = landed_sql(con, settings, files)
-    create_canonical_macros(con)
     columns = columns_of(stream)
     names = ", ".join(column.name for column in columns)
     before = sum(len(column.paths) for column in columns)

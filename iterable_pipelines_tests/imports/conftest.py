@@ -1,6 +1,7 @@
 """What the tests of imports share: a sandbox that stands still, and a project with a folder of imports."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from iterable_pipelines.api.limits import LIMITS
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.imports.file import Import
 from iterable_pipelines.imports.reading import read_import
@@ -20,14 +22,23 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.postgres_server import Server
 
 Place = Callable[..., Import]
+# what a second of a limit lasts
+_PACE = 0.01
 
 
 @pytest.fixture(scope="session")
 def world_sandbox() -> Iterator[Sandbox]:
     """A world that stands still, so that a later question has the same answer; jobs end at once."""
     span = {"start": parse_hour("2026-10-25"), "end": parse_hour("2026-11-03")}
-    with running_sandbox(users=40, **span, relaxed=True, job_seconds=0) as running:
+    with running_sandbox(users=40, **span, relaxed=True, job_seconds=0, pace=_PACE) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _lists_as_quick_as_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five lists may be read in what is a minute to the sandbox."""
+    limit = LIMITS["list users"]
+    monkeypatch.setitem(LIMITS, limit.name, replace(limit, seconds=limit.seconds * _PACE))
 
 
 @pytest.fixture

@@ -55,13 +55,12 @@ def land(
 def landed(project: Settings, data_type: str) -> list[tuple[str, str]]:
     """Every landed record of a data type with its hour, sorted."""
     found = []
-    for hour, part in Manifest(project.landing_dir).current(data_type).items():
-        if part.path:
-            with duckdb.connect() as con:
-                file = project.landing_dir / part.path
-                records = con.execute(f"select record from '{file}'").fetchall()
-            assert len(records) == part.rows
-            found += [(f"{hour:%Y-%m-%dT%H}", record) for (record,) in records]
+    with duckdb.connect() as con:
+        for hour, part in Manifest(project.landing_dir).current(data_type).items():
+            if part.path:
+                records = con.execute(f"select record from '{project.landing_dir / part.path}'").fetchall()
+                assert len(records) == part.rows
+                found += [(f"{hour:%Y-%m-%dT%H}", record) for (record,) in records]
     return sorted(found)
 
 

@@ -23,6 +23,7 @@ from iterable_pipelines.streams import Warehouse, replay
 from iterable_pipelines.streams.completeness import progress, refresh
 from iterable_pipelines.streams.tables import next_load_id
 from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 from iterable_pipelines_tests.retention.old_hours import (
     ADA,
@@ -199,36 +200,37 @@ def test_o04_nothing_leaves_that_is_still_needed(
 ) -> None:
     here = project_of(project, data_dir=tmp_path_factory.mktemp("data"))
     manifest, warehouse = Manifest(here.landing_dir), Warehouse.of(here, lambda text: None)
-    warehouse.prepare()
-    for hour, trouble in zip(HOURS, wrong, strict=True):
-        for name in TYPES:
-            if trouble != "one type never landed" or name != which:
-                age = 200 if trouble == "fresh" and name == which else EIGHT_DAYS
-                land(here, manifest, name, hour, [event(ADA, hour), event(BOB, hour)], age)
-    early = [hour for hour, trouble in zip(HOURS, wrong, strict=True) if trouble != "loaded after the last build"]
-    load(here, manifest, warehouse, early)
-    note_built(warehouse)
-    load(here, manifest, warehouse)
-    for hour, trouble in zip(HOURS, wrong, strict=True):
-        if trouble == "a newer part is not loaded":
-            land(here, manifest, which, hour, [event(ADA, hour)], EIGHT_DAYS + 60)
-        elif trouble == "rows deleted by hand":
-            with warehouse.transaction() as con:
-                stream = PURCHASE if which == "purchase" else EMAIL
-                con.execute(
-                    f"delete from streams.{stream} where data_type = $1 and _hour = $2 and user_key = $3",
-                    [which, hour.replace(tzinfo=None), BOB],
-                )
-        elif trouble == "in quarantine":
-            put_aside(here, manifest, which, hour)
-    stored, there = rows_of(warehouse, EMAIL), files(here)
-    left = let_go(warehouse, manifest, here, HOURS[2] + HOUR + DAYS * 24 * HOUR, lambda text: None)
-    free = {hour_key(hour) for hour, trouble in zip(HOURS, wrong, strict=True) if not _WRONG[trouble]}
-    held = [_WRONG[trouble] for trouble in wrong if _WRONG[trouble]]
-    assert {why for each in left.held.values() for why in each} == set(held)
-    assert rows_of(warehouse, EMAIL) == {hour: rows for hour, rows in stored.items() if hour not in free}
-    assert files(here) == [each for each in there if each.split()[0] not in free or each.endswith("purchase")]
-    assert {hour_key(hour) for hour in ExpiredHours(manifest).of(EMAIL)} == free
+    with kept_open(warehouse):
+        warehouse.prepare()
+        for hour, trouble in zip(HOURS, wrong, strict=True):
+            for name in TYPES:
+                if trouble != "one type never landed" or name != which:
+                    age = 200 if trouble == "fresh" and name == which else EIGHT_DAYS
+                    land(here, manifest, name, hour, [event(ADA, hour), event(BOB, hour)], age)
+        early = [hour for hour, trouble in zip(HOURS, wrong, strict=True) if trouble != "loaded after the last build"]
+        load(here, manifest, warehouse, early)
+        note_built(warehouse)
+        load(here, manifest, warehouse)
+        for hour, trouble in zip(HOURS, wrong, strict=True):
+            if trouble == "a newer part is not loaded":
+                land(here, manifest, which, hour, [event(ADA, hour)], EIGHT_DAYS + 60)
+            elif trouble == "rows deleted by hand":
+                with warehouse.transaction() as con:
+                    stream = PURCHASE if which == "purchase" else EMAIL
+                    con.execute(
+                        f"delete from streams.{stream} where data_type = $1 and _hour = $2 and user_key = $3",
+                        [which, hour.replace(tzinfo=None), BOB],
+                    )
+            elif trouble == "in quarantine":
+                put_aside(here, manifest, which, hour)
+        stored, there = rows_of(warehouse, EMAIL), files(here)
+        left = let_go(warehouse, manifest, here, HOURS[2] + HOUR + DAYS * 24 * HOUR, lambda text: None)
+        free = {hour_key(hour) for hour, trouble in zip(HOURS, wrong, strict=True) if not _WRONG[trouble]}
+        held = [_WRONG[trouble] for trouble in wrong if _WRONG[trouble]]
+        assert {why for each in left.held.values() for why in each} == set(held)
+        assert rows_of(warehouse, EMAIL) == {hour: rows for hour, rows in stored.items() if hour not in free}
+        assert files(here) == [each for each in there if each.split()[0] not in free or each.endswith("purchase")]
+        assert {hour_key(hour) for hour in ExpiredHours(manifest).of(EMAIL)} == free
 
 
 def put_aside(project: Settings, manifest: Manifest, data_type: str, hour: datetime) -> None:

@@ -19,6 +19,7 @@ from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines.streams.completeness import Trouble, progress, refresh, troubles
 from iterable_pipelines.streams.completeness_page import page_of
 from iterable_pipelines.streams.verdicts import COMPLETE, IN_BAND, note_told, untold, verdicts
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 
 START = parse_hour("2026-11-01")
@@ -312,47 +313,48 @@ def test_counting_what_changed_is_counting_everything(steps: list[tuple[str, int
         )  # fmt: skip
         manifest = Manifest(project.landing_dir)
         warehouse = Warehouse(project.warehouse_path, project.published_path)
-        warehouse.prepare()
-        for what, number, rows in steps:
-            name = chance.choice(TYPES)
-            part = manifest.current(name).get(at(number))
-            if what == "land":
-                land(project, manifest, name, at(number), events(at(number), rows), 10)
-            elif what == "late":
-                land(project, manifest, name, at(number), events(at(number), rows), chance.choice((200, 300)))
-            elif what == "load" and part and (not part.path or (project.landing_dir / part.path).exists()):
-                load_hours(warehouse, manifest, project, RCS, [], "run")
-                other = [manifest.current(each).get(at(number)) for each in TYPES]
-                if all(not each or not each.path or (project.landing_dir / each.path).exists() for each in other):
-                    load(project, manifest, warehouse, range(number, number + 1))
-            elif what == "quarantine":
-                file = project.landing_dir / "quarantine" / "x.ndjson"
-                moment = at(number) + chance.choice((2, 4, 7)) * HOUR
-                manifest.quarantine(name, Window.of_hour(at(number)), moment, (1, 0, "not JSON"), file)
-            elif what == "delete row":
-                warehouse.read(f"delete from streams.{RCS} where rowid = {rows}")
-            elif what == "delete file" and part and part.path:
-                (project.landing_dir / part.path).unlink(missing_ok=True)
-            elif what == "tick":
-                hours += rows
-            # nothing is looked at again but what the manifest, the loads and the quarantine say has changed
+        with kept_open(warehouse):
+            warehouse.prepare()
+            for what, number, rows in steps:
+                name = chance.choice(TYPES)
+                part = manifest.current(name).get(at(number))
+                if what == "land":
+                    land(project, manifest, name, at(number), events(at(number), rows), 10)
+                elif what == "late":
+                    land(project, manifest, name, at(number), events(at(number), rows), chance.choice((200, 300)))
+                elif what == "load" and part and (not part.path or (project.landing_dir / part.path).exists()):
+                    load_hours(warehouse, manifest, project, RCS, [], "run")
+                    other = [manifest.current(each).get(at(number)) for each in TYPES]
+                    if all(not each or not each.path or (project.landing_dir / each.path).exists() for each in other):
+                        load(project, manifest, warehouse, range(number, number + 1))
+                elif what == "quarantine":
+                    file = project.landing_dir / "quarantine" / "x.ndjson"
+                    moment = at(number) + chance.choice((2, 4, 7)) * HOUR
+                    manifest.quarantine(name, Window.of_hour(at(number)), moment, (1, 0, "not JSON"), file)
+                elif what == "delete row":
+                    warehouse.read(f"delete from streams.{RCS} where rowid = {rows}")
+                elif what == "delete file" and part and part.path:
+                    (project.landing_dir / part.path).unlink(missing_ok=True)
+                elif what == "tick":
+                    hours += rows
+                # nothing is looked at again but what the manifest, the loads and the quarantine say has changed
+                with warehouse.transaction() as con:
+                    if what in ("delete row", "delete file"):
+                        refresh(con, project, manifest, at(hours))
+                    else:
+                        refresh(con, project, manifest, at(hours), since=at(hours))
             with warehouse.transaction() as con:
-                if what in ("delete row", "delete file"):
-                    refresh(con, project, manifest, at(hours))
-                else:
-                    refresh(con, project, manifest, at(hours), since=at(hours))
-        with warehouse.transaction() as con:
-            little = con.execute(
-                f"select {COLUMNS}, rows_low, rows_high from streams.completeness order by all"
-            ).fetchall()
-            con.execute("delete from streams.landed")
-            con.execute("delete from streams.completeness")
-            refresh(con, project, manifest, at(hours), since=START)
-            whole = con.execute(
-                f"select {COLUMNS}, rows_low, rows_high from streams.completeness order by all"
-            ).fetchall()
-        assert little == whole
-        assert len(whole) == hours * len(TYPES)
+                little = con.execute(
+                    f"select {COLUMNS}, rows_low, rows_high from streams.completeness order by all"
+                ).fetchall()
+                con.execute("delete from streams.landed")
+                con.execute("delete from streams.completeness")
+                refresh(con, project, manifest, at(hours), since=START)
+                whole = con.execute(
+                    f"select {COLUMNS}, rows_low, rows_high from streams.completeness order by all"
+                ).fetchall()
+            assert little == whole
+            assert len(whole) == hours * len(TYPES)
 
 
 def test_a_manifest_begun_anew_and_a_start_moved_are_followed(

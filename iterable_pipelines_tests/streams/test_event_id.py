@@ -7,12 +7,11 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iterable_pipelines.streams.event_id import create_canonical_macros, ways_to_tell_ids
+from iterable_pipelines.streams.event_id import ways_to_tell_ids
 
 
 def ids(records: list[str]) -> list[str]:
     with duckdb.connect() as con:
-        create_canonical_macros(con)
         con.execute("create temp table source (place int, data_type varchar, record varchar)")
         con.executemany("insert into source values (?, 'emailOpen', ?)", list(enumerate(records)))
         found: list[tuple[int, str]] = []

@@ -1,6 +1,8 @@
 """Replay: from the landing files alone the same tables come about, and the content hash would tell if not."""
 
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from iterable_pipelines.hours import HOUR, Window, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, content_of, load_hours, replay
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 
 H0 = parse_hour("2026-11-01T00")
@@ -24,28 +27,44 @@ def user(hour: int, email: str, **fields: object) -> dict:
     return {"profileUpdatedAt": f"2026-11-01 {hour:02d}:00:00 +00:00", "email": email, **fields}
 
 
-@pytest.fixture(autouse=True)
-def loaded(project: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
-    """Hours of events and of users, some of which came late, moved on or were deleted in between."""
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with hours of events and of users, some of which came late, moved on or were deleted in between."""
+    project = Settings(api_key="sandbox", data_dir=tmp_path_factory.mktemp("prepared"), start_date=H0)
+    manifest, warehouse = Manifest(project.landing_dir), Warehouse(project.warehouse_path, project.published_path)
     chance = random.Random(3)
 
     def load(stream: str) -> None:
         load_hours(warehouse, manifest, project, stream, HOURS, "run", log=lambda text: None)
 
-    for number, hour in enumerate(HOURS):
-        twins = [event(number, 1), dict(reversed(event(number, 1).items())), {**event(number, 1), "ip": None}]
-        land(project, manifest, "emailOpen", hour, [*twins, event(number, 2)])
-        land(project, manifest, "emailClick", hour, [event(number, 3)])
-        land(project, manifest, "user", hour, [user(number, f"{number}@b.c"), user(number, "moves@b.c", at=number)])
-        load(USERS)
-    load(EVENTS)
-    for number, hour in enumerate(HOURS[:4]):
-        late = [*twins_of(number, chance), event(number, 2), event(number, 59)]
-        land(project, manifest, "emailOpen", hour, late, minutes_after=200)
-        # who moved on is no longer in the hour, and one was deleted
-        land(project, manifest, "user", hour, [user(number, f"{number}@b.c")] if number else [], minutes_after=200)
-        load(USERS)
-    load(EVENTS)
+    with kept_open(warehouse):
+        warehouse.prepare()
+        for number, hour in enumerate(HOURS):
+            twins = [event(number, 1), dict(reversed(event(number, 1).items())), {**event(number, 1), "ip": None}]
+            land(project, manifest, "emailOpen", hour, [*twins, event(number, 2)])
+            land(project, manifest, "emailClick", hour, [event(number, 3)])
+            land(project, manifest, "user", hour, [user(number, f"{number}@b.c"), user(number, "moves@b.c", at=number)])
+            load(USERS)
+        load(EVENTS)
+        for number, hour in enumerate(HOURS[:4]):
+            late = [*twins_of(number, chance), event(number, 2), event(number, 59)]
+            land(project, manifest, "emailOpen", hour, late, minutes_after=200)
+            # who moved on is no longer in the hour, and one was deleted
+            land(project, manifest, "user", hour, [user(number, f"{number}@b.c")] if number else [], minutes_after=200)
+            load(USERS)
+        load(EVENTS)
+    return project.data_dir
+
+
+@pytest.fixture(autouse=True)
+def loaded(project: Settings, prepared: Path) -> None:
+    """The data folder of each test begins as a copy of the prepared one."""
+    shutil.copytree(prepared, project.data_dir)
+
+
+@pytest.fixture
+def warehouse(project: Settings, loaded: None) -> Warehouse:
+    return Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
 
 
 def twins_of(number: int, chance: random.Random) -> list[dict]:
@@ -157,21 +176,22 @@ def test_nothing_landed_is_nothing_loaded(project: Settings, manifest: Manifest,
 
 @pytest.mark.parametrize("table", [TABLE, USER_TABLE])
 def test_the_hash_sees_every_column_and_no_order(warehouse: Warehouse, table: str) -> None:
-    content = content_of(warehouse, [table])
-    columns = [name for name, *_ in warehouse.read(f"describe {table}")]
-    seen = set()
-    for name in columns:
-        with warehouse.transaction() as con:
-            con.execute(f"create or replace table {table} as select * from {table} order by random()")
-        kept = warehouse.read(f"select rowid, {name}::varchar from {table} order by rowid limit 1")[0]
-        warehouse.read(
-            f"update {table} set {name} = case when {name} is null then '1' when typeof({name}) = 'TIMESTAMP' "
-            f"then '1999-01-01' when typeof({name}) = 'BOOLEAN' then 'false' else '17' end where rowid = {kept[0]}"
-            if name not in ("created_at", "profile_updated_at", "signup_date")
-            else f"update {table} set {name} = timestamp '1999-01-01' where rowid = {kept[0]}"
-        )
-        if content_of(warehouse, [table])[table].hash != content[table].hash:
-            seen.add(name)
-        warehouse.read(f"update {table} set {name} = ? where rowid = {kept[0]}", [kept[1]])
-        assert content_of(warehouse, [table]) == content
-    assert set(columns) - seen == {"_loaded_at", "_load_id"} | ({"_fetched_at"} & set(columns))
+    with kept_open(warehouse):
+        content = content_of(warehouse, [table])
+        columns = [name for name, *_ in warehouse.read(f"describe {table}")]
+        seen = set()
+        for name in columns:
+            with warehouse.transaction() as con:
+                con.execute(f"create or replace table {table} as select * from {table} order by random()")
+            kept = warehouse.read(f"select rowid, {name}::varchar from {table} order by rowid limit 1")[0]
+            warehouse.read(
+                f"update {table} set {name} = case when {name} is null then '1' when typeof({name}) = 'TIMESTAMP' "
+                f"then '1999-01-01' when typeof({name}) = 'BOOLEAN' then 'false' else '17' end where rowid = {kept[0]}"
+                if name not in ("created_at", "profile_updated_at", "signup_date")
+                else f"update {table} set {name} = timestamp '1999-01-01' where rowid = {kept[0]}"
+            )
+            if content_of(warehouse, [table])[table].hash != content[table].hash:
+                seen.add(name)
+            warehouse.read(f"update {table} set {name} = ? where rowid = {kept[0]}", [kept[1]])
+            assert content_of(warehouse, [table]) == content
+        assert set(columns) - seen == {"_loaded_at", "_load_id"} | ({"_fetched_at"} & set(columns))

@@ -20,6 +20,7 @@ from iterable_pipelines.two_way.report import Report
 from iterable_pipelines.two_way.run import Plan, plan_two_way, run_two_way
 from iterable_pipelines.two_way.state import state_path
 from iterable_pipelines_tests.activation.conftest import AT_ONCE, QUICK, empty_project, quick_client
+from iterable_pipelines_tests.kept_open import kept_open
 
 ITEMS = "object: catalog\ntable: shop.items\ncatalog: shop\npropagate_deletes: true\nguards: {at_least: 1000}\n"
 TEMPLATES = "object: template\ntable: shop.mails\nmedium: email\nfields: {name: name, subject: subject, html: html}\n"
@@ -135,9 +136,10 @@ def edited_on_both_sides(both: Both) -> None:
 
 
 @pytest.fixture
-def shared(both_sides: Callable[..., Both]) -> Both:
+def shared(both_sides: Callable[..., Both]) -> Iterator[Both]:
     """A project that many rounds of edits share; writes are answered at once, and happen when somebody says so."""
     both = both_sides(settle_seconds=10_000)
     both.edit("first", name="Mug", price=1.5)
-    both.run()
-    return both
+    with kept_open(Warehouse.of(both.settings)):
+        both.run()
+        yield both

@@ -15,6 +15,7 @@ from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, content_of, load_hours, replay
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 from iterable_pipelines_tests.webhooks.world import START, at, bring, rows, silent
 
@@ -36,8 +37,9 @@ def a_project(project_type: str) -> Iterator[tuple[Settings, Manifest, Warehouse
             api_key="sandbox", data_dir=Path(folder), start_date=START, project_type=project_type
         )  # fmt: skip
         warehouse = Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
-        warehouse.prepare()
-        yield project, Manifest(project.landing_dir), warehouse
+        with kept_open(warehouse):
+            warehouse.prepare()
+            yield project, Manifest(project.landing_dir), warehouse
 
 
 class History:
