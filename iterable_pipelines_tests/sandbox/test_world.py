@@ -137,6 +137,17 @@ def test_all_records_is_what_all_exports_together_show(world, day):
     )
 
 
+def test_of_one_person_everything_is_found_that_exports_show_twins_too():
+    world = World(seed=1, start=DAY.start, end=END, plain=True)
+    shown: dict[str, Counter[bytes]] = {}
+    for line in (each.line for name in DATA_TYPE if name != "user" for each in world.seeded_events(name, DAY)):
+        record = json.loads(line)
+        for name in {(record.get("email") or "").strip().lower(), record.get("userId") or ""} - {""}:
+            shown.setdefault(name, Counter())[line] += 1
+    found = {name: Counter(each.line for each in world.seeded_events_of({name}, DAY)) for name in shown}
+    assert found == shown and any(count > 1 for lines in shown.values() for count in lines.values())
+
+
 def test_the_past_before_the_start_is_empty(world):
     assert not list(world.records("emailSend", Window(START - timedelta(days=3), START), LATER))
 
