@@ -190,7 +190,7 @@ def _proved(con: duckdb.DuckDBPyConnection, files: dict[datetime, Path | None], 
     found: dict[str, tuple[int, int, str, int]] = {}
     for batch in (written[at : at + _FILES_AT_ONCE] for at in range(0, len(written), _FILES_AT_ONCE)):
         rows = con.execute(
-            "select filename, count(*), count_if(inside), coalesce(sum(hash(record)), 0)::varchar, "
+            "select filename, count(*), count(*) filter (inside), coalesce(sum(hash(record)), 0)::varchar, "
             f"count_if({SUSPECT}) from read_parquet(?, filename = true) group by filename",
             [batch],
         ).fetchall()

@@ -54,6 +54,11 @@ def test_a_window_is_tiled_by_its_hours(tmp_path: Path) -> None:
     assert parts[3].file is None
 
 
+def test_an_hour_of_which_no_time_can_be_read_lands_all_the_same(tmp_path: Path) -> None:
+    (part,) = cut_text(tmp_path, '{"email":"no time"}\n')
+    assert (part.rows, part.outside_rows) == (1, 1)
+
+
 def test_records_outside_the_window_stay_with_its_first_hour_and_are_counted(tmp_path: Path) -> None:
     lines = [event(0, 2), event(0, 6), '{"email":"no time"}', '{"createdAt":"2026-02-30 00:00:00 +00:00"}', event(0, 4)]
     first, second = cut_text(tmp_path, "\n".join(lines) + "\n", hours=2)
