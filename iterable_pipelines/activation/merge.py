@@ -15,8 +15,9 @@ _RECORD = (
     "key, pk, output, endpoint, flags, identity_kind, identity, payload, payload_hash, mapping_version, member, seq, "
     "noted_at as first_acked_at, noted_at as last_acked_at, run_id, request_id, result"
 )
-_EXIT = "endpoint = 'unsubscribe' and not member"
-_EXIT_TRIED = "result.endpoint = 'unsubscribe' and tried_at is not null"
+# when a removal of ours was acknowledged, and when one was tried of which nobody knows; NULL for anything else
+_EXIT_AT = "if(endpoint = 'unsubscribe' and not member, noted_at, null)"
+_EXIT_TRIED_AT = "if(result.endpoint = 'unsubscribe', tried_at, null)"
 # changes with the newest that became of them
 _RESULT = f"""
     create or replace temp table result as
@@ -52,7 +53,7 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
         # the newest of a key and output counts: a row may have sent two
         con.execute(
             f"create or replace temp table newly as select {_RECORD}, number, "
-            f"if({_EXIT}, noted_at, null) as exits_from, if({_EXIT}, noted_at, null) as exits_until from result "
+            f"{_EXIT_AT} as exits_from, exits_from as exits_until from result "
             f"where {acknowledged} and payload is not null and is_news "
             "qualify row_number() over (partition by key, output order by number desc) = 1"
         )
@@ -68,8 +69,8 @@ def merge(workspace: Workspace, run_id: str, planned: Plan | None = None) -> Non
         # S7: Iterable may have it or not; the next plan sends what is wanted then, whatever that is
         con.execute(
             "update state.acked set in_doubt = true, "
-            f"exits_from = if({_EXIT_TRIED}, coalesce(acked.exits_from, tried_at), acked.exits_from), "
-            f"exits_until = if({_EXIT_TRIED}, tried_at, acked.exits_until) from result join doubtful using (number) "
+            f"exits_from = coalesce(acked.exits_from, {_EXIT_TRIED_AT}), "
+            f"exits_until = coalesce({_EXIT_TRIED_AT}, acked.exits_until) from result join doubtful using (number) "
             "where acked.key = result.key and acked.output = result.output"
         )
         con.execute(

@@ -56,7 +56,7 @@ def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:
             f"Nothing is imported yet: there is no {settings.warehouse_path}.\n"
             "Next: iterable-pipelines backfill --from … --to …, or iterable-pipelines demo"
         )
-    with Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=10).transaction() as con:
+    with Warehouse.of(settings, wait_seconds=10).transaction() as con:
         return _select(con, email)
 
 

@@ -18,6 +18,13 @@ from iterable_pipelines_tests.postgres_server import Server
 VARIABLE = "REPORTING_URL"
 
 
+@pytest.fixture
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One for all examples: opening DuckDB takes longer than an example does."""
+    with duckdb.connect() as con:
+        yield con
+
+
 @dataclass
 class Replica:
     """A table `marts.people` here, and what `replications/people.yml` makes of it there."""

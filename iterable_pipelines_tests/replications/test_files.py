@@ -3,7 +3,6 @@
 import csv
 import io
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -92,22 +91,15 @@ def is_number(text: str) -> bool:
     return text.isascii() and all(sign in "0123456789+-.eE" for sign in text)
 
 
-@pytest.fixture
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    """One for all examples: opening DuckDB takes longer than an example does."""
-    with duckdb.connect() as con:
-        yield con
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(CELLS, min_size=1, max_size=20))
-def test_no_cell_of_a_csv_is_a_formula_and_none_is_lost(con: duckdb.DuckDBPyConnection, cells: list[str]) -> None:
+def test_no_cell_of_a_csv_is_a_formula_and_none_is_lost(duck: duckdb.DuckDBPyConnection, cells: list[str]) -> None:
     cells = [cell.replace("\0", "").encode("utf-8", "ignore").decode() for cell in cells]
-    con.execute("create or replace table t (n integer, cell varchar)")
-    con.execute("insert into t select unnest(?), unnest(?)", [[-at for at in range(len(cells))], cells])
+    duck.execute("create or replace table t (n integer, cell varchar)")
+    duck.execute("insert into t select unnest(?), unnest(?)", [[-at for at in range(len(cells))], cells])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "cells.csv"
-        written = write_rows(con, "from t order by n desc", file)
+        written = write_rows(duck, "from t order by n desc", file)
         found = list(csv.reader(io.StringIO(file.read_bytes().decode(), newline="")))[1:]
     assert [number for number, _ in found] == [str(-at) for at in range(len(cells))], "a number has changed"
     for (_, cell), original in zip(found, cells, strict=True):

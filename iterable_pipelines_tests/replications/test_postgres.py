@@ -1,6 +1,5 @@
 """PostgreSQL itself: values of every type arrive as they were, and no error shows a password or a value."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -129,22 +128,15 @@ def test_odd_column_names(postgres: Server, tmp_path: Path) -> None:
     assert there[-2] != there[-1] and all(len(name.encode()) <= 63 for name in there)
 
 
-@pytest.fixture
-def here() -> Iterator[duckdb.DuckDBPyConnection]:
-    """One for all examples: opening DuckDB takes longer than an example does."""
-    with duckdb.connect() as con:
-        yield con
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.one_of(st.none(), st.text(st.characters(codec="utf-8"))), min_size=1, max_size=8))
 def test_any_text_arrives(
-    here: duckdb.DuckDBPyConnection, postgres: Server, tmp_path: Path, texts: list[str | None]
+    duck: duckdb.DuckDBPyConnection, postgres: Server, tmp_path: Path, texts: list[str | None]
 ) -> None:
-    here.execute("create or replace table t (n integer, a varchar, j json)")
+    duck.execute("create or replace table t (n integer, a varchar, j json)")
     numbered = "select unnest(?) as n, unnest(?::varchar[]) as a"
-    here.execute(f"insert into t select n, a, to_json(a) from ({numbered})", [list(range(len(texts))), texts])
-    copied = pg.write_copy_file(here, "from t", tmp_path / "rows.csv")
+    duck.execute(f"insert into t select n, a, to_json(a) from ({numbered})", [list(range(len(texts))), texts])
+    copied = pg.write_copy_file(duck, "from t", tmp_path / "rows.csv")
     with psycopg.connect(postgres.url) as con:
         con.execute(f"create temp table t ({pg.column_list(copied.columns)})")
         pg.copy_file(con, "t", copied)
