@@ -1,0 +1,190 @@
+"""What an hour costs when history is large, and what it takes on the disk: the figures of docs/scale.md.
+
+    python benchmarks/scale.py [--millions 1 10 100] [--days 30] [--engine duckdb] [--markdown FILE]
+
+For each size, in an empty folder: so many millions of events of four data types over the days, with a user for every
+fifty events and a few users doing most of it, made as files of an export job, cut, landed and loaded; the first build;
+then one more hour of the same rate, step by step. Everything runs through the code that assets run. Needs about 400
+bytes of disk for every event, and for 100 millions more than an hour.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.hours import HOUR, Window
+from iterable_pipelines.landing.cut import cut
+from iterable_pipelines.landing.keep import keep_parts
+from iterable_pipelines.profiles.dbt import run_models
+from iterable_pipelines.resources import open_project
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import load_hours
+from iterable_pipelines.streams.completeness import refresh
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+STREAM = "iterable_activity"
+# what share of the events each data type has
+MIX = {"emailSend": 0.5, "emailOpen": 0.3, "emailClick": 0.15, "emailBounce": 0.05}
+EVENTS_PER_USER = 50
+
+
+def write_events(file: Path, window: Window, events: int, users: int, seed: int) -> None:
+    """A job's file of one data type: `events` records of about 400 bytes, spread over the window in no order."""
+    seconds = int((window.end - window.start).total_seconds())
+    with duckdb.connect() as con:
+        con.execute("set memory_limit = '1GB'; set preserve_insertion_order = false")
+        con.execute(
+            f"""copy (select
+                strftime(timestamp '{window.start:%Y-%m-%d %H:%M:%S}'
+                    + to_seconds((hash(i, 1, {seed}) % {seconds})::int), '%Y-%m-%d %H:%M:%S +00:00') as "createdAt",
+                'user' || floor(pow((hash(i, 2, {seed}) % 1000000007) / 1000000007.0, 2.2) * {users})::int
+                    || '@example.com' as email,
+                2220229 + (hash(i, 3, {seed}) % 50)::int as "campaignId",
+                3043605 + (hash(i, 4, {seed}) % 50)::int as "templateId",
+                md5(concat(i, 'm', {seed})) as "messageId", 47258 as "messageTypeId", 39582 as "channelId",
+                12029221 as "contentId",
+                concat('01000178d1341a2f-', md5(concat(i, 'b', {seed})), '-000000') as "messageBusId",
+                'Mandrill' as "espName", 0 as "catalogLookupCount", 0 as "productRecommendationCount",
+                '{{"plan":"pro"}}' as "transactionalData"
+            from range({events}) as made(i)) to '{file}' (format json)"""
+        )
+
+
+def land(settings: Settings, window: Window, events: int, users: int) -> None:
+    """Land so many events of the window, as the files of export jobs are landed."""
+    _, manifest, _ = open_project(_unheard)
+    for number, (data_type, share) in enumerate(MIX.items()):
+        file = settings.data_dir / f"{data_type}.ndjson"
+        write_events(file, window, max(1, int(events * share)), users, number + 7 * int(window.start.timestamp()))
+        cuts = cut([file], window, "createdAt", settings.landing_dir / "cut", settings.memory_limit)
+        file.unlink()
+        manifest.add(keep_parts(manifest, settings, data_type, window, cuts, window.end, "benchmark"))
+
+
+def load(settings: Settings, window: Window) -> None:
+    """What the asset of the stream does for the hours of a window."""
+    project, manifest, warehouse = open_project(_unheard)
+    warehouse.prepare()
+    load_hours(warehouse, manifest, project, STREAM, window.hours(), "benchmark", log=_unheard)
+    with warehouse.transaction() as con:
+        refresh(con, project, manifest, window.end + HOUR, [STREAM], window.start)
+
+
+def build(settings: Settings) -> None:
+    """Profiles and marts."""
+    _, _, warehouse = open_project(_unheard)
+    run_models(settings, warehouse, log=_unheard)
+
+
+def publish() -> None:
+    """The copy for readers."""
+    _, _, warehouse = open_project(_unheard)
+    warehouse.publish()
+
+
+def measure(millions: float, days: int, engine: str, folder: Path) -> list[str]:
+    """One size, in this process; the cells of its row."""
+    os.environ |= {
+        "ITERABLE_PROJECT_ROOT": str(folder),
+        **({"ITERABLE_ENGINE": engine} if engine != "duckdb" else {}),
+        "ITERABLE_START_DATE": START.isoformat(),
+        "ITERABLE_API_KEY": "benchmark",
+        "ITERABLE_SKIP_USERS": "true",
+        "ITERABLE_DATA_TYPES": ",".join(MIX),
+    }
+    settings, _, warehouse = open_project(_unheard)
+    events, hours = int(millions * 1_000_000), 24 * days
+    users = max(1, events // EVENTS_PER_USER)
+
+    def fill() -> None:
+        for day in range(days):
+            window = Window(START + 24 * day * HOUR, START + 24 * (day + 1) * HOUR)
+            land(settings, window, events // days, users)
+            load(settings, window)
+
+    filled, built = timed(fill), timed(lambda: build(settings))
+    publish()
+    newest = Window(START + hours * HOUR, START + (hours + 1) * HOUR)
+    land(settings, newest, events // hours, users)
+    loading = timed(lambda: load(settings, newest))
+    building, publishing = timed(lambda: build(settings)), timed(publish)
+    nothing = timed(lambda: build(settings))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    (profiles,) = warehouse.read("select count(*) from profiles.user_profiles")[0]
+    sizes = [gigabytes(settings.landing_dir), gigabytes(settings.data_dir) - gigabytes(settings.landing_dir)]
+    return [
+        f"{events:,}", f"{profiles:,}", f"{events // hours:,}", f"{filled / 60:.1f}", f"{built / 60:.1f}",
+        f"{loading:.1f}", f"{building:.1f}", f"{nothing:.1f}", f"{publishing:.1f}",
+        f"{loading + building + publishing:.1f}", *(f"{size:.2f}" for size in sizes), f"{peak // 1024:,}",
+    ]  # fmt: skip
+
+
+def timed(work: Callable[[], object]) -> float:
+    """The seconds that it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def gigabytes(folder: Path) -> float:
+    """What the files below a folder take."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9
+
+
+def _unheard(text: str) -> None:
+    pass
+
+
+HEADER = (
+    "| events | profiles | an hour | landing and loading, min | first build, min | hour: load s | build s "
+    "| (with nothing to do s) | publish s | in all s | landing GB | all else GB | peak MiB |\n" + "|---" * 13 + "|"
+)
+
+
+def main() -> None:
+    """Measure each size in a process of its own, print the table, and add it to a file if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--millions", type=float, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--engine", choices=["duckdb", "spark"], default="duckdb")
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.folder:
+        print("| " + " | ".join(measure(given.millions[0], given.days, given.engine, given.folder)) + " |")
+        return
+    lines = [
+        f"{platform.machine()}, 2 cores, Python {platform.python_version()}, engine {given.engine}, {given.days} days"
+    ]
+    lines += ["", HEADER]
+    print("\n".join(lines), flush=True)
+    for millions in given.millions:
+        folder = Path(tempfile.mkdtemp(prefix="benchmark-scale-"))
+        try:
+            arguments = ["--millions", str(millions), "--days", str(given.days), "--engine", given.engine]
+            command = [sys.executable, __file__, *arguments, "--folder", str(folder)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(done.stderr[-3000:])
+        finally:
+            shutil.rmtree(folder)
+        lines.append(done.stdout.strip().splitlines()[-1])
+        print(lines[-1], flush=True)
+    if given.markdown:
+        with given.markdown.open("a") as file:
+            file.write("\n" + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
