@@ -13,6 +13,7 @@ from iterable_pipelines.landing import Manifest
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.dbt_server import running_dbt
 from iterable_pipelines_tests.postgres_server import Server, running_postgres
 
 # a runner that was started in the background ignores Ctrl-C, and so would every command that a test starts
@@ -44,6 +45,14 @@ def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch
     for name in [name for name in os.environ if name.startswith("ITERABLE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path_factory.mktemp("root")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _dbt_is_imported_once() -> Iterator[None]:
+    """Whatever the tests run, commands in processes of their own too, finds a dbt that is there already."""
+    with running_dbt() as program, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DBT_EXECUTABLE", str(program))
+        yield
 
 
 @pytest.fixture

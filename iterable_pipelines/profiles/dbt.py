@@ -81,6 +81,11 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def dbt_executable() -> str:
+    """The dbt of this environment, whatever PATH says, unless DBT_EXECUTABLE names another program."""
+    return os.environ.get("DBT_EXECUTABLE") or str(Path(sys.executable).with_name("dbt"))
+
+
 def manifest_path(settings: Settings) -> Path:
     """dbt's manifest, parsed anew only when a model, a macro or the configuration is newer: parsing costs seconds.
 
@@ -124,7 +129,7 @@ def run_models(
 def run_dbt(settings: Settings, arguments: list[str]) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
     environment = os.environ | dbt_environment(settings)
-    command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--vars", dbt_vars(settings)]
+    command = [dbt_executable(), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
