@@ -36,6 +36,7 @@ from iterable_pipelines.cli.two_way import two_way_app
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.cli.worker import worker
 from iterable_pipelines.cli.write import write
 from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.landing import LandingFailed
@@ -61,6 +62,7 @@ for command in (
     sandbox,
     demo,
     dev,
+    worker,
     plan,
     backfill,
     status,
