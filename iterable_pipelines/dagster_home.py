@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
 
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import PREFIX
@@ -33,13 +35,34 @@ def prepare_home(settings: Settings) -> Path:
     text = written.read_text() if written.exists() else ""
     if settings.dagster_postgres:
         text += _STORAGE
-    there = home / _CONFIGURATION
-    if not there.exists() or there.read_text() != text:
-        # beside it first: another process may be reading
-        aside = home / f"{_CONFIGURATION}.{os.getpid()}"
-        aside.write_text(text)
-        aside.replace(there)
+    _write(home / _CONFIGURATION, text)
     return home
+
+
+class Place(NamedTuple):
+    """Where a code server listens: a port, or else a socket."""
+
+    host: str = "localhost"
+    port: int | None = None
+    socket: str | None = None
+
+
+def code_server_at(home: Path, place: Place) -> Path:
+    """The workspace file of a code server, in Dagster's home. It is called as in the project's own workspace.yaml."""
+    named = {name: value for name, value in place._asdict().items() if value is not None}
+    server = {"grpc_server": {**named, "location_name": "iterable_pipelines"}}
+    workspace = home / "workspace.yaml"
+    _write(workspace, yaml.safe_dump({"load_from": [server]}))
+    return workspace
+
+
+def _write(path: Path, text: str) -> None:
+    """Write it, unless that stands there already."""
+    if not path.exists() or path.read_text() != text:
+        # beside it first: another process may be reading
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        aside.write_text(text)
+        aside.replace(path)
 
 
 def secrets_of_dagster(settings: Settings) -> dict[str, str]:

@@ -21,7 +21,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from iterable_pipelines import settings_dagster, settings_values as values
+from iterable_pipelines import settings_dagster
+from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.hours import now, parse_hour
 from iterable_pipelines.settings_errors import SettingsError, explained, refusal

@@ -13,15 +13,15 @@ IN_PROCESS, CELERY, KUBERNETES = "in_process", "celery", "kubernetes"
 DagsterPostgres = Annotated[
     SecretStr | None,
     Field(
-        description="Where Dagster keeps runs and events instead of SQLite: `postgresql://user:password@host:5432/name`. "
+        description="Where Dagster keeps runs and events, if not in SQLite: `postgresql://user:password@host/name`. "
         "Never in `iterable.yml` or in code."
     ),
 ]
 ExecutorName = Annotated[
     Literal["in_process", "celery", "kubernetes"],
     Field(
-        description="Who does the steps of a run: `in_process` the run's own process, `celery` workers on the machine of "
-        "the data folder, `kubernetes` a pod each (docs/deploy.md)."
+        description="Who does the steps of a run: `in_process` the run's own process, `celery` workers on the machine "
+        "of the data folder, `kubernetes` a pod each (docs/deploy.md)."
     ),
 ]
 CeleryBroker = Annotated[
@@ -30,9 +30,7 @@ CeleryBroker = Annotated[
 ]
 CeleryBackend = Annotated[
     SecretStr | None,
-    Field(
-        description="The Redis to which Celery workers answer.", json_schema_extra={"default": "that of the broker"}
-    ),
+    Field(description="The Redis to which Celery workers answer.", json_schema_extra={"default": "that of the broker"}),
 ]
 
 
@@ -97,5 +95,6 @@ def refuse_what_cannot_run(
     for setting, package in needed.items():
         if isinstance(package, _Package) and find_spec(package.module) is None:
             raise ValueError(
-                f"{setting} needs a package that is not installed: pip install -c constraints.txt -e '.[{package.extra}]'"
+                f"{setting} needs the package {package.module}, which is not installed: "
+                f"pip install -c constraints.txt -e '.[{package.extra}]'"
             )

@@ -29,6 +29,7 @@ from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.retention import retention
 from iterable_pipelines.cli.sandbox import sandbox
+from iterable_pipelines.cli.serve import serve
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
 from iterable_pipelines.cli.track_calls import track_calls
@@ -62,6 +63,7 @@ for command in (
     sandbox,
     demo,
     dev,
+    serve,
     worker,
     plan,
     backfill,

@@ -12,13 +12,13 @@ import duckdb
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 
-from iterable_pipelines.celery_workers import NoWorkers, app_of_workers, workers_at
+from iterable_pipelines.celery_workers import app_of_workers, workers_at
 from iterable_pipelines.cli.runs import Runs
 from iterable_pipelines.dagster_home import make_storage, prepare_home
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.sandbox import Sandbox, running_sandbox
 from iterable_pipelines.settings import Settings, load_settings
-from iterable_pipelines_tests.deploy.redis_server import PASSWORD, running_redis
+from iterable_pipelines_tests.deploy.redis_server import running_redis
 from iterable_pipelines_tests.postgres_server import Server
 
 HOUR = "2026-11-02T10"
@@ -80,7 +80,9 @@ def elsewhere(
 def worker(elsewhere: Settings, broker: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker that does one step at a time."""
     command = [sys.executable, "-m", "iterable_pipelines.cli", "worker", "--concurrency", "1"]
-    process = subprocess.Popen(command, cwd=elsewhere.project_root, stderr=subprocess.PIPE)
+    # it logs every event: a pipe that nobody reads would stop it
+    with (elsewhere.project_root / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=elsewhere.project_root, stdout=log, stderr=log)
     try:
         app, deadline = app_of_workers(broker, broker), time.monotonic() + _PATIENCE_SECONDS
         while not workers_at(app):
@@ -88,7 +90,7 @@ def worker(elsewhere: Settings, broker: str) -> Iterator[subprocess.Popen[bytes]
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
 
 
 def run(instance: dg.DagsterInstance, job: str, **tags: str) -> dg.DagsterRun:
@@ -108,14 +110,22 @@ def tables(settings: Settings) -> dict[str, set[tuple[object, ...]]]:
             "from information_schema.columns where table_schema in ('streams', 'profiles', 'marts') group by 1"
         ).fetchall()
         return {
-            table: set(con.execute(f"select md5(({', '.join(sorted(columns))})::varchar), count(*) from {table} group by 1").fetchall())
+            table: set(
+                con.execute(
+                    f"select md5(({', '.join(sorted(columns))})::varchar), count(*) from {table} group by 1"
+                ).fetchall()
+            )
             for table, columns in found
             if columns
         }
 
 
 def test_workers_give_the_rows_of_one_process(
-    elsewhere: Settings, worker: subprocess.Popen[bytes], sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    elsewhere: Settings,
+    worker: subprocess.Popen[bytes],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     home = prepare_home(elsewhere)
     make_storage(home)
@@ -130,6 +140,7 @@ def test_workers_give_the_rows_of_one_process(
         assert not runs.run("profiles_build").failed
     expected = tables(here)
     for t in expected:
-        if expected[t] != by_workers.get(t): print("DIFF", t, len(expected[t]), len(by_workers.get(t) or ()))
+        if expected[t] != by_workers.get(t):
+            print("DIFF", t, len(expected[t]), len(by_workers.get(t) or ()))
     assert by_workers.keys() == expected.keys()
     assert [name for name in expected if by_workers[name] != expected[name]] == []
