@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 _TICK_SECONDS = 0.5
 # a process that ends at once is tried again after twice as long each time, and after a quiet while anew
@@ -16,17 +17,18 @@ _GRACE_SECONDS = 30.0
 
 @dataclass
 class Part:
-    """One of the processes: its name, and the command that is it."""
+    """One of the processes: its name, the command that is it, and a file that is there once it may start."""
 
     name: str
     command: Sequence[str]
+    after: Path | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _pause: float = field(default=_FIRST_PAUSE, init=False)
     _started: float = field(default=0.0, init=False)
     _due: float = field(default=0.0, init=False)
 
     def keep_up(self, said: Callable[[str], None]) -> None:
-        """Start the process if it does not run and its pause is over."""
+        """Start the process if it may start, does not run, and its pause is over."""
         moment = time.monotonic()
         if self.process is not None:
             if (code := self.process.poll()) is None:
@@ -37,7 +39,7 @@ class Part:
             self._due = moment + self._pause
             said(f"{self.name} ended with {code}; it is started again in {self._pause:.0f} s")
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        if moment >= self._due:
+        if moment >= self._due and (self.after is None or self.after.exists()):
             self._started = moment
             self.process = subprocess.Popen(self.command)
 
@@ -55,7 +57,7 @@ class Part:
 
 
 def supervise(parts: Sequence[Part], said: Callable[[str], None]) -> None:
-    """Keep the processes up until SIGTERM or SIGINT, then end them, the last first."""
+    """Keep the processes up until SIGTERM or SIGINT, then end them, the last first; `said` hears what has ended."""
     ending = False
 
     def end(number: int, frame: object) -> None:

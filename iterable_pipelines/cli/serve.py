@@ -55,10 +55,15 @@ def serve(
         os.execv(command[0], command)
     with tempfile.TemporaryDirectory(prefix="iterable-") as folder:
         # a socket, which no other user of this machine can open; its path has to be short
-        socket = str(Path(folder) / "code.sock")
-        commands = _commands(str(code_server_at(home, Place(socket=socket))), ["-s", socket], host, port)
+        socket = Path(folder) / "code.sock"
+        commands = _commands(str(code_server_at(home, Place(socket=str(socket)))), ["-s", str(socket)], host, port)
+        parts = [
+            # it listens once it has loaded the definitions; the others would complain until then
+            Part(each.value, command, None if each == What.CODE else socket)
+            for each, command in commands.items()
+        ]
         say(f"The UI will be at http://{host}:{port}, the data is in {settings.data_dir}. SIGTERM ends it.")
-        supervise([Part(each.value, command) for each, command in commands.items()], complain)
+        supervise(parts, complain)
 
 
 def _commands(workspace: str, listening: list[str], host: str, port: int) -> dict[What, list[str]]:
