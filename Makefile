@@ -14,7 +14,7 @@ PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
-.PHONY: help install demo dev test test-peers check bench screenshots postgres nginx
+.PHONY: help install demo dev test test-peers check bench screenshots postgres nginx redis systemd
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account
 dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
 	@$(BIN)/iterable-pipelines dev
 
-test: $(INSTALLED) postgres nginx ## every test
+test: $(INSTALLED) postgres nginx redis systemd ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 # the tests start servers of their own and stop them; only the programs are needed
@@ -35,6 +35,12 @@ postgres:
 
 nginx:
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call FROM_DEBIAN,nginx,through which the tests send webhooks)
+
+redis:
+	@command -v redis-server >/dev/null || $(call FROM_DEBIAN,redis-server,which hands the tests' steps to workers)
+
+systemd:
+	@command -v systemd-analyze >/dev/null || $(call FROM_DEBIAN,systemd,which the tests have read the unit files)
 
 FROM_DEBIAN = { echo "Installing $(1), $(2)"; \
 	apt-get install -y -qq --no-install-recommends $(1) >/dev/null 2>&1 \
@@ -71,7 +77,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv \
 		|| { rm -rf .venv; echo "no venv could be made; on Debian: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv; this happens once and takes a few minutes"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres,celery,kubernetes]'
 	@touch $@
 
 # their libraries of that age run with no newer Python than 3.11

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from iterable_pipelines.cli.runs import prepare_home
+from iterable_pipelines.dagster_home import prepare_home
 from iterable_pipelines.hours import now
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import run_models

@@ -330,7 +330,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def reap_ghost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """Fail runs whose process is gone, so that no ghost holds the schedule or a pool."""
-        ghosts = list(ghost_runs(context.instance))
+        ghosts = list(ghost_runs(context.instance, beside_code_server=True))
         for run in ghosts:
             context.instance.report_run_failed(run, "the run's process is gone: the machine or Dagster was restarted")
         # last: what it cannot delete must not keep ghosts alive. These runs come about by the thousand a day

@@ -13,6 +13,7 @@ from iterable_pipelines.campaigns.jobs import campaign_definitions
 from iterable_pipelines.declared_schedules import schedules_of_files
 from iterable_pipelines.erasure.assets import erasure_assets, erasure_checks
 from iterable_pipelines.erasure.request_assets import request_assets
+from iterable_pipelines.executors import executor_of
 from iterable_pipelines.imports.assets import import_definitions
 from iterable_pipelines.landing.assets import landing_assets
 from iterable_pipelines.objects.assets import object_assets
@@ -74,8 +75,7 @@ def defs() -> dg.Definitions:
             "warehouse_frames": WarehouseFrames(),
             **profile_resources(settings),
         },
-        # fifty steps of one process cost 4 CPU-seconds, fifty processes more than 100
-        executor=dg.in_process_executor,
+        executor=executor_of(settings),
     )
     others = (import_definitions(settings), campaign_definitions(settings), two_way_definitions(settings))
     return dg.Definitions.merge(project, *others)

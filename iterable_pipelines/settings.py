@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from iterable_pipelines import settings_dagster
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.hours import now, parse_hour
@@ -187,6 +188,10 @@ class Settings(BaseSettings):
     requests_relaxed: bool = Field(
         False, description="Ask faster than Iterable's limits allow. For the sandbox on this machine only."
     )
+    dagster_postgres: Annotated[settings_dagster.DagsterPostgres, _secret(settings_dagster.postgres_url)] = None
+    executor: Annotated[settings_dagster.ExecutorName, BeforeValidator(_lower)] = "in_process"
+    celery_broker: Annotated[settings_dagster.CeleryBroker, _secret(settings_dagster.redis_url)] = None
+    celery_backend: Annotated[settings_dagster.CeleryBackend, _secret(settings_dagster.redis_url)] = None
 
     @classmethod
     def settings_customise_sources(
@@ -230,6 +235,9 @@ class Settings(BaseSettings):
             )
         if self.warehouse_path == self.published_path:
             raise ValueError(f"{PREFIX}WAREHOUSE must not be {self.published_path}: the copy for readers lies there")
+        settings_dagster.refuse_what_cannot_run(
+            self.executor, "duckdb", self.dagster_postgres, self.celery_broker, self.celery_backend
+        )
         return self
 
     @property

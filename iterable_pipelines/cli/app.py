@@ -29,6 +29,7 @@ from iterable_pipelines.cli.rebuild import rebuild
 from iterable_pipelines.cli.replicate import replicate
 from iterable_pipelines.cli.retention import retention
 from iterable_pipelines.cli.sandbox import sandbox
+from iterable_pipelines.cli.serve import serve
 from iterable_pipelines.cli.status import status
 from iterable_pipelines.cli.sync import sync_app
 from iterable_pipelines.cli.track_calls import track_calls
@@ -36,6 +37,7 @@ from iterable_pipelines.cli.two_way import two_way_app
 from iterable_pipelines.cli.user_reads import events, messages, user
 from iterable_pipelines.cli.webhooks import webhooks_app
 from iterable_pipelines.cli.webhooks_at_iterable import register, show
+from iterable_pipelines.cli.worker import worker
 from iterable_pipelines.cli.write import write
 from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.landing import LandingFailed
@@ -61,6 +63,8 @@ for command in (
     sandbox,
     demo,
     dev,
+    serve,
+    worker,
     plan,
     backfill,
     status,

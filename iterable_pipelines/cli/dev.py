@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from iterable_pipelines.cli.console import say
-from iterable_pipelines.cli.runs import prepare_home
 from iterable_pipelines.cli.sandbox import refuse_taken
 from iterable_pipelines.cli.sandbox_project import sandbox_project
+from iterable_pipelines.dagster_home import make_storage, prepare_home
 from iterable_pipelines.settings import load_settings
 
 _HOST = "127.0.0.1"
@@ -29,22 +29,15 @@ def dev(
             settings = stack.enter_context(sandbox_project())
         else:
             os.environ["ITERABLE_API_KEY"] = settings.required_api_key()
-        os.environ["DAGSTER_HOME"] = str(prepare_home(settings))
-        _make_storage(os.environ["DAGSTER_HOME"])
+        home = prepare_home(settings)
+        os.environ["DAGSTER_HOME"] = str(home)
+        make_storage(home)
         workspace = settings.checkout / "workspace.yaml"
         target = ["-w", str(workspace)] if workspace.exists() else ["-m", "iterable_pipelines.definitions"]
         say(f"The UI will be at http://{_HOST}:{port}, the data is in {settings.data_dir}. Ctrl-C ends it.")
         command = [sys.executable, "-m", "dagster", "dev", "-h", _HOST, "-p", str(port), *target]
         code = _run(command, settings.checkout)
     raise typer.Exit(code)
-
-
-def _make_storage(home: str) -> None:
-    """Make Dagster's storage before its processes start: several at once would break the schema of a fresh one."""
-    import dagster as dg
-
-    with dg.DagsterInstance.from_config(home) as instance:
-        instance.all_instigator_state()
 
 
 def _run(command: list[str], folder: os.PathLike[str]) -> int:

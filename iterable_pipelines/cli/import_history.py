@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from iterable_pipelines.cli.console import CannotGoOn, out, quiet, say, table
-from iterable_pipelines.cli.runs import prepare_home
+from iterable_pipelines.dagster_home import prepare_home
 from iterable_pipelines.imports.reading import FOLDER, job_name
 from iterable_pipelines.settings import load_settings
 

@@ -13,6 +13,7 @@ from iterable_pipelines.cli.import_arguments import (
     placed,
     telling_warnings,
 )
+from iterable_pipelines.dagster_home import prepare_home
 from iterable_pipelines.imports.document import ImportFileError, read_document
 from iterable_pipelines.imports.file import Import
 from iterable_pipelines.imports.reading import ENDING, imports_folder, job_name, read_import, shown_path
@@ -143,12 +144,12 @@ def _set_enabled(name: str, on: bool) -> None:
 
 def _forget_switch(name: str, settings: Settings) -> None:
     """Take back what somebody has switched in the UI: from now on the file says it."""
-    if not settings.dagster_home.exists():
+    if not (settings.dagster_postgres or settings.dagster_home.exists()):
         return
     with quiet():
         import dagster as dg
 
-        with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        with dg.DagsterInstance.from_config(str(prepare_home(settings))) as instance:
             for state in instance.all_instigator_state():
                 if state.instigator_name == job_name(name):
                     instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)

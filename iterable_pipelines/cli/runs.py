@@ -1,16 +1,15 @@
 """Runs of Dagster in this process, without a daemon, kept in the project's Dagster home so that the UI shows them."""
 
 import os
-import shutil
 import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from iterable_pipelines.cli.console import quiet
+from iterable_pipelines.dagster_home import prepare_home
 from iterable_pipelines.settings import Settings
 
 Said = Callable[[str], None]
@@ -30,19 +29,6 @@ class Outcome:
     again: set[str] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
     waits_for: list[int] = field(default_factory=list)
-
-
-def prepare_home(settings: Settings) -> Path:
-    """Dagster's home below the data folder, holding the project's dagster.yaml; made or brought up to date."""
-    home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    wanted, there = settings.checkout / "dagster.yaml", home / "dagster.yaml"
-    if wanted.exists():
-        if not there.exists() or there.read_bytes() != wanted.read_bytes():
-            shutil.copyfile(wanted, there)
-    else:
-        there.touch()
-    return home
 
 
 class Runs:
@@ -103,6 +89,7 @@ class Runs:
         `config` is by asset. `before` is the run that this one retries, `root` the id of the first in the row.
         `said` hears what the assets log, `done` each asset that ends, well or not.
         """
+        from iterable_pipelines.ghosts import tags_of_this_host
         from iterable_pipelines.waiting import WAITS_FOR
 
         run_id = str(uuid.uuid4())
@@ -128,7 +115,7 @@ class Runs:
                 instance=self._instance,
                 asset_selection=chosen,
                 run_id=run_id,
-                tags={**(tags or {}), **lineage},
+                tags={**(tags or {}), **lineage, **tags_of_this_host()},
                 raise_on_error=False,
             )
         outcome = _outcome(run_id, assets or (), result.all_events)

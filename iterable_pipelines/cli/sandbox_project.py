@@ -43,6 +43,11 @@ def sandbox_project() -> Iterator[Settings]:
             "ITERABLE_DATA_TYPES": ",".join(DATA_TYPE),
             "ITERABLE_SKIP_USERS": "false",
             "ITERABLE_SKIP_ACTIVITY": "false",
+            # its runs are done here, and stay here
+            "ITERABLE_EXECUTOR": "in_process",
+            "ITERABLE_DAGSTER_POSTGRES": "",
+            "ITERABLE_CELERY_BROKER": "",
+            "ITERABLE_CELERY_BACKEND": "",
             "ITERABLE_START_DATE": hour_key(first_hour(Manifest(folder / "landing"))),
         }
         forget_what_was_sent(load_settings())

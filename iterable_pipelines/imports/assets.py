@@ -36,7 +36,6 @@ def definitions_of(imports: list[Import], settings: Settings) -> dg.Definitions:
             for each in imports
         ],
         schedules=[_schedule(each, settings) for each in imports if each.schedule],
-        executor=dg.in_process_executor,
     )
 
 

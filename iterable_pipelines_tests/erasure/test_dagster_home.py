@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from iterable_pipelines.cli.runs import prepare_home
+from iterable_pipelines.dagster_home import prepare_home
 from iterable_pipelines.erasure.run import erase
 from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.settings import Settings

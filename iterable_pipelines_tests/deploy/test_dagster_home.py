@@ -1,0 +1,109 @@
+"""Dagster's history in PostgreSQL: recorded there, with no password on the disk, and shared by several machines."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.events import EngineEventData
+
+from iterable_pipelines.dagster_home import make_storage, prepare_home
+from iterable_pipelines.ghosts import HOST, ghost_runs
+from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines_tests.postgres_server import PASSWORD, Server
+
+
+@pytest.fixture
+def url(postgres: Server) -> Iterator[str]:
+    with postgres.database("dagster_history") as made:
+        yield made
+
+
+@pytest.fixture
+def shared(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A project whose `.env` names the database."""
+    (tmp_path / ".env").write_text(f"ITERABLE_DAGSTER_POSTGRES={url}\nITERABLE_API_KEY=sandbox\n")
+    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path))
+    # set by the home, and gone with the test
+    monkeypatch.setenv("ITERABLE_DAGSTER_POSTGRES", "")
+    return load_settings()
+
+
+@dg.asset(pool="warehouse")
+def stored() -> None:
+    """Something to run."""
+
+
+def test_runs_stand_there_and_the_password_nowhere(shared: Settings, url: str) -> None:
+    home = prepare_home(shared)
+    make_storage(home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        done = dg.materialize([stored], instance=instance)
+        assert done.success
+        assert {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()} == {
+            "iterable": 4,
+            "warehouse": 1,
+        }
+        # what somebody has changed stays
+        instance.event_log_storage.set_concurrency_slots("iterable", 2)
+        # what is handed to other processes names the variable
+        reference = repr(instance.get_ref())
+    make_storage(home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()}["iterable"] == 2
+    with psycopg.connect(url) as con:
+        assert con.execute("select run_id, status from runs").fetchall() == [(done.run_id, "SUCCESS")]
+    written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    for secret in (PASSWORD, url.split(":")[2].partition("@")[0]):
+        assert secret.encode() not in written
+        assert secret not in reference
+    assert not list(home.rglob("*.db"))
+
+
+def test_without_it_the_home_is_as_it_was(project: Settings) -> None:
+    home = prepare_home(project)
+    assert (home / "dagster.yaml").read_bytes() == (project.checkout / "dagster.yaml").read_bytes()
+    make_storage(home)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        assert instance.event_log_storage.get_pool_limits() == []
+
+
+def test_runs_of_other_machines_are_no_ghosts(shared: Settings) -> None:
+    """Their processes are not here, and live."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    @dg.job
+    def empty() -> None: ...
+
+    with dg.DagsterInstance.from_config(str(prepare_home(shared))) as instance:
+
+        def started(tags: dict[str, str]) -> str:
+            run = instance.create_run_for_job(empty, status=dg.DagsterRunStatus.STARTED, tags=tags)
+            data = EngineEventData(metadata={"pid": dg.MetadataValue.text(str(gone.pid))})
+            instance.report_engine_event("Started process for run", run, data)
+            return run.run_id
+
+        here, elsewhere, by_daemon = started({HOST: socket.gethostname()}), started({HOST: "other"}), started({})
+        assert {run.run_id for run in ghost_runs(instance)} == {here}
+        assert {run.run_id for run in ghost_runs(instance, beside_code_server=True)} == {here, by_daemon}
+        assert elsewhere not in {run.run_id for run in ghost_runs(instance, beside_code_server=True)}
+
+
+def test_dagsters_own_commands_take_the_home(shared: Settings) -> None:
+    home = prepare_home(shared)
+    told = subprocess.run(
+        [sys.executable, "-m", "dagster", "instance", "info"],
+        env=os.environ | {"DAGSTER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "event_log_storage: PostgresEventLogStorage" in told.stdout
+    assert PASSWORD not in told.stdout + told.stderr
