@@ -12,7 +12,8 @@ from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, 
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.landing.cut import EMPTY_DIGEST, sync
+from iterable_pipelines.file_store import sync
+from iterable_pipelines.landing.cut import EMPTY_DIGEST
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.memory import take_share

@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.landing.manifest import Manifest
 
 # `followed`: the warehouse says the same as the manifest

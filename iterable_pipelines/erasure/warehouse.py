@@ -23,7 +23,7 @@ from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.rewritten import RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.tables import Table, identifiers_sql, same_schema, tables_of
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import check_space
 from iterable_pipelines.quoting import literal, quoted

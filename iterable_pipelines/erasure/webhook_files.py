@@ -6,7 +6,7 @@ from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.parquet import Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.quoting import literal

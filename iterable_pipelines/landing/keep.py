@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import Window, hour_key
-from iterable_pipelines.landing.cut import Cut, sync
+from iterable_pipelines.landing.cut import Cut
 from iterable_pipelines.landing.lateness import settle_delay
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.landing.passes import pass_of

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import HOUR, parse_hour
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest, as_moment, as_text
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.webhooks.parts import WebhookParts

@@ -18,8 +18,8 @@ import pyarrow as pa
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.gate import Gate
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import hour_key, now
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.landing.timestamps import timestamp_sql
