@@ -61,7 +61,7 @@ def _connection(settings: Settings) -> Finding:
     if settings.api_key is None:
         return False, "ITERABLE_API_KEY is not set: write it into .env. `make demo` and `make dev` work without"
     try:
-        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        ledger = Ledger.of(settings)
         found = check_connection(settings.required_api_key(), settings.url, ledger)
     except IterableError as error:
         return False, str(error)

@@ -101,7 +101,7 @@ def _window(span: Range | None, start: str | None, end: str | None, timezone: st
 
 
 def _export(settings: Settings, asked: Selection, door: Door, to: Path) -> Written:
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    ledger = Ledger.of(settings)
     with progress() as shown:
         bar = shown.add_task("", total=None)
 
