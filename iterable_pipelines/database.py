@@ -52,6 +52,9 @@ class Database(Protocol):
     def run(self, do: Callable[[Connection], T]) -> T:
         """A transaction with what `do` does. Where the connection may be lost, `do` may be called again."""
 
+    def count_on(self, con: Connection, table: str, column: str) -> None:
+        """Let a column that counts up go on from its largest number, after rows were written with their numbers."""
+
     def now(self, con: Connection) -> float:
         """Seconds since 1970 by the clock that all who share the tables go by."""
 
@@ -103,6 +106,9 @@ class SQLiteFile:
         with self.transaction() as con:
             return do(con)
 
+    def count_on(self, con: Connection, table: str, column: str) -> None:
+        """SQLite does so by itself."""
+
     def now(self, con: Connection) -> float:
         return time.time()
 
@@ -110,9 +116,15 @@ class SQLiteFile:
 def database_of(
     settings: "Settings", purpose: str, path: Path, *, durable: bool = True, private: bool = False
 ) -> Database:
-    """Where a project keeps the tables of a purpose: in PostgreSQL if it has one, else in the file at `path`."""
+    """Where a project keeps the tables of a purpose: in PostgreSQL if it has one, else in the file at `path`.
+
+    Raises SettingsError when the PostgreSQL database is that of another project.
+    """
     if settings.postgres is None:
         return SQLiteFile(path, durable=durable, private=private)
+    from iterable_pipelines.same_project import refuse_others
     from iterable_pipelines.shared_database import SharedDatabase
 
-    return SharedDatabase(settings.postgres.get_secret_value(), purpose)
+    url = settings.postgres.get_secret_value()
+    refuse_others(settings, SharedDatabase(url, "project"))
+    return SharedDatabase(url, purpose)

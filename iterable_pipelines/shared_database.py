@@ -75,6 +75,12 @@ class SharedDatabase:
     def run(self, do: Callable[[Connection], T]) -> T:
         return self._run(self._purpose, do)
 
+    def count_on(self, con: Connection, table: str, column: str) -> None:
+        con.execute(
+            f"select setval(pg_get_serial_sequence('{SCHEMA}.{table}', '{column}'), max({column})) from {table} "
+            "having count(*) > 0"
+        )
+
     def now(self, con: Connection) -> float:
         """The database's clock: those of machines differ."""
         return float(con.execute("select extract(epoch from clock_timestamp())::double precision").fetchone()[0])

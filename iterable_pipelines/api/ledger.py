@@ -104,10 +104,10 @@ class Ledger:
         """
         self.relaxed, self._limits = relaxed, limits
         # losing the last bookings to a power cut costs at most one 429
-        self._database = SQLiteFile(place, durable=False) if isinstance(place, Path) else place
-        self._database.make(_SCHEMA)
-        if isinstance(self._database, SQLiteFile):
-            _add_priorities(self._database)
+        self.database = SQLiteFile(place, durable=False) if isinstance(place, Path) else place
+        self.database.make(_SCHEMA)
+        if isinstance(self.database, SQLiteFile):
+            _add_priorities(self.database)
 
     @classmethod
     def of(cls, settings: "Settings") -> "Ledger":
@@ -140,7 +140,7 @@ class Ledger:
         try:
             yield time.monotonic() - begun
         finally:
-            self._database.run(lambda con: _end(con, call, self._database.now(con)))
+            self.database.run(lambda con: _end(con, call, self.database.now(con)))
 
     def delay(self, limit: str, scope: str, priority: Priority = Priority.HOURLY) -> float:
         """Seconds until a call booked now would go."""
@@ -150,14 +150,14 @@ class Ledger:
             ahead, _ = _ahead(con, self._limits[limit], scope, now, priority, _LAST)
             return _turn(con, self._limits[limit], scope, now, ahead) - now
 
-        return self._database.run(reckon)
+        return self.database.run(reckon)
 
     def forecast(
         self, asked: Sequence[tuple[str, str]], calls: int, comes_again: Callable[[float], float]
     ) -> list[float]:
         """When so many calls would go if they keep all these limits, each with its scope, by what went so far."""
         limits = [(self._limits[limit], self._gone(limit, scope)) for limit, scope in asked]
-        return forecast(limits, self._database.run(self._database.now), calls, comes_again)
+        return forecast(limits, self.database.run(self.database.now), calls, comes_again)
 
     def _gone(self, limit: str, scope: str) -> list[float]:
         """The moments of the calls that count for the limit now, the oldest first."""
@@ -167,7 +167,7 @@ class Ledger:
             rows = con.execute(f"select at from calls {_OF} and sent != {_WAITING} and at > ?", (limit, scope, oldest))
             return sorted(float(at) for (at,) in rows.fetchall())
 
-        return self._database.run(read)
+        return self.database.run(read)
 
     def stop(self, limit: str, scope: str, seconds: float) -> None:
         """Hold everybody back for `seconds`, at most ten minutes: one 429 is for all. The queue keeps its order."""
@@ -180,7 +180,7 @@ class Ledger:
                 (limit, scope, until),
             )
 
-        self._database.run(write)
+        self.database.run(write)
 
     def remember_job(self, scope: str, job_id: int, label: str | None = None) -> None:
         """Note that an export job was started from here, so that it may be cancelled later, after a crash too.
@@ -189,7 +189,7 @@ class Ledger:
         """
 
         def write(con: Connection) -> None:
-            now = self._database.now(con)
+            now = self.database.now(con)
             con.execute("insert into jobs values (?, ?, ?) on conflict do nothing", (scope, job_id, now))
             if label:
                 con.execute(
@@ -198,18 +198,18 @@ class Ledger:
                     (scope, label, job_id),
                 )
 
-        self._database.run(write)
+        self.database.run(write)
 
     def job_labelled(self, scope: str, label: str) -> int | None:
         """The id of the export job that was started from here under `label`."""
         asked = "select job_id from job_labels where scope = ? and label = ?"
-        found = self._database.run(lambda con: con.execute(asked, (scope, label)).fetchone())
+        found = self.database.run(lambda con: con.execute(asked, (scope, label)).fetchone())
         return int(found[0]) if found else None
 
     def owns_job(self, scope: str, job_id: int) -> bool:
         """Whether an export job was started from here."""
         asked = "select 1 from jobs where scope = ? and job_id = ?"
-        return self._database.run(lambda con: con.execute(asked, (scope, job_id)).fetchone()) is not None
+        return self.database.run(lambda con: con.execute(asked, (scope, job_id)).fetchone()) is not None
 
     def _wait(self, limit: Limit, scope: str, log: Log | None, free: bool, priority: Priority) -> int:
         """Stand in the queue until the call may go. Returns its id; it counts as under way from now on."""
@@ -230,7 +230,7 @@ class Ledger:
         except BaseException:
             # somebody else may have the place of one who leaves the queue
             left = "delete from calls where id = ? and sent = ?"
-            self._database.run(lambda con: con.execute(left, (call, _WAITING)))
+            self.database.run(lambda con: con.execute(left, (call, _WAITING)))
             raise
 
     def _step(
@@ -254,11 +254,11 @@ class Ledger:
                 )
             return number, max(due - now, 0.0), urgent
 
-        return self._database.run(step)
+        return self.database.run(step)
 
     def _true_now(self, con: Connection, limit: str, scope: str) -> float:
         """The clock. If it was set back, so are the bookings: else everybody would wait until it has caught up."""
-        now = self._database.now(con)
+        now = self.database.now(con)
         (latest,) = con.execute(f"select max(booked_at) from calls {_OF}", (limit, scope)).fetchone()
         if latest is not None and latest > now + 1.0:
             back = latest - now

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import duckdb
 
-from iterable_pipelines.database import Connection, database_of
+from iterable_pipelines.database import Connection, Database, database_of
 from iterable_pipelines.hours import iso, now
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
@@ -135,18 +135,21 @@ class Tombstones:
             con.execute(f"copy forgotten_hashes to {literal(str(file))} (format parquet)")
         return file
 
+    def made(self) -> Database:
+        """Where they are kept, made if it was not there yet."""
+        self._database.make([_SCHEMA])
+        return self._database
+
     def _standing(self) -> list[tuple[str, ...]]:
         return self._read("select hash, origin from tombstones where lifted_at is null order by 1, 2")
 
     def _read(self, sql: str, *values: object) -> list[tuple[str, ...]]:
         if not self._database.exists():
             return []
-        self._database.make([_SCHEMA])
-        with self._database.connection() as con:
+        with self.made().connection() as con:
             return list(con.execute(sql, values).fetchall())
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        self._database.make([_SCHEMA])
-        with self._database.transaction() as con:
+        with self.made().transaction() as con:
             yield con

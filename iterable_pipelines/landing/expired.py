@@ -39,11 +39,6 @@ class ExpiredHours:
                 [(stream, text, as_text(now())) for each in hours if (text := as_text(each)) not in newer],
             )
 
-    def newest_part(self) -> int:
-        """The largest id of any landed part; 0 for none."""
-        with self.manifest.connection() as con:
-            return int(con.execute("select coalesce(max(id), 0) from parts").fetchone()[0])
-
     def of(self, stream: str) -> set[datetime]:
         """Every expired hour of a stream."""
         with self.manifest.connection() as con:

@@ -317,6 +317,11 @@ class Manifest:
             if as_moment(end) - as_moment(hour) == HOUR
         ]
 
+    def newest_part(self) -> int:
+        """The largest id of any landed part; 0 for none."""
+        with self.connection() as con:
+            return int(con.execute("select coalesce(max(id), 0) from parts").fetchone()[0])
+
     def next_token(self) -> int:
         """A number larger than every one given before, to any process: a writer with an older one is stale."""
         with self.connection() as con:

@@ -243,7 +243,7 @@ def put_aside(project: Settings, manifest: Manifest, data_type: str, hour: datet
 
 
 def test_what_lands_after_the_look_is_not_noted(old: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
-    newest, (found,) = ExpiredHours(manifest).newest_part(), look(warehouse, manifest, old, MOMENT)
+    newest, (found,) = manifest.newest_part(), look(warehouse, manifest, old, MOMENT)
     land(old, manifest, "emailOpen", START, [event(ADA, START), event(BOB, START)], EIGHT_DAYS + 60)
     ExpiredHours(manifest).add(EMAIL, found.hours, TYPES[:2], newest)
     assert ExpiredHours(manifest).of(EMAIL) == {HOURS[1]}
