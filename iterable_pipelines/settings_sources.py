@@ -16,7 +16,15 @@ PREFIX = "ITERABLE_"
 ROOT = PREFIX + "PROJECT_ROOT"
 ENVIRONMENT, DOTENV, YAML = "the environment", ".env", "iterable.yml"
 # settings that nothing may ever show
-SECRETS = ("api_key", "webhook_token", "dagster_postgres", "celery_broker", "celery_backend")
+SECRETS = (
+    "api_key",
+    "webhook_token",
+    "landing_options",
+    "postgres",
+    "dagster_postgres",
+    "celery_broker",
+    "celery_backend",
+)
 # names that are no settings: the rehearsal of crashes, and what dbt is handed
 _OTHER_NAMES = ("ITERABLE_CRASH_AT", "ITERABLE_WAREHOUSE_PATH")
 
@@ -95,8 +103,13 @@ def _from_yaml(model: type[BaseSettings], root: Path, known: Iterable[str], prob
     for name in found:
         if name in SECRETS:
             problems.append(
+<<<<<<< HEAD
                 f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it where it is from, "
                 f"and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
+=======
+                f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it where it "
+                f"is from, and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
+>>>>>>> store
             )
         elif name not in known:
             problems.append(f"{name} in {YAML} is no setting{did_you_mean(name, known)}")
