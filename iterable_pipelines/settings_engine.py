@@ -25,7 +25,9 @@ def folder_or_url(given: Any) -> str:
     text = str(given).strip()
     scheme, sign, rest = text.partition("://")
     if sign and (scheme not in _SCHEMES or not rest.strip("/")):
-        raise ValueError(f"write a folder, or a URL of an object store ({', '.join(f'{each}://' for each in _SCHEMES)})")
+        raise ValueError(
+            f"write a folder, or a URL of an object store ({', '.join(f'{each}://' for each in _SCHEMES)})"
+        )
     return text.rstrip("/") or "/"
 
 

@@ -81,7 +81,7 @@ def _warehouse(settings: Settings) -> Finding:
     if not settings.warehouse_path.exists():
         return True, f"{settings.warehouse_path} will be made by the first import"
     try:
-        warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=lambda text: None)
+        warehouse = Warehouse.of(settings, lambda text: None, wait_seconds=3)
         count = warehouse.read("select count(*) from duckdb_tables()")[0][0]
     except WarehouseFailed as error:
         return False, str(error)

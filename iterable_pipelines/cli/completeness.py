@@ -31,7 +31,7 @@ def completeness(
             refresh(con, settings, manifest, now(), since=since)
             yield con
         return
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=_unheard)
+    warehouse = Warehouse.of(settings, _unheard, wait_seconds=3)
     warehouse.memory_limit = settings.memory_limit
     try:
         warehouse.prepare()

@@ -74,7 +74,7 @@ def _load(settings: Settings, moment: datetime, trust: int | None) -> list[Membe
             f"Nothing is imported yet: there is no {settings.warehouse_path}.\n"
             "Next: iterable-pipelines dev, or iterable-pipelines backfill --from … --to …"
         )
-    warehouse = Warehouse(settings.warehouse_path, settings.published_path, wait_seconds=3, log=lambda text: None)
+    warehouse = Warehouse.of(settings, lambda text: None, wait_seconds=3)
     try:
         warehouse.prepare()
         with warehouse.transaction() as con:

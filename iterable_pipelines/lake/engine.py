@@ -1,4 +1,4 @@
-"""Which engine the warehouse was written for: its events are tables with one, and views over the lake with the other."""
+"""Which engine a warehouse was written for: its events are tables with one, views over the lake with the other."""
 
 import duckdb
 
@@ -18,12 +18,11 @@ def other_engine(con: duckdb.DuckDBPyConnection, engine: str) -> bool:
     return there.fetchone() is not None
 
 
-def change_engine(con: duckdb.DuckDBPyConnection, engine: str) -> bool:
-    """Take out, in the transaction of `con`, what follows from landing and the other engine has made; returns whether
-    there was any. Users, objects and everything else stay; what has landed counts as not loaded.
+def change_engine(con: duckdb.DuckDBPyConnection, engine: str) -> None:
+    """Take out, in the transaction of `con`, what follows from landing and the other engine has made.
+
+    Users, objects and everything else stay; what has landed of events counts as not loaded.
     """
-    if not other_engine(con, engine):
-        return False
     kind = "table" if engine == "spark" else "view"
     for stream in ACTIVITY_STREAMS:
         con.execute(f"drop {kind} if exists streams.{stream.name}")
@@ -31,4 +30,3 @@ def change_engine(con: duckdb.DuckDBPyConnection, engine: str) -> bool:
         con.execute(f"drop schema if exists {schema} cascade")
     con.execute(f"delete from streams.loads where stream <> '{USERS}'")
     con.execute("delete from streams.webhook_loads")
-    return True

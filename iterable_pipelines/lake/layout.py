@@ -1,9 +1,9 @@
 """What lies where in the lake, a folder or an object store.
 
-    streams/<stream>/hour=2026-11-01T03/data_type=emailOpen/part.parquet   events, one file for each type and hour
-    streams/loads/part.parquet, objects/campaigns/part.parquet, …          snapshots of the other sources of the models
-    profiles/…, marts/…, audiences/…                                       Spark's own tables
-    published/<number>/profiles/user_profiles/…                            the tables that readers see
+streams/<stream>/hour=2026-11-01T03/data_type=emailOpen/part.parquet   events, one file for each type and hour
+streams/loads/part.parquet, objects/campaigns/part.parquet, …          snapshots of the other sources of the models
+profiles/…, marts/…, audiences/…                                       Spark's own tables
+published/<number>/profiles/user_profiles/…                            the tables that readers see
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Lake:
     """The files of the lake by name, and how DuckDB reads them."""
 
     def __init__(self, url: str, own: Path) -> None:
-        """`url` is an absolute path, or an fsspec URL; files on their way to an object store lie in the folder `own`."""
+        """`url` is an absolute path or an fsspec URL; what is on its way to an object store lies in the folder `own`."""
         self.url = url
         self.files = FileStore(url)
         self._own = self.files.folder or own

@@ -34,13 +34,11 @@ def create_views(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 @contextmanager
-def events_table(
-    con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, parts: str
-) -> Iterator[None]:
+def events_table(con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream, parts: str) -> Iterator[None]:
     """Within a transaction, the events of these parts as a table of the usual name that can be written to.
 
-    `parts` is a from-clause with data_type and hour. With engine `duckdb` the table is there anyway. Else it takes the place
-    of the view until the end, and is put into the lake then: each part arrives as a whole, and whoever is killed
+    `parts` is a from-clause with data_type and hour. With engine `duckdb` the table is there anyway. Else it takes the
+    place of the view until the end, and is put into the lake then: each part arrives as a whole, and whoever is killed
     between two of them has not committed, so that the next load repeats them all.
     """
     lake = Lake.of(settings)
@@ -113,4 +111,3 @@ def _in_file(stream: Stream) -> dict[str, str]:
     """The columns of a part's file: JSON is text there, and the data type stands in the path alone."""
     columns = {name: "VARCHAR" if kind == "JSON" else kind for name, kind in event_columns(stream).items()}
     return {name: kind for name, kind in columns.items() if name != "data_type"}
-

@@ -44,7 +44,7 @@ class Warehouse:
         log: Callable[[str], None] = print,
         lake: Lake | None = None,
     ) -> None:
-        """`wait_seconds` bounds how long `transaction` waits for whoever holds the file. Events lie in `lake`, if any."""
+        """`wait_seconds` bounds how long `transaction` waits for whoever holds the file; events may lie in a `lake`."""
         self.path, self.published, self.lake = path, published, lake
         self.memory_limit, self.wait_seconds, self.log = memory_limit, wait_seconds, log
         # within this process the lock may be taken again, so that a transaction may run inside `locked`
@@ -117,10 +117,15 @@ class Warehouse:
         """The engine that it is written for."""
         return "spark" if self.lake else "duckdb"
 
-    def change_engine(self) -> bool:
-        """Let go of what the other engine has made and can be made anew from landing; returns whether there was any."""
+    def is_of_other_engine(self) -> bool:
+        """Whether the other engine has written it."""
         with self.transaction() as con:
-            return change_engine(con, self.engine)
+            return other_engine(con, self.engine)
+
+    def change_engine(self) -> None:
+        """Let go of what the other engine has made; all of it can be made anew from landing."""
+        with self.transaction() as con:
+            change_engine(con, self.engine)
 
     def read(self, sql: str, parameters: list[object] | None = None) -> list[tuple]:  # type: ignore[type-arg]
         """All rows of a small query, through the same door."""

@@ -15,7 +15,8 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import StaleWriter, Warehouse, load_hours, replay
 from iterable_pipelines.streams.checks import check_hours
 from iterable_pipelines_tests.lake import load_an_hour
-from iterable_pipelines_tests.lake.conftest import H3, STREAM as EMAIL, event, quiet, rows
+from iterable_pipelines_tests.lake.conftest import H3, event, quiet, rows
+from iterable_pipelines_tests.lake.conftest import STREAM as EMAIL
 from iterable_pipelines_tests.landing_by_hand import land
 
 H4 = H3 + HOUR
@@ -31,7 +32,9 @@ ODD = [
 class Both:
     """One landing that both engines load from."""
 
-    def __init__(self, spark: Settings, duckdb: Settings, lake: Warehouse, tables: Warehouse, manifest: Manifest) -> None:
+    def __init__(
+        self, spark: Settings, duckdb: Settings, lake: Warehouse, tables: Warehouse, manifest: Manifest
+    ) -> None:
         self.sides = ((lake, spark), (tables, duckdb))
         self.lake, self.tables, self.spark, self.manifest = lake, tables, spark, manifest
 
