@@ -3,8 +3,8 @@
 import duckdb
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, USERS
+from iterable_pipelines.lake.layout import OF_SPARK
 
-_MADE_BY_MODELS = ("profiles", "marts", "audiences")
 _STREAMS = ", ".join(f"'{stream.name}'" for stream in ACTIVITY_STREAMS)
 
 
@@ -26,7 +26,7 @@ def change_engine(con: duckdb.DuckDBPyConnection, engine: str) -> None:
     kind = "table" if engine == "spark" else "view"
     for stream in ACTIVITY_STREAMS:
         con.execute(f"drop {kind} if exists streams.{stream.name}")
-    for schema in _MADE_BY_MODELS:
+    for schema in OF_SPARK:
         con.execute(f"drop schema if exists {schema} cascade")
     con.execute(f"delete from streams.loads where stream <> '{USERS}'")
     con.execute("delete from streams.webhook_loads")

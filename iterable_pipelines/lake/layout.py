@@ -19,6 +19,9 @@ from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.settings import Settings
 
 PART = "part.parquet"
+PUBLISHED = "published"
+# the schemas of what models make
+OF_SPARK = ("profiles", "marts", "audiences")
 # gives a stream its columns before there are events; an hour that no event can have
 _FIRST_HOUR, _NO_TYPE = "0001-01-01T00", "none"
 
@@ -27,7 +30,7 @@ class Lake:
     """The files of the lake by name, and how DuckDB reads them."""
 
     def __init__(self, url: str, own: Path) -> None:
-        """`url` is an absolute path or an fsspec URL; what is on its way to an object store lies in the folder `own`."""
+        """`url` is an absolute path or an fsspec URL; what is on its way to an object store lies in `own`."""
         self.url = url
         self.files = FileStore(url)
         self._own = self.files.folder or own

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 
 import duckdb
 
-from iterable_pipelines.lake.layout import Lake
+from iterable_pipelines.lake.layout import PUBLISHED, Lake
 from iterable_pipelines.quoting import literal, quoted
 
-_FOLDER = "published"
 # whoever opened the copy for readers before still reads the number before
 _KEPT = 2
 Table = tuple[str, str]
@@ -23,7 +22,7 @@ def publish_tables(lake: Lake, tables: Iterable[Table]) -> int:
     numbers = _numbers(lake)
     number = max(numbers, default=0) + 1
     for schema, table in tables:
-        _give_second_names(lake, f"{schema}/{table}", f"{_FOLDER}/{number}/{schema}/{table}")
+        _give_second_names(lake, f"{schema}/{table}", f"{PUBLISHED}/{number}/{schema}/{table}")
     return number
 
 
@@ -31,7 +30,7 @@ def remove_older(lake: Lake, number: int) -> None:
     """Remove what was published before, but for the last."""
     for old in _numbers(lake):
         if old <= number - _KEPT:
-            lake.files.remove_folder(f"{_FOLDER}/{old}")
+            lake.files.remove_folder(f"{PUBLISHED}/{old}")
 
 
 def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], number: int) -> None:
@@ -44,12 +43,12 @@ def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Ta
 
 
 def _files_sql(lake: Lake, schema: str, table: str, number: int) -> str:
-    pattern = lake.files.url(f"{_FOLDER}/{number}/{schema}/{table}/**/*.parquet")
+    pattern = lake.files.url(f"{PUBLISHED}/{number}/{schema}/{table}/**/*.parquet")
     return f"read_parquet({literal(pattern)}, hive_partitioning = true, hive_types_autocast = false)"
 
 
 def _numbers(lake: Lake) -> list[int]:
-    names = _folders(lake, _FOLDER)
+    names = _folders(lake, PUBLISHED)
     return sorted(int(name) for name in names if re.fullmatch(r"[0-9]+", name))
 
 
