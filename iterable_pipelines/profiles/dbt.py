@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
@@ -104,14 +105,14 @@ def manifest_path(settings: Settings) -> Path:
     return manifest
 
 
-def run_dbt(settings: Settings, arguments: list[str]) -> None:
+def run_dbt(settings: Settings, arguments: list[str], more_environment: Mapping[str, str] = {}) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
-    environment = os.environ | dbt_environment(settings)
+    environment = os.environ | dbt_environment(settings) | more_environment
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise ModelsFailed(
             f"dbt {arguments[0]} failed: {' '.join(said[-12:])[:2000]}. Streams are safe, and profiles are as the last "
-            f"finished model left them. Next: read {settings.data_dir}/dbt/logs/dbt.log, then build the profiles again"
+            f"finished model left them. Next: read {environment['DBT_LOG_PATH']}/dbt.log, then build the profiles again"
         )

@@ -49,6 +49,8 @@ def filled(spark: Settings, landing: Manifest, lake: Warehouse) -> Settings:
 def test_killed_twice_no_byte_is_left_and_others_stay(filled: Settings, lake: Warehouse, tmp_path: Path) -> None:
     inside = [file.relative_to(filled.lake_url) for file in scan(filled, NAMES).found if "lake" in file.parts]
     assert {each.parts[0] for each in inside} == {"streams", "profiles", "published"}
+    published = Path(filled.lake_url, "published", "1", "profiles", "user_profiles")
+    untouched = {part: part.stat().st_ino for part in [published / "part-1.parquet"]}
     forget(filled, ADA)
     for step in ("erasure_lake_dropped", "erasure_lake_written"):
         killed = subprocess.run(
@@ -61,9 +63,9 @@ def test_killed_twice_no_byte_is_left_and_others_stay(filled: Settings, lake: Wa
     assert not Path(filled.lake_url, "profiles").exists()
     certificate = erase(filled, quiet)
     assert (certificate.complete, certificate.left, certificate.persons) == (True, 0, 1)
-    places = {each.place for each in certificate.erased}
-    assert "lake/published/1/profiles/user_profiles/part-0.parquet" in places
-    assert "lake/published/1/profiles/user_profiles/part-1.parquet" not in places
+    # where she was not, nothing was touched
+    assert {part: part.stat().st_ino for part in untouched} == untouched
+    assert any(each.place.startswith("lake/streams/iterable_activity/hour=") for each in certificate.erased)
     found = scan(filled, NAMES)
     assert (found.found, found.unread, identifiers_left(filled)) == ([], [], 0)
     assert lake.read("select user_key from profiles.user_profiles order by 1") == [(BOB,), (CAT,)]
