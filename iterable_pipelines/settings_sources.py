@@ -17,8 +17,21 @@ ROOT = PREFIX + "PROJECT_ROOT"
 ENVIRONMENT, DOTENV, YAML = "the environment", ".env", "iterable.yml"
 # settings that nothing may ever show
 SECRETS = ("api_key", "webhook_token")
-# names that are no settings: the rehearsal of crashes, and what dbt is handed
-_OTHER_NAMES = ("ITERABLE_CRASH_AT", "ITERABLE_WAREHOUSE_PATH")
+# names that are no settings: the rehearsal of crashes, what dbt is handed, and what else profiles.yml reads
+_OTHER_NAMES = (
+    "ITERABLE_CRASH_AT",
+    "ITERABLE_WAREHOUSE_PATH",
+    "ITERABLE_LAKE_URL",
+    "ITERABLE_SPARK_FORMAT",
+    "ITERABLE_SPARK_HOST",
+    "ITERABLE_SPARK_PORT",
+    "ITERABLE_SPARK_USER",
+    "ITERABLE_DATABRICKS_HOST",
+    "ITERABLE_DATABRICKS_HTTP_PATH",
+    "ITERABLE_DATABRICKS_TOKEN",
+    "ITERABLE_DATABRICKS_CATALOG",
+    "ITERABLE_GLUE_ROLE",
+)
 
 
 class SettingsWarning(UserWarning):
@@ -61,6 +74,8 @@ def read_sources(model: type[BaseSettings], root: Path, variables: Iterable[str]
         for name in sorted(each.upper() for each in source.env_vars):
             if name == ROOT and place == DOTENV:
                 found.problems.append(f"{name} cannot stand in {place}: it says where that file is; set it outside")
+            if name in _OTHER_NAMES and place == DOTENV:
+                found.problems.append(f"{name} cannot stand in {place}: it is read from the environment alone")
             if name.startswith(PREFIX) and name not in variables and name not in _OTHER_NAMES:
                 found.problems.append(f"{name} in {place} is no setting{did_you_mean(name, variables)}")
     return found

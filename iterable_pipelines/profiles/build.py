@@ -39,12 +39,8 @@ def _with_duckdb(settings: Settings, warehouse: Warehouse, full_refresh: bool) -
 
 def _with_spark(settings: Settings, warehouse: Warehouse, lake: Lake, full_refresh: bool) -> None:
     before_spark(warehouse, lake)
-    run_dbt_on_spark(
-        settings,
-        lake.url,
-        settings.spark_target,
-        ["build", *(["--full-refresh"] if full_refresh or not is_built(lake) else [])],
-    )
+    refresh = full_refresh or not is_built(lake)
+    run_dbt_on_spark(settings, lake.url, settings.spark_target, ["build", *(["--full-refresh"] if refresh else [])])
     after_spark(settings, warehouse, lake)
 
 
@@ -62,6 +58,11 @@ def after_spark(settings: Settings, warehouse: Warehouse, lake: Lake) -> None:
         create_views(con, lake, tables, number)
     run_dbt(settings, ["run", "--select", "config.materialized:view"])
     remove_older(lake, number)
+
+
+def spark_arguments(settings: Settings, lake: Lake) -> list[str]:
+    """What a command of dbt is told beside, for a build on Spark."""
+    return ["--target", settings.spark_target, *([] if is_built(lake) else ["--full-refresh"])]
 
 
 def is_built(lake: Lake) -> bool:
