@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from iterable_pipelines.hours import parse_hour
-from iterable_pipelines.profiles.dbt import run_models
+from iterable_pipelines.profiles.build import run_models
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import WarehouseFailed
@@ -23,7 +24,8 @@ class NothingPublished(WarehouseFailed):
 
 @contextmanager
 def reading(settings: Settings, folder: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, read-only: SQL reaches no file except in `folder`, no network, no extension and no setting.
+    """The published copy, read-only: SQL reaches no file except in `folder` and the lake, no network, no extension and
+    no setting.
 
     Raises NothingPublished, or WarehouseFailed for a copy that does not open. Never blocks whoever writes.
     """
@@ -42,8 +44,11 @@ def reading(settings: Settings, folder: Path | None = None) -> Iterator[duckdb.D
         ) from None
     with con:
         con.execute("set timezone = 'UTC'")
-        if folder:
-            con.execute(f"set allowed_directories = [{literal(f'{folder}/')}]")
+        lake = Lake.of(settings)
+        if lake:
+            lake.open_for(con)
+        allowed = [f"{each}/" for each in (folder, lake and lake.url) if each]
+        con.execute(f"set allowed_directories = [{', '.join(map(literal, allowed))}]")
         # a name that is no table must not find a DataFrame of this process, or a file
         con.execute("set python_enable_replacements = false")
         con.execute("set enable_external_access = false")

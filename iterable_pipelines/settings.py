@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from iterable_pipelines import settings_dagster
+from iterable_pipelines import settings_engine as engines
 from iterable_pipelines import settings_places as places
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
@@ -204,6 +205,17 @@ class Settings(BaseSettings):
     job_from_hours: int = Field(
         48, ge=1, description="Stretches of this many hours or more are asked for as export jobs, shorter ones at once."
     )
+    engine: Annotated[Literal["duckdb", "spark"], BeforeValidator(_lower)] = Field(
+        "duckdb", description="What builds profiles and marts: `duckdb`, or `spark` for a history past one machine."
+    )
+    spark_target: Annotated[Literal["spark_session", "spark_thrift", "databricks", "glue"], BeforeValidator(_lower)] = (
+        Field("spark_session", description="Which Spark: one on this machine (`spark_session`), or a cluster's.")
+    )
+    lake: Annotated[str, BeforeValidator(engines.folder_or_url)] | None = Field(
+        None,
+        description="Where events lie with engine `spark`: a folder, or a URL such as `s3://bucket/lake`.",
+        json_schema_extra={"default": "`lake` in the data folder"},
+    )
     requests_relaxed: bool = Field(
         False, description="Ask faster than Iterable's limits allow. For the sandbox on this machine only."
     )
@@ -255,8 +267,10 @@ class Settings(BaseSettings):
         if self.warehouse_path == self.published_path:
             raise ValueError(f"{PREFIX}WAREHOUSE must not be {self.published_path}: the copy for readers lies there")
         settings_dagster.refuse_what_cannot_run(
-            self.executor, "duckdb", self.dagster_postgres, self.celery_broker, self.celery_backend
+            self.executor, self.engine, self.dagster_postgres, self.celery_broker, self.celery_backend
         )
+        if self.engine == "spark":
+            engines.check_engine(self)
         return self
 
     @property
@@ -287,6 +301,11 @@ class Settings(BaseSettings):
     def published_path(self) -> Path:
         """The copy for readers, replaced after each run."""
         return self.data_dir / "iterable.read.duckdb"
+
+    @property
+    def lake_url(self) -> str:
+        """Where engine `spark` keeps events: an absolute path, or a URL."""
+        return engines.lake_url(self.lake, self.project_root, self.data_dir)
 
     @property
     def ledger_path(self) -> Path:
@@ -383,7 +402,7 @@ def load_settings(project_root: Path | None = None) -> Settings:
     except ValidationError as error:
         problems += explained(error, found)
     if settings is not None:
-        problems += places.unusable(settings)
+        problems += [*places.unusable(settings), *engines.missing_programs(settings.engine, settings.spark_target)]
     if problems or settings is None:
         # `from None`, and no chaining: the library's own error holds what was given, the key among it
         raise refusal(problems, found) from None

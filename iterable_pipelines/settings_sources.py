@@ -25,8 +25,21 @@ SECRETS = (
     "celery_broker",
     "celery_backend",
 )
-# names that are no settings: the rehearsal of crashes, and what dbt is handed
-_OTHER_NAMES = ("ITERABLE_CRASH_AT", "ITERABLE_WAREHOUSE_PATH")
+# names that are no settings: the rehearsal of crashes, what dbt is handed, and what else profiles.yml reads
+_OTHER_NAMES = (
+    "ITERABLE_CRASH_AT",
+    "ITERABLE_WAREHOUSE_PATH",
+    "ITERABLE_LAKE_URL",
+    "ITERABLE_SPARK_FORMAT",
+    "ITERABLE_SPARK_HOST",
+    "ITERABLE_SPARK_PORT",
+    "ITERABLE_SPARK_USER",
+    "ITERABLE_DATABRICKS_HOST",
+    "ITERABLE_DATABRICKS_HTTP_PATH",
+    "ITERABLE_DATABRICKS_TOKEN",
+    "ITERABLE_DATABRICKS_CATALOG",
+    "ITERABLE_GLUE_ROLE",
+)
 
 
 class SettingsWarning(UserWarning):
@@ -69,6 +82,8 @@ def read_sources(model: type[BaseSettings], root: Path, variables: Iterable[str]
         for name in sorted(each.upper() for each in source.env_vars):
             if name == ROOT and place == DOTENV:
                 found.problems.append(f"{name} cannot stand in {place}: it says where that file is; set it outside")
+            if name in _OTHER_NAMES and place == DOTENV:
+                found.problems.append(f"{name} cannot stand in {place}: it is read from the environment alone")
             if name.startswith(PREFIX) and name not in variables and name not in _OTHER_NAMES:
                 found.problems.append(f"{name} in {place} is no setting{did_you_mean(name, variables)}")
     return found
@@ -103,13 +118,8 @@ def _from_yaml(model: type[BaseSettings], root: Path, known: Iterable[str], prob
     for name in found:
         if name in SECRETS:
             problems.append(
-<<<<<<< HEAD
                 f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it where it is from, "
                 f"and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
-=======
-                f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it where it "
-                f"is from, and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
->>>>>>> store
             )
         elif name not in known:
             problems.append(f"{name} in {YAML} is no setting{did_you_mean(name, known)}")

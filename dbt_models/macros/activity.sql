@@ -12,7 +12,7 @@
 entries as (
     {% for name in ['counts'] + activity_maps() -%}
     select user_key, '{{ name }}' as kind, entry.key as key, entry.value as value
-    from (select user_key, {{ elements(map_entries_of(name)) }} as entry from {{ pieces }}) as spread
+    from (select user_key, {{ elements('map_entries(' ~ name ~ ')') }} as entry from {{ pieces }}) as spread
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -34,7 +34,7 @@ merged_counts as (
 moments as (
     {% for name in ['first_at', 'last_at'] -%}
     select user_key, entry.key as key, entry.value as value
-    from (select user_key, {{ elements(map_entries_of(name)) }} as entry from {{ pieces }}) as spread
+    from (select user_key, {{ elements('map_entries(' ~ name ~ ')') }} as entry from {{ pieces }}) as spread
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -136,7 +136,8 @@ merged as (
 
 {# The largest that finished builds of this configuration say; tails do not depend on it. #}
 {% macro newest_of_builds(builds, column, without) -%}
-    greatest({{ without }}{% for each in builds %}, coalesce((
+    -- twice, because of one value there is no greatest everywhere
+    greatest({{ without }}, {{ without }}{% for each in builds %}, coalesce((
         select max({{ column }}) from {{ each }}{{ " where configuration = '" ~ configuration() ~ "'" if column == 'built_to' }}
     ), {{ without }}){% endfor %})
 {%- endmacro %}

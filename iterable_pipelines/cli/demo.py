@@ -3,8 +3,6 @@
 import time
 from datetime import timedelta
 
-import duckdb
-
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.cli.demo_syncs import lay_out_examples, send_examples
 from iterable_pipelines.cli.importing import import_hours
@@ -12,6 +10,7 @@ from iterable_pipelines.cli.profile import show_profile
 from iterable_pipelines.cli.sandbox_project import sandbox_project
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import Window, hour_key, hour_of, now
+from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
 
 
@@ -36,7 +35,7 @@ def demo() -> None:
 
 
 def _show(settings: Settings) -> None:
-    with duckdb.connect(settings.published_path, read_only=True) as con:
+    with reading(settings) as con:
         shown = table("What arrived", "stream", "rows", "users", "data types", numbers=("rows", "users"))
         for stream in STREAMS:
             current = "where _current" if stream.name == "iterable_users" else ""

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from iterable_pipelines.cli.console import CannotGoOn, out, say, table
 from iterable_pipelines.data_types import DATA_TYPES
+from iterable_pipelines.published import has_table, reading
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Warehouse
 
@@ -49,7 +50,7 @@ def show_profile(settings: Settings, email: str) -> None:
 def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:
     # the copy for readers is never locked; the warehouse may be written at this moment
     if settings.published_path.exists():
-        with duckdb.connect(settings.published_path, read_only=True) as con:
+        with reading(settings) as con:
             return _select(con, email)
     if not settings.warehouse_path.exists():
         raise CannotGoOn(
@@ -61,10 +62,8 @@ def _find(settings: Settings, email: str) -> tuple[list[str], tuple[Any, ...]]:
 
 
 def _select(con: duckdb.DuckDBPyConnection, email: str) -> tuple[list[str], tuple[Any, ...]]:
-    tables = con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-    if ("profiles.user_profiles",) not in tables:
+    if not has_table(con, "profiles", "user_profiles"):
         raise CannotGoOn("No profile is built yet. Next: iterable-pipelines backfill --from … --to …")
-    con.execute("set timezone = 'UTC'")
     rows = con.execute(
         "select * from profiles.user_profiles where user_key = lower(trim($1)) or user_key = $1 or it_user_id = $1 "
         "order by user_key = lower(trim($1)) desc, user_key limit 1",

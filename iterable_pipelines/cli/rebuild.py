@@ -50,13 +50,15 @@ def rebuild(
             f"Nothing has landed in {settings.landing_root}{span} yet: nothing to rebuild from. Nothing was changed.\n"
             "Next: iterable-pipelines backfill --from … --to …"
         )
-    before = _contents(warehouse, names)
     expired = sum(count_hours(each) for each in ExpiredHours(manifest).spans().values())
     if expired:
         say(
             f"{expired:,} hours have left by the retention, and cannot be made anew: what profiles and marts counted "
             "of them is kept, so these are brought up to date and not built from scratch."
         )
+    if window is None and not stream:
+        _change_engine(settings, warehouse, expired)
+    before = _contents(warehouse, names)
     rows = _rebuild(
         settings, manifest, warehouse, names, window, everything=window is None and not stream and not expired
     )
@@ -74,6 +76,19 @@ def rebuild(
 def _landed(settings: Settings, manifest: Manifest, stream: str, window: Window | None) -> list:  # type: ignore[type-arg]
     hours = {hour for name in settings.enabled_data_types(stream) for hour in manifest.current(name)}
     return sorted(hour for hour in hours if window is None or window.start <= hour < window.end)
+
+
+def _change_engine(settings: Settings, warehouse: Warehouse, expired: int) -> None:
+    if not warehouse.is_of_other_engine():
+        return
+    if expired:
+        raise CannotGoOn(
+            f"{settings.warehouse_path} was written with another ITERABLE_ENGINE than {settings.engine}, and hours "
+            "have left by the retention: what profiles counted of them could not be made anew. Nothing was changed.\n"
+            "Next: set ITERABLE_ENGINE back"
+        )
+    warehouse.change_engine()
+    say(f"All of it is made anew for engine {settings.engine}.")
 
 
 def _contents(warehouse: Warehouse, streams: list[str]) -> dict[str, Content]:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-import duckdb
 import typer
 
 from iterable_pipelines.cli.completeness import completeness
@@ -11,6 +10,7 @@ from iterable_pipelines.cli.console import out, say, table
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.published import has_table, reading
 from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams.completeness import QUARANTINED, STATES
 from iterable_pipelines.streams.completeness_page import page_of, spelled_stretch, write_page
@@ -71,12 +71,11 @@ def _say_profiles(settings: Settings) -> None:
         return
     published = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
     say(f"Copy for readers: {copy}, of {published:%Y-%m-%d %H:%M} UTC")
-    with duckdb.connect(copy, read_only=True) as con:
-        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables()").fetchall()
-        if ("profiles.user_profiles",) in tables:
+    with reading(settings) as con:
+        if has_table(con, "profiles", "user_profiles"):
             count = con.execute("select count(*) from profiles.user_profiles").fetchone()
             say(f"Profiles: {count[0] if count else 0:,}")
-        if ("objects.refreshes",) in tables:
+        if has_table(con, "objects", "refreshes"):
             newest = "select name, max(refreshed_at), arg_max(rows, refreshed_at) from objects.refreshes group by 1"
             for name, at, rows in con.execute(f"{newest} order by 1").fetchall():
                 say(f"Objects: {rows:,} {name.replace('_', ' ')}, of {at:%Y-%m-%d %H:%M} UTC")

@@ -13,6 +13,7 @@ from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
 from iterable_pipelines.erasure.warehouse import leftovers
 from iterable_pipelines.file_store import sync
+from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
 
@@ -54,6 +55,9 @@ def _files(settings: Settings) -> Iterator[Path]:
     # what a run that is at work writes beside the warehouse is nobody else's to touch
     known = {settings.warehouse_path, settings.published_path, settings.spool_path, *leftovers(settings)}
     folders = [settings.landing_dir, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
+    lake = Lake.of(settings)
+    if lake and lake.files.folder:
+        folders.append(lake.files.folder)
     for path in sorted(settings.data_dir.rglob("*")):
         if path.is_symlink() or not path.is_file() or path.name.endswith(_BESIDE):
             continue

@@ -19,7 +19,7 @@ from iterable_pipelines.erasure.store import Erased, Log, Store
 from iterable_pipelines.erasure.stores import STORES
 from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import iso, now
-from iterable_pipelines.profiles.dbt import run_models
+from iterable_pipelines.profiles.build import run_models
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
@@ -87,7 +87,9 @@ def follow_up(settings: Settings, certificate: Certificate, log: Log = print) ->
         return
     warehouse = Warehouse.of(settings, log)
     publish(settings, warehouse)
-    built = warehouse.read("select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'builds'")
+    built = warehouse.read(
+        "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'builds'"
+    )
     if built and (certificate.rows or certificate.mentions):
         run_models(settings, warehouse, log=log)
     if settings.published_path.exists():

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from iterable_pipelines.erasure.mentions import spellings
+from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 
@@ -40,7 +41,8 @@ class Scan:
 
 
 def scan(settings: Settings, identifiers: list[str]) -> Scan:
-    """Look for identifiers, whole or as a part of something, in every file of the data folder and of the warehouse.
+    """Look for identifiers, whole or as a part of something, in every file of the data folder, the warehouse and a lake
+    on this machine.
 
     Free pages, write-ahead logs, temporary files and compressed blocks of rows that are deleted count, too.
     Raises ValueError for one that is shorter than SHORTEST.
@@ -68,7 +70,9 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
 
 def _files(settings: Settings) -> list[Path]:
     outside = [settings.warehouse_path, Path(f"{settings.warehouse_path}.wal")]
-    files = {each for each in settings.data_dir.rglob("*") if each.is_file()}
+    lake = Lake.of(settings)
+    folders = {settings.data_dir} | ({lake.files.folder} if lake and lake.files.folder else set())
+    files = {each for folder in folders for each in folder.rglob("*") if each.is_file()}
     return sorted(files | {each for each in outside if each.exists()})
 
 

@@ -102,7 +102,8 @@ class Table:
         """What the copy of a row says, as the list of a select from `source`, with `_named` among the columns."""
         names = {name for name, _ in self.texts}
         return ", ".join(
-            f"case when _named then try_cast(without_persons({quoted(name)}) as {kind}) else {quoted(name)} end"
+            f"case when _named then try_cast(without_persons({quoted(name)}) as {kind}) else {quoted(name)} end "
+            f"as {quoted(name)}"
             if name in names
             else quoted(name)
             for name, kind in self.columns

@@ -24,6 +24,7 @@ from iterable_pipelines.erasure.rewritten import RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.tables import Table, identifiers_sql, same_schema, tables_of
 from iterable_pipelines.file_store import FileStore, sync
+from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import check_space
 from iterable_pipelines.quoting import literal, quoted
@@ -116,6 +117,10 @@ def _copy(
 ) -> list[tuple[Table, int, int]]:
     """Write `fresh`; returns each table that lost rows, or in which others' rows named somebody, with both numbers."""
     con.execute("set preserve_insertion_order = true")
+    lake = Lake.of(settings)
+    if lake:
+        # the views over it are looked at, too
+        lake.open_for(con)
     _attach(con, settings.warehouse_path, _OLD)
     _attach(con, fresh, _FRESH, read_only=False)
     persons.into(con)

@@ -14,8 +14,10 @@ from packaging.version import Version
 from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
+from iterable_pipelines.profiles.build import after_spark, before_spark, spark_arguments
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
 from iterable_pipelines.profiles.picture import events_per_hour, picture
+from iterable_pipelines.profiles.spark import spark_environment
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -68,16 +70,21 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         # the tests look at whole tables, those of the marts too: once an hour is enough
         often = context.run.job_name == WEBHOOKS
         command = "run" if often else "build"
+        folder = project.data_dir / "dbt"
         with warehouse.locked():
-            invocation = dbt.cli(
-                [command, "--vars", dbt_vars(project)],
-                context=context,
-                target_path=project.data_dir / "dbt",
-                raise_on_error=False,
-            )
+            arguments = [command, "--vars", dbt_vars(project)]
+            if warehouse.lake:
+                before_spark(warehouse, warehouse.lake)
+                arguments += spark_arguments(project, warehouse.lake)
+                environment = spark_environment(project, warehouse.lake.url)
+                os.environ.update(environment)
+                folder = Path(environment["DBT_TARGET_PATH"])
+            invocation = dbt.cli(arguments, context=context, target_path=folder, raise_on_error=False)
             # kept until the end, so that the numbers of the whole build can go with them
             events = list(invocation.stream())
-        succeeded = invocation.is_successful()
+            succeeded = invocation.is_successful()
+            if succeeded and warehouse.lake:
+                after_spark(project, warehouse, warehouse.lake)
         with explained(context):
             if succeeded:
                 for key, facts in _FACTS.items():

@@ -6,19 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
 from iterable_pipelines.marts.event_fields import EVENT_FIELDS
 from iterable_pipelines.marts.steps import step_of
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.warehouse import Warehouse
 
 # what is being collected into lists stays in memory: this much of it fits into the smallest memory limit
 EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
 # the tables that a build adds to; all others it makes anew
-_GROWING = (
+GROWING = (
     "marts.builds",
     "profiles.profile_builds",
     "profiles.user_profiles",
@@ -111,29 +110,14 @@ def manifest_path(settings: Settings) -> Path:
     return manifest
 
 
-def run_models(
-    settings: Settings, warehouse: Warehouse, full_refresh: bool = False, log: Callable[[str], None] = print
-) -> None:
-    """Build what changed since the last finished build, or everything. Raises ModelsFailed."""
-    warehouse.prepare()
-    if full_refresh:
-        with warehouse.transaction() as con:
-            # a full build that breaks off must leave nothing that the next one would take for its own
-            for table in _GROWING:
-                con.execute(f"drop table if exists {table}")
-    with warehouse.locked():
-        run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
-    log("profiles and marts are built")
-
-
-def run_dbt(settings: Settings, arguments: list[str]) -> None:
+def run_dbt(settings: Settings, arguments: list[str], more_environment: Mapping[str, str] = {}) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
-    environment = os.environ | dbt_environment(settings)
+    environment = os.environ | dbt_environment(settings) | more_environment
     command = [dbt_executable(), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise ModelsFailed(
             f"dbt {arguments[0]} failed: {' '.join(said[-12:])[:2000]}. Streams are safe, and profiles are as the last "
-            f"finished model left them. Next: read {settings.data_dir}/dbt/logs/dbt.log, then build the profiles again"
+            f"finished model left them. Next: read {environment['DBT_LOG_PATH']}/dbt.log, then build the profiles again"
         )

@@ -18,6 +18,7 @@ from iterable_pipelines.landing.nearby import Nearby, landed_here
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.event_id import ways_to_tell_ids
+from iterable_pipelines.streams.lake import events_table
 from iterable_pipelines.streams.landed import landed_sql
 from iterable_pipelines.streams.late import copy_lateness
 from iterable_pipelines.streams.tables import columns_of, extraction_sql, next_load_id, user_key_sql
@@ -175,8 +176,9 @@ def _replace(
         if stream.name == USERS:
             merge_users(con, settings, files, load_id)
         else:
-            _replace_events(con, settings, stream, files, load_id)
-            tell_batch(con, settings, manifest, near, stream, load_id, run_id)
+            with events_table(con, settings, stream, "from batch"):
+                _replace_events(con, settings, stream, files, load_id)
+                tell_batch(con, settings, manifest, near, stream, load_id, run_id)
         con.execute(
             "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
         )

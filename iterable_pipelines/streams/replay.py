@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from iterable_pipelines.data_types import USERS
+import duckdb
+
+from iterable_pipelines.data_types import STREAM, USERS
 from iterable_pipelines.hours import Window
 from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.lake import events_table
 from iterable_pipelines.streams.load import load_hours, naive, reload_users
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhooks import reload_untouched
@@ -75,5 +79,17 @@ def _take_out_strays(
                 f"where {own} and list_contains(?, data_type) and {column} >= ?::timestamp and {column} < ?::timestamp",
                 [types, *within],
             ).fetchall()
-            for stray in set(there) - landed:
-                con.execute(f"delete from streams.{table} where {own} and data_type = ? and {column} = ?", stray)
+            strays = sorted(set(there) - landed)
+            if table == "loads":
+                _delete(con, table, column, own, strays)
+            elif strays:
+                spelled = ", ".join(f"({literal(data_type)}, timestamp '{hour}')" for data_type, hour in strays)
+                with events_table(con, settings, STREAM[stream], f"from (values {spelled}) as t (data_type, hour)"):
+                    _delete(con, table, column, own, strays)
+
+
+def _delete(
+    con: duckdb.DuckDBPyConnection, table: str, column: str, own: str, parts: list[tuple[str, datetime]]
+) -> None:
+    for part in parts:
+        con.execute(f"delete from streams.{table} where {own} and data_type = ? and {column} = ?", part)

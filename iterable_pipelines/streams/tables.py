@@ -103,28 +103,52 @@ def next_load_id(con: duckdb.DuckDBPyConnection) -> int:
     return int(found[0]) if found else 0
 
 
-def create_statements() -> list[str]:
-    """Every statement that makes the schema `streams`; each may run again on a warehouse that has it."""
-    statements = ["create schema if not exists streams", "create sequence if not exists streams.load_ids"]
-    tail = (
-        "record JSON USING COMPRESSION zstd, _hour TIMESTAMP, {fetched}_source VARCHAR, "
-        "_loaded_at TIMESTAMP, _load_id BIGINT"
+def event_columns(stream: Stream) -> dict[str, str]:
+    """Name to SQL type of every column of an activity stream's table, in its order."""
+    return {
+        "data_type": "VARCHAR",
+        "event_id": "VARCHAR",
+        "user_key": "VARCHAR",
+        **{column.name: column.type for column in columns_of(stream)},
+        "record": "JSON",
+        "_hour": "TIMESTAMP",
+        "_source": "VARCHAR",
+        "_loaded_at": "TIMESTAMP",
+        "_load_id": "BIGINT",
+        # the body of the event's webhook, and the digest it goes by
+        **_TOLD,
+    }
+
+
+_TOLD = {"webhook": "JSON", "_webhook_id": "VARCHAR"}
+
+
+def create_events_table(stream: Stream) -> str:
+    """The statement that makes an activity stream's table."""
+    columns = ", ".join(
+        f"{name} {kind}{' USING COMPRESSION zstd' if name == 'record' else ''}"
+        for name, kind in event_columns(stream).items()
     )
-    for stream in ACTIVITY_STREAMS:
-        columns = ", ".join(f"{column.name} {column.type}" for column in columns_of(stream))
-        statements.append(
-            f"create table if not exists streams.{stream.name} (data_type VARCHAR, event_id VARCHAR, "
-            f"user_key VARCHAR, {columns}, {tail.format(fetched='')})"
-        )
-        # the body of the event's webhook, and the digest it goes by; warehouses of before there were webhooks lack them
+    return f"create table if not exists streams.{stream.name} ({columns})"
+
+
+def create_statements(events: bool = True) -> list[str]:
+    """Every statement that makes the schema `streams`; each may run again on a warehouse that has it.
+
+    Without `events` it is without the tables of activity streams.
+    """
+    statements = ["create schema if not exists streams", "create sequence if not exists streams.load_ids"]
+    for stream in ACTIVITY_STREAMS if events else ():
+        statements.append(create_events_table(stream))
+        # warehouses of before there were webhooks lack them
         statements += [
-            f"alter table streams.{stream.name} add column if not exists webhook JSON",
-            f"alter table streams.{stream.name} add column if not exists _webhook_id VARCHAR",
+            f"alter table streams.{stream.name} add column if not exists {name} {kind}" for name, kind in _TOLD.items()
         ]
     users = ", ".join(f"{column.name} {column.type}" for column in USER_COLUMNS)
     statements.append(
-        f"create table if not exists streams.{USERS} (user_key VARCHAR, {users}, "
-        f"{tail.format(fetched='_fetched_at TIMESTAMP, ')}, _current BOOLEAN)"
+        f"create table if not exists streams.{USERS} (user_key VARCHAR, {users}, record JSON USING COMPRESSION zstd, "
+        "_hour TIMESTAMP, _fetched_at TIMESTAMP, _source VARCHAR, _loaded_at TIMESTAMP, _load_id BIGINT, "
+        "_current BOOLEAN)"
     )
     statements.append(
         "create table if not exists streams.loads (load_id BIGINT, stream VARCHAR, data_type VARCHAR, hour TIMESTAMP, "

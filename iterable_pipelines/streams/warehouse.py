@@ -10,8 +10,11 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from iterable_pipelines.lake.engine import change_engine, other_engine
+from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.objects.tables import create_statements as create_objects
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams.lake import create_views
 from iterable_pipelines.streams.tables import create_statements as create_streams
 
 # how long a transaction waits for whoever holds the file
@@ -39,9 +42,10 @@ class Warehouse:
         memory_limit: str = "1GB",
         wait_seconds: float = _WAIT_SECONDS,
         log: Callable[[str], None] = print,
+        lake: Lake | None = None,
     ) -> None:
-        """`wait_seconds` bounds how long `transaction` waits for whoever holds the file."""
-        self.path, self.published = path, published
+        """`wait_seconds` bounds how long `transaction` waits for whoever holds the file; events may lie in a `lake`."""
+        self.path, self.published, self.lake = path, published, lake
         self.memory_limit, self.wait_seconds, self.log = memory_limit, wait_seconds, log
         # within this process the lock may be taken again, so that a transaction may run inside `locked`
         self._lock = FileLock(str(path) + ".lock", mode=0o600)
@@ -51,7 +55,8 @@ class Warehouse:
         cls, settings: Settings, log: Callable[[str], None] = print, wait_seconds: float = _WAIT_SECONDS
     ) -> "Warehouse":
         """The warehouse of a project."""
-        return cls(settings.warehouse_path, settings.published_path, settings.memory_limit, wait_seconds, log)
+        paths = (settings.warehouse_path, settings.published_path)
+        return cls(*paths, settings.memory_limit, wait_seconds, log, Lake.of(settings))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -91,10 +96,36 @@ class Warehouse:
                 con.close()
 
     def prepare(self) -> None:
-        """Make every table of the schemas `streams` and `objects` that is not there yet."""
+        """Make every table of the schemas `streams` and `objects` that is not there yet.
+
+        Raises WarehouseFailed where the other engine has written it.
+        """
         with self.transaction() as con:
-            for statement in [*create_streams(), *create_objects()]:
+            if other_engine(con, self.engine):
+                raise WarehouseFailed(
+                    f"{self.path} was written with another ITERABLE_ENGINE than {self.engine}. Nothing was changed. "
+                    "Next: iterable-pipelines rebuild, which makes all of it anew from what has landed, or set "
+                    "ITERABLE_ENGINE back"
+                )
+            for statement in [*create_streams(events=self.lake is None), *create_objects()]:
                 con.execute(statement)
+            if self.lake:
+                create_views(con, self.lake)
+
+    @property
+    def engine(self) -> str:
+        """The engine that it is written for."""
+        return "spark" if self.lake else "duckdb"
+
+    def is_of_other_engine(self) -> bool:
+        """Whether the other engine has written it."""
+        with self.transaction() as con:
+            return other_engine(con, self.engine)
+
+    def change_engine(self) -> None:
+        """Let go of what the other engine has made; all of it can be made anew from landing."""
+        with self.transaction() as con:
+            change_engine(con, self.engine)
 
     def read(self, sql: str, parameters: list[object] | None = None) -> list[tuple]:  # type: ignore[type-arg]
         """All rows of a small query, through the same door."""
@@ -143,6 +174,8 @@ class Warehouse:
             except duckdb.Error as error:
                 raise self._explained(error) from error
         os.chmod(self.path, 0o600)
+        if self.lake:
+            self.lake.open_for(con)
         con.execute("set preserve_insertion_order = false")
         con.execute("set timezone = 'UTC'")
         return con

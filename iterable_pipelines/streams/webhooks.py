@@ -16,6 +16,7 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.nearby import Nearby, landed_here
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
+from iterable_pipelines.streams.lake import events_table
 from iterable_pipelines.streams.tables import next_load_id
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhook_record import named_in_sql
@@ -122,11 +123,12 @@ def reload_untouched(
             "anti join streams.loads using (data_type, hour)",
             [list(settings.enabled_data_types(stream)), [hour.replace(tzinfo=None) for hour in hours]],
         )
-        con.execute(
-            f"delete from streams.{stream} using batch where {stream}.data_type = batch.data_type "
-            f"and _hour = batch.hour and _source = 'webhook'"
-        )
-        tell_batch(con, settings, manifest, near, STREAM[stream], next_load_id(con), "rebuild")
+        with events_table(con, settings, STREAM[stream], "from batch"):
+            con.execute(
+                f"delete from streams.{stream} using batch where {stream}.data_type = batch.data_type "
+                f"and _hour = batch.hour and _source = 'webhook'"
+            )
+            tell_batch(con, settings, manifest, near, STREAM[stream], next_load_id(con), "rebuild")
 
 
 def _load(
@@ -148,16 +150,24 @@ def _load(
         first, last = con.execute("select min(hour), max(hour) from told").fetchone() or (None, None)
         if first is None:
             continue
-        con.execute(
-            f"delete from told where digest in (select _webhook_id from streams.{stream.name} "
-            f"where _hour between timestamp '{first}' and timestamp '{last}' and _webhook_id is not null)"
-        )
+        if settings.engine == "duckdb":
+            con.execute(
+                f"delete from told where digest in (select _webhook_id from streams.{stream.name} "
+                f"where _hour between timestamp '{first}' and timestamp '{last}' and _webhook_id is not null)"
+            )
         hours = {hour.replace(tzinfo=UTC) for (hour,) in con.execute("select distinct hour from told").fetchall()}
         if not hours:
             continue
         exported = _hear_exports(con, manifest)
         before = _webhook_files(near, parts.of_hours(exported))
-        tell_arrived(con, settings, stream, files, before, load_id)
+        with events_table(con, settings, stream, "from told"):
+            if settings.engine == "spark":
+                # the lake may hold them of a load that was killed, and is in no log: they are told anew
+                con.execute(
+                    f"delete from streams.{stream.name} where _source = 'webhook' "
+                    "and _webhook_id in (select digest from told)"
+                )
+            tell_arrived(con, settings, stream, files, before, load_id)
         loaded.matched += _note(con, near, stream, batch, load_id, run_id)
         loaded.hours.setdefault(stream.name, set()).update(hours)
         loaded.exported.setdefault(stream.name, set()).update(exported)

@@ -12,7 +12,8 @@ from iterable_pipelines.data_types import DATA_TYPE, DATA_TYPES, STREAMS
 from iterable_pipelines.hours import HOUR, Window, iterate_hours, parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import dbt
-from iterable_pipelines.profiles.dbt import run_dbt, run_models
+from iterable_pipelines.profiles.build import run_models
+from iterable_pipelines.profiles.dbt import run_dbt
 from iterable_pipelines.sandbox import World
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours

@@ -7,7 +7,8 @@ from typing import Any
 
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
-from iterable_pipelines.profiles.dbt import run_dbt, run_models
+from iterable_pipelines.profiles.build import run_models
+from iterable_pipelines.profiles.dbt import run_dbt
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Content, Warehouse, content_of, load_hours
 from iterable_pipelines_tests.landing_by_hand import land

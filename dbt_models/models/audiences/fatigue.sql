@@ -32,7 +32,7 @@ select
     people.email,
     people.it_user_id as user_id
     {%- for channel in channels %},
-    case when {{ channel }}_sends > 0 then round(cast({{ channel }}_sends as double) / {{ channel }}_opens, 2) end as {{ channel }}_fatigue
+    case when {{ channel }}_sends > 0 then {{ rounded('cast(' ~ channel ~ '_sends as double) / ' ~ channel ~ '_opens') }} end as {{ channel }}_fatigue
     {%- endfor %}
 from by_person
 inner join {{ ref('user_profiles') }} as people on by_person.user_key = people.user_key

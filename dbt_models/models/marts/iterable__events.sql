@@ -5,7 +5,7 @@ with events as (
     select
         event_id, data_type, '{{ stream['name'] }}' as stream, user_key, email, user_id, created_at, event_name, message_id,
         campaign_id, template_id, message_type_id, channel_id, content_id, experiment_id, workflow_id, experience_id,
-        campaign_name, template_name, workflow_name, record, _hour, _source, _loaded_at,
+        campaign_name, template_name, workflow_name, record, {{ event_hour() }} as _hour, _source, _loaded_at,
         {{ 'total' if 'total' in stream['columns'] else 'cast(null as double)' }} as total
     from {{ source('streams', stream['name']) }}
     {{ 'union all' if not loop.last }}

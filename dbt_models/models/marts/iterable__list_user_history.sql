@@ -28,7 +28,7 @@ ordered as (
     select
         *,
         max(ended_at) over (
-            partition by list_id, user_key order by joined_at, ended_at, source
+            partition by list_id, user_key order by joined_at, ended_at, source nulls last
             rows between unbounded preceding and 1 preceding
         ) as ended_before
     from stays
@@ -38,7 +38,7 @@ numbered as (
     select
         *,
         sum(case when joined_at <= ended_before then 0 else 1 end) over (
-            partition by list_id, user_key order by joined_at, ended_at, source
+            partition by list_id, user_key order by joined_at, ended_at, source nulls last
             rows between unbounded preceding and current row
         ) as stay
     from ordered

@@ -75,13 +75,13 @@ statements as (
 compared as (
     select
         *,
-        lag(is_off) over (partition by user_key, kind, id order by told_at, later, is_off, event_id) as was_off
+        lag(is_off) over (partition by user_key, kind, id order by told_at, later, is_off, event_id nulls last) as was_off
     from statements
     where id is not null
 ),
 
 changes as (
-    select *, lead(told_at) over (partition by user_key, kind, id order by told_at, later, is_off, event_id) as next_at
+    select *, lead(told_at) over (partition by user_key, kind, id order by told_at, later, is_off, event_id nulls last) as next_at
     from compared
     where is_off <> coalesce(was_off, false)
 )

@@ -13,7 +13,7 @@ raw_keys as (
 told as (
     select
         user_key, data_type, campaign_id, experiment_id, template_id, campaign_name, template_name,
-        1 as events, created_at as first_at, created_at as last_at, try_cast(total as decimal(28, 6)) as total
+        1 as events, created_at as first_at, created_at as last_at, {{ money('total') }} as total
     from {{ ref('activity') }}
     union all
     select

@@ -19,7 +19,7 @@ active as (
 renamed_{{ name }}s as (
     select profiles.user_key
     from (select user_key, {{ elements('_unnamed_' ~ name ~ 's') }} as id from profiles) as profiles
-    inner join {{ source('objects', table) }} as named on profiles.id = cast(named.id as varchar)
+    inner join {{ source('objects', table) }} as named on profiles.id = cast(named.id as {{ dbt.type_string() }})
     where named._load_id > (select built_from from span)
 ),
 

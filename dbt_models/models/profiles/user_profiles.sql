@@ -1,7 +1,7 @@
 {{ config(
     materialized='sliced',
     unique_key='user_key',
-    post_hook="delete from {{ this }} where _events = 0 and not _has_user"
+    meta={'gone': '_events = 0 and not _has_user'}
 ) }}
 {# One row per person, with and without activity, with and without a user record. #}
 with span as (select * from {{ ref('build_span') }}),
@@ -43,7 +43,7 @@ users as (
 {{ name }}s_by_id as (
     select activity.user_key, {{ set_of('named.name', 'true') }} as names
     from (select user_key, {{ elements('unnamed_' ~ name ~ 's') }} as id from activity) as activity
-    inner join {{ source('objects', table) }} as named on activity.id = cast(named.id as varchar)
+    inner join {{ source('objects', table) }} as named on activity.id = cast(named.id as {{ dbt.type_string() }})
     group by activity.user_key
 ),
 
@@ -71,9 +71,9 @@ profiles as (
         activity.last_at['{{ each['name'] }}'] as it_last_{{ each['profile'] }}_ts,
         {% endfor -%}
         activity.last_at['pushUninstall'] as it_unsub_ts,
-        list_max(map_values(activity.last_at)) as last_active_ts,
+        {{ largest_of('activity.last_at') }} as last_active_ts,
         {% set sets = {
-            'it_event': 'list_sort(map_keys(activity.counts))',
+            'it_event': keys_of('activity.counts'),
             'it_campaigns': 'activity.campaigns',
             'it_templates': 'activity.templates',
             'it_channels': 'activity.channels',
@@ -89,9 +89,8 @@ profiles as (
         coalesce({{ value }}, {{ empty_set() }}) as {{ name }},
         {% endfor -%}
         {% for name in ['campaign', 'template', 'workflow'] -%}
-        list_sort(list_distinct(
-            coalesce(activity.{{ name }}_names, {{ empty_set() }}) || coalesce({{ name }}s_by_id.names, {{ empty_set() }})
-        )) as it_{{ name }}_names,
+        {{ union_of('coalesce(activity.' ~ name ~ '_names, ' ~ empty_set() ~ ')', 'coalesce(' ~ name ~ 's_by_id.names, ' ~ empty_set() ~ ')') }}
+            as it_{{ name }}_names,
         {% endfor -%}
         {% set maps = {
             'it_impressions': 'impressions',

@@ -25,8 +25,8 @@ from iterable_pipelines.quoting import literal
 _WHO = {"email": "lower(trim(s.email)) = p.identity", "userId": "s.user_id = p.identity"}
 _AT = "s.created_at = epoch_ms(1000 * try_cast(p.payload ->> '$.createdAt' as bigint))"
 
-# a promise, and a record of the import that may keep it, with its number
-Pair = tuple[Promise, int, dict[str, Any]]
+# a promise, and a record of the import that may keep it, with what tells it from others
+Pair = tuple[Promise, str, dict[str, Any]]
 
 
 def find_in_copy(notebook: Notebook, full: bool) -> Iterator[Found]:
@@ -35,12 +35,12 @@ def find_in_copy(notebook: Notebook, full: bool) -> Iterator[Found]:
     Users by an export that is newer than what is known of them; events by who, name, second and content.
     """
     which = "p.settled" if full else "p.settled and not p.looked_at"
-    yield from _users(_pairs(notebook, USERS, _in_export(), f"{which} and s._fetched_at > p.since"))
+    yield from _users(_pairs(notebook, USERS, "user_key", _in_export(), f"{which} and s._fetched_at > p.since"))
     for stream, endpoints, same in (
         (CUSTOM, ("events", "event"), f"{_AT} and s.event_name = (p.payload ->> '$.eventName')"),
         (PURCHASE, ("purchase",), _AT),
     ):
-        yield from _events(_pairs(notebook, stream, endpoints, f"{which} and not p.was_right and {same}"))
+        yield from _events(_pairs(notebook, stream, "event_id", endpoints, f"{which} and not p.was_right and {same}"))
 
 
 def _in_export() -> tuple[str, ...]:
@@ -60,21 +60,21 @@ def _users(pairs: Iterator[Pair]) -> Iterator[Found]:
 def _events(pairs: Iterator[Pair]) -> Iterator[Found]:
     for _, group in groupby(pairs, lambda pair: (pair[0].identity_kind, pair[0].identity)):
         promises: dict[tuple[str, str], Promise] = {}
-        records: dict[int, dict[str, Any]] = {}
-        for promise, number, record in group:
+        records: dict[str, dict[str, Any]] = {}
+        for promise, event_id, record in group:
             promises[promise.key, promise.output] = promise
-            records[number] = record
+            records[event_id] = record
         found = find_events(list(promises.values()), records.values(), now())
         yield from (
             (each, how) for each, how in zip(promises.values(), found, strict=True) if how.verdict == "verified"
         )
 
 
-def _pairs(notebook: Notebook, stream: str, endpoints: tuple[str, ...], same: str) -> Iterator[Pair]:
+def _pairs(notebook: Notebook, stream: str, key: str, endpoints: tuple[str, ...], same: str) -> Iterator[Pair]:
     file = notebook.folder / f"{stream}.parquet"
     columns = ", ".join(f"p.{name}" for name in COLUMNS)
     joined = " union all ".join(
-        f"select {columns}, s.rowid as number, s.record from read_parquet({literal(str(notebook.file))}) as p "
+        f"select {columns}, s.{key} as row_key, s.record from read_parquet({literal(str(notebook.file))}) as p "
         f"join streams.{stream} as s on {who} where p.identity_kind = {literal(kind)} "
         f"and p.endpoint in ({', '.join(map(literal, endpoints))}) and {same}"
         for kind, who in _WHO.items()
@@ -86,6 +86,6 @@ def _pairs(notebook: Notebook, stream: str, endpoints: tuple[str, ...], same: st
         # nothing is imported, or not this stream
         return
     for row in notebook.rows(
-        f"from read_parquet({literal(str(file))}) order by identity_kind, identity, key, output, number"
+        f"from read_parquet({literal(str(file))}) order by identity_kind, identity, key, output, row_key"
     ):
         yield promise_of(row), row[-2], json.loads(row[-1])

@@ -1,0 +1,154 @@
+"""The lake of engine spark: events, snapshots and what is published are written anew, Spark's own tables are dropped.
+
+Spark knows its files by more than their names, and others' rows count what the person did: a full build makes these
+tables anew at once. What readers see meanwhile is what was published, without the person.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.erasure.errors import ErasureFailed
+from iterable_pipelines.erasure.parquet import scratch_duckdb
+from iterable_pipelines.erasure.persons import Persons
+from iterable_pipelines.erasure.store import Erased, Log
+from iterable_pipelines.erasure.tables import Table, identifiers_sql
+from iterable_pipelines.lake.layout import OF_SPARK, PUBLISHED, Lake
+from iterable_pipelines.quoting import literal, quoted
+from iterable_pipelines.settings import Settings
+
+_FILES_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The files of one table. `under` is where they lie; the table is named after that."""
+
+    under: str
+    table: Table
+    names: tuple[str, ...]
+
+    @property
+    def is_sparks(self) -> bool:
+        return self.under.partition("/")[0] in OF_SPARK
+
+
+@dataclass(frozen=True)
+class _Hit:
+    """A file with rows of a person's own, or rows of others that name one."""
+
+    folder: _Folder
+    name: str
+    path: Path
+    rows: int
+    own: int
+    mentions: int
+
+
+class LakeFiles:
+    """Every Parquet file of the lake."""
+
+    name = "lake"
+
+    def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
+        """Who stands in a column of any table, and the addresses in records besides."""
+        lake = Lake.of(settings)
+        if lake is None:
+            return []
+        to = scratch / "lake.parquet"
+        with lake.scratch() as here, scratch_duckdb(scratch, settings.memory_limit, "the lake") as con:
+            folders = list(_folders(con, lake, here))
+            for each in folders:
+                files = [str(file) for file in lake.files.here(each.names, here)]
+                con.execute(f"create schema if not exists {quoted(each.table.schema)}")
+                con.execute(f"create view {each.table.sql} as from {_source(files)}")
+            select = identifiers_sql([each.table for each in folders], "memory")
+            con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
+        return [to]
+
+    def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
+        """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew."""
+        lake = Lake.of(settings)
+        if lake is None:
+            return []
+        with lake.scratch() as here, scratch_duckdb(here, settings.memory_limit, "the lake") as con:
+            persons.into(con)
+            found = [hit for each in _folders(con, lake, here) for hit in _hits(con, lake, here, each)]
+            if not found:
+                return []
+            erased = []
+            for schema in OF_SPARK:
+                files, size = lake.files.remove_folder(schema)
+                if files:
+                    own = sum(hit.own for hit in found if hit.folder.under.startswith(f"{schema}/"))
+                    erased.append(Erased(f"lake/{schema}", own, size))
+            crashpoint("erasure_lake_dropped")
+            for hit in found:
+                if not hit.folder.is_sparks:
+                    erased.append(_rewrite(con, lake, here, hit))
+                    crashpoint("erasure_lake_written")
+        log(f"lake: {len(erased):,} files and folders are written anew or dropped; the next build is a full one")
+        return erased
+
+
+def _folders(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path) -> Iterator[_Folder]:
+    names = [name for name in lake.files.names() if name.endswith(".parquet") and not _is_unfinished(name)]
+    for under, some in groupby(names, _table_of):
+        if under is None:
+            continue
+        listed = tuple(some)
+        (file,) = lake.files.here(listed[:1], here)
+        columns = con.execute(f"describe from {_source([str(file)])}").fetchall()
+        # made by models: what these say of others is made anew
+        schema = under.split("/")[-2] if under.startswith((PUBLISHED, *OF_SPARK)) else "lake"
+        yield _Folder(under, Table(schema, under, tuple((name, kind) for name, kind, *_ in columns)), listed)
+
+
+def _table_of(name: str) -> str | None:
+    # streams/loads/part.parquet, profiles/user_profiles/…, published/7/profiles/user_profiles/…
+    parts = name.split("/")
+    deep = 4 if parts[0] == PUBLISHED else 2
+    return "/".join(parts[:deep]) if len(parts) > deep else None
+
+
+def _is_unfinished(name: str) -> bool:
+    return any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _hits(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, folder: _Folder) -> Iterator[_Hit]:
+    own, named = folder.table.own_sql, folder.table.names_sql
+    for at in range(0, len(folder.names), _FILES_AT_ONCE):
+        some = folder.names[at : at + _FILES_AT_ONCE]
+        paths = lake.files.here(some, here)
+        by_path = {str(path): (name, path) for name, path in zip(some, paths, strict=True)}
+        rows = con.execute(
+            "select filename, count(*), count(*) filter (own), count(*) filter (not own and named) from "
+            f"(select filename, {own} as own, {named} as named from {_source(list(by_path), 'filename = true')}) "
+            "group by filename having bool_or(own or named) order by filename"
+        ).fetchall()
+        yield from (_Hit(folder, *by_path[path], *counts) for path, *counts in rows)
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, hit: _Hit) -> Erased:
+    table, fresh = hit.folder.table, here / "fresh"
+    stays = f"from {_source([str(hit.path)])} where not ({table.own_sql})"
+    select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
+    before = hit.path.stat().st_size
+    con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
+    (rows,) = con.execute(f"select count(*) from {_source([str(fresh)])}").fetchone() or (0,)
+    if rows != hit.rows - hit.own:
+        raise ErasureFailed(
+            f"{lake.files.url(hit.name)}: {hit.rows:,} rows, {hit.own:,} to erase, but {rows:,} copied. The file is as "
+            "it was. Next: iterable-pipelines erase run"
+        )
+    after = fresh.stat().st_size
+    lake.files.put(fresh, hit.name)
+    return Erased(f"lake/{hit.name}", hit.own, before, after, hit.mentions)
+
+
+def _source(files: list[str], more: str = "filename = false") -> str:
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, {more})"

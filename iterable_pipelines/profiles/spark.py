@@ -1,0 +1,83 @@
+"""Running the dbt models on Spark: the same models, over the Parquet files of the lake."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from iterable_pipelines.profiles.dbt import ModelsFailed, run_dbt
+from iterable_pipelines.settings import Settings
+
+# less than this, and Spark does not start
+_LEAST_MEGABYTES = 1024
+_MEGABYTES = {"KB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024**2}
+# what this machine's own Spark is told beside what profiles.yml says of every Spark
+_DEFAULTS = """\
+spark.master local[2]
+spark.driver.memory {megabytes}m
+spark.driver.host 127.0.0.1
+spark.driver.bindAddress 127.0.0.1
+spark.ui.enabled false
+spark.ui.showConsoleProgress false
+spark.sql.shuffle.partitions 4
+spark.local.dir {folder}/scratch
+spark.sql.warehouse.dir {folder}/warehouse
+spark.hadoop.javax.jdo.option.ConnectionURL jdbc:derby:;databaseName={folder}/metastore;create=true
+spark.driver.extraJavaOptions -Dderby.system.home={folder} -Djava.io.tmpdir={folder}/scratch
+"""
+# Hive's metastore warns of types that only Spark knows; what matters is in the error that dbt shows
+_LOGGING = """\
+rootLogger.level = error
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {folder}/spark.log
+appender.file.filePattern = {folder}/spark.log.1
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %c: %m%n%ex
+appender.file.policies.type = SizeBasedTriggeringPolicy
+appender.file.policies.size = 10MB
+"""
+
+
+def run_dbt_on_spark(settings: Settings, lake: str, target: str, arguments: list[str]) -> None:
+    """Run dbt against Spark, in one process: with target `spark_session` Spark starts within it, which takes seconds.
+
+    `lake` is the lake's absolute path or URL, `target` one of profiles.yml. Raises ModelsFailed.
+    """
+    if target == "spark_session" and not _java():
+        raise ModelsFailed(
+            "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
+            "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
+        )
+    command, *rest = arguments
+    run_dbt(settings, [command, "--target", target, *rest], spark_environment(settings, lake))
+
+
+def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
+    """What profiles.yml and Spark read, beside dbt's own; writes Spark's configuration below the data folder."""
+    folder = settings.data_dir / "spark"
+    conf = folder / "conf"
+    conf.mkdir(parents=True, exist_ok=True)
+    megabytes = max(_LEAST_MEGABYTES, _megabytes(settings.memory_limit))
+    (conf / "spark-defaults.conf").write_text(_DEFAULTS.format(folder=folder, megabytes=megabytes))
+    (conf / "log4j2.properties").write_text(_LOGGING.format(folder=folder))
+    (folder / "scratch").mkdir(exist_ok=True)
+    return {
+        # Hadoop has its own name for S3
+        "ITERABLE_LAKE_URL": re.sub("^s3://", "s3a://", lake),
+        "SPARK_CONF_DIR": str(conf),
+        # what dbt has parsed for one engine does not serve another
+        "DBT_TARGET_PATH": str(folder / "dbt"),
+        "DBT_LOG_PATH": str(folder / "dbt" / "logs"),
+    }
+
+
+def _megabytes(limit: str) -> int:
+    number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", limit).groups()  # type: ignore[union-attr]
+    return int(float(number) * _MEGABYTES[unit.upper().replace("IB", "B")])
+
+
+def _java() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home) / "bin") if home else None)

@@ -1,0 +1,89 @@
+"""The engine that builds profiles and marts: what its settings may say, and what they need."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iterable_pipelines.settings_sources import PREFIX
+
+if TYPE_CHECKING:
+    from iterable_pipelines.settings import Settings
+
+_SCHEMES = ("s3", "gs", "abfs")
+# the adapter of each target, and what installs it
+_ADAPTERS = {
+    "spark_session": ("pyspark", "'.[spark]'"),
+    "spark_thrift": ("dbt.adapters.spark", "'.[spark]'"),
+    "databricks": ("dbt.adapters.databricks", "dbt-databricks"),
+    "glue": ("dbt.adapters.glue", "dbt-glue"),
+}
+
+
+def folder_or_url(given: Any) -> str:
+    """A folder, or a URL of an object store, without a slash at the end."""
+    text = str(given).strip()
+    scheme, sign, rest = text.partition("://")
+    if sign and (scheme not in _SCHEMES or not rest.strip("/")):
+        raise ValueError(
+            f"write a folder, or a URL of an object store ({', '.join(f'{each}://' for each in _SCHEMES)})"
+        )
+    return text.rstrip("/") or "/"
+
+
+def lake_url(given: str | None, root: Path, data_dir: Path) -> str:
+    """The lake's absolute path, or its URL."""
+    if given and "://" in given:
+        return given
+    return str((root / Path(given).expanduser()).resolve() if given else data_dir / "lake")
+
+
+def check_engine(settings: "Settings") -> None:
+    """Raise ValueError for what does not go together with engine `spark`."""
+    url, target = settings.lake_url, settings.spark_target
+    remote = "://" in url
+    if settings.retention:
+        raise ValueError(
+            f"{PREFIX}RETENTION does not go together with {PREFIX}ENGINE=spark: a profile is counted anew as a whole "
+            "there, and what has left could not be; leave one of them out"
+        )
+    if remote and target == "spark_session":
+        raise ValueError(
+            f"{PREFIX}LAKE is {url}, and the Spark of {PREFIX}SPARK_TARGET=spark_session reads folders only: name a "
+            "folder, or spark_thrift, databricks or glue"
+        )
+    if not remote and target in ("databricks", "glue"):
+        raise ValueError(
+            f"{PREFIX}LAKE is {url}, a folder of this machine that {PREFIX}SPARK_TARGET={target} cannot read: name a "
+            "URL such as s3://bucket/lake"
+        )
+    folder = Path(url)
+    if not remote and (
+        settings.data_dir.is_relative_to(folder)
+        or any(folder.is_relative_to(own) for own in (settings.landing_dir, settings.dagster_home))
+        or settings.warehouse_path.is_relative_to(folder)
+    ):
+        raise ValueError(f"{PREFIX}LAKE is {url}, where other files of the project lie: name a folder of its own")
+
+
+def missing_programs(engine: str, target: str) -> list[str]:
+    """What has to be installed before the engine can build anything."""
+    if engine != "spark":
+        return []
+    module, package = _ADAPTERS[target]
+    problems = []
+    if not _is_installed(module):
+        problems.append(
+            f"{PREFIX}SPARK_TARGET={target} needs {module}, which is not installed: "
+            f".venv/bin/python -m pip install -c constraints.txt {package}"
+        )
+    if target == "spark_session" and not shutil.which("java"):
+        problems.append(f"{PREFIX}SPARK_TARGET={target} needs Java 17 or newer, and there is no java: make java")
+    return problems
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,86 @@
+"""Whoever is erased leaves every file of the lake, and everybody else stays in it as in the tables of engine duckdb."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from iterable_pipelines.erasure.run import erase, identifiers_left
+from iterable_pipelines.erasure.scan import scan
+from iterable_pipelines.lake.layout import Lake
+from iterable_pipelines.lake.publish import create_views, publish_tables
+from iterable_pipelines.lake.snapshots import write_snapshots
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.erasure.people import ADA, ADA_BEFORE, ADA_ID, ADA_ITBL, BOB, CAT, forget, import_people
+from iterable_pipelines_tests.lake import erase_by_itself
+from iterable_pipelines_tests.lake.conftest import quiet, rows
+
+NAMES = [ADA_BEFORE, ADA_ID, ADA_ITBL]
+STREAMS = ("iterable_activity", "iterable_custom_activity")
+
+
+@pytest.fixture
+def filled(spark: Settings, landing: Manifest, lake: Warehouse) -> Settings:
+    """A project whose lake has events, snapshots, a table of Spark's, and that table published."""
+    import_people(spark, landing, lake)
+    files = Lake.of(spark)
+    assert files
+    with lake.transaction() as con:
+        write_snapshots(con, files)
+    profiles = Path(files.url, "profiles", "user_profiles")
+    profiles.mkdir(parents=True)
+    made = "select user_key, it_user_id, [it_user_id, user_key] as _raw_keys, map {'n': 1} as counts"
+    with duckdb.connect() as con:
+        for number, who in enumerate([f"('{ADA}', '{ADA_ID}'), ('{BOB}', 'b')", f"('{CAT}', 'c')"]):
+            con.execute(
+                f"copy ({made} from (values {who}) t (user_key, it_user_id)) to '{profiles}/part-{number}.parquet'"
+            )
+    number = publish_tables(files, [("profiles", "user_profiles")])
+    with lake.transaction() as con:
+        create_views(con, files, [("profiles", "user_profiles")], number)
+    lake.publish()
+    return spark
+
+
+def test_killed_twice_no_byte_is_left_and_others_stay(filled: Settings, lake: Warehouse, tmp_path: Path) -> None:
+    inside = [file.relative_to(filled.lake_url) for file in scan(filled, NAMES).found if "lake" in file.parts]
+    assert {each.parts[0] for each in inside} == {"streams", "profiles", "published"}
+    published = Path(filled.lake_url, "published", "1", "profiles", "user_profiles")
+    untouched = {part: part.stat().st_ino for part in [published / "part-1.parquet"]}
+    forget(filled, ADA)
+    for step in ("erasure_lake_dropped", "erasure_lake_written"):
+        killed = subprocess.run(
+            [sys.executable, erase_by_itself.__file__, str(filled.data_dir)],
+            env={"ITERABLE_CRASH_AT": step, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+        )
+        assert (killed.returncode, f"crashpoint {step}" in killed.stderr) == (-9, True), killed.stderr
+    assert not Path(filled.lake_url, "profiles").exists()
+    certificate = erase(filled, quiet)
+    assert (certificate.complete, certificate.left, certificate.persons) == (True, 0, 1)
+    # where she was not, nothing was touched
+    assert {part: part.stat().st_ino for part in untouched} == untouched
+    assert any(each.place.startswith("lake/streams/iterable_activity/hour=") for each in certificate.erased)
+    found = scan(filled, NAMES)
+    assert (found.found, found.unread, identifiers_left(filled)) == ([], [], 0)
+    assert lake.read("select user_key from profiles.user_profiles order by 1") == [(BOB,), (CAT,)]
+    tables = with_the_other_engine(filled.model_copy(update={"engine": "duckdb", "data_dir": tmp_path / "other"}))
+    for stream in STREAMS:
+        assert rows(lake, stream) == rows(tables, stream)
+    counted = "select data_type, hour, rows, digest from streams.loads order by all"
+    assert lake.read(counted) == tables.read(counted)
+
+
+def with_the_other_engine(project: Settings) -> Warehouse:
+    """The same people, and the same one erased."""
+    warehouse = Warehouse.of(project, quiet)
+    warehouse.prepare()
+    import_people(project, Manifest(project.landing_dir), warehouse)
+    forget(project, ADA)
+    erase(project, quiet)
+    return warehouse

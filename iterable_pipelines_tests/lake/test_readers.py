@@ -1,0 +1,95 @@
+"""What readers see: the tables of a finished build, the events of the lake, and no other file."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from iterable_pipelines.data_types import ACTIVITY_STREAMS
+from iterable_pipelines.lake.layout import Lake
+from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
+from iterable_pipelines.lake.snapshots import SNAPSHOTS, write_snapshots
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.profiles.dbt import project_dir
+from iterable_pipelines.published import reading
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse, load_hours
+from iterable_pipelines_tests.lake.conftest import H3, STREAM, event, quiet
+from iterable_pipelines_tests.landing_by_hand import land
+
+TABLE = ("profiles", "user_profiles")
+
+
+@pytest.fixture
+def files(spark: Settings) -> Lake:
+    files = Lake.of(spark)
+    assert files
+    return files
+
+
+def make(files: Lake, *people: str) -> None:
+    """What Spark does: other files take the place of those that were there."""
+    folder = Path(files.url, *TABLE)
+    for old in folder.glob("*") if folder.exists() else ():
+        old.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.joinpath("_SUCCESS").touch()
+    for who in people:
+        duckdb.execute(f"copy (select '{who}' as user_key) to '{folder}/{who}.snappy.parquet' (format parquet)")
+
+
+def publish(files: Lake, lake: Warehouse) -> int:
+    number = publish_tables(files, [TABLE])
+    with lake.transaction() as con:
+        create_views(con, files, [TABLE], number)
+    lake.publish()
+    remove_older(files, number)
+    return number
+
+
+def test_readers_see_the_last_finished_build(spark: Settings, lake: Warehouse, files: Lake) -> None:
+    who = "select list_sort(list(user_key)) from profiles.user_profiles"
+    make(files, "ada", "bob")
+    publish(files, lake)
+    with reading(spark) as before:
+        make(files, "cy")
+        assert before.execute(who).fetchone() == (["ada", "bob"],)
+        assert publish(files, lake) == 2
+        assert before.execute(who).fetchone() == (["ada", "bob"],)
+    with reading(spark) as after:
+        assert after.execute(who).fetchone() == (["cy"],)
+    make(files, "dee")
+    publish(files, lake)
+    assert sorted(each.name for each in Path(files.url, "published").iterdir()) == ["2", "3"]
+
+
+def test_readers_read_the_lake_and_nothing_else(
+    spark: Settings, lake: Warehouse, landing: Manifest, tmp_path: Path
+) -> None:
+    land(spark, landing, "emailClick", H3, [event(1, campaignId=7)])
+    load_hours(lake, landing, spark, STREAM, [H3], "run", log=quiet)
+    lake.publish()
+    elsewhere = tmp_path / "other.parquet"
+    duckdb.execute(f"copy (select 1) to '{elsewhere}' (format parquet)")
+    with reading(spark) as con:
+        found = con.execute(f"select campaign_id, record->>'$.campaignId' from streams.{STREAM}").fetchone()
+        assert found == (7, "7")
+        with pytest.raises(duckdb.PermissionException):
+            con.execute(f"from read_parquet('{elsewhere}')")
+
+
+def test_snapshots_are_the_tables_that_the_models_read(lake: Warehouse, files: Lake) -> None:
+    sources = yaml.safe_load((project_dir(Settings()) / "models" / "sources.yml").read_text())["sources"]
+    named = {(source["name"], table["name"]) for source in sources for table in source["tables"]}
+    assert set(SNAPSHOTS) == named - {("streams", stream.name) for stream in ACTIVITY_STREAMS}
+    with lake.transaction() as con:
+        con.execute("insert into streams.iterable_users (user_key, record) values ('ada', '{\"a\": 1}')")
+        write_snapshots(con, files)
+        con.execute("delete from streams.iterable_users")
+        users = f"from read_parquet('{files.url}/streams/iterable_users/part.parquet')"
+        assert con.execute(f"select user_key, record, typeof(record) {users}").fetchall() == [
+            ("ada", '{"a": 1}', "VARCHAR")
+        ]
+        write_snapshots(con, files)
+        assert con.execute(f"select user_key {users}").fetchall() == []
