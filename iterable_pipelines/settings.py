@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -18,7 +18,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from iterable_pipelines import settings_dagster
@@ -28,6 +27,7 @@ from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.file_store import is_remote
 from iterable_pipelines.hours import now, parse_hour
+from iterable_pipelines.settings_description import Description, described
 from iterable_pipelines.settings_errors import SettingsError, explained, refusal
 from iterable_pipelines.settings_sources import DOTENV, PREFIX, SECRETS, SettingsWarning, read_sources
 
@@ -355,35 +355,9 @@ class Settings(BaseSettings):
         return values.names(self.webhook_token.get_secret_value())
 
 
-class Description(NamedTuple):
-    """One row of the table in docs/settings.md. `yaml` is empty for what may not stand in `iterable.yml`."""
-
-    env: str
-    yaml: str
-    default: str
-    description: str
-
-
 def describe_settings() -> list[Description]:
     """Every setting, in the order of the model."""
-    return [
-        Description(
-            PREFIX + name.upper(),
-            "" if name in _NOT_IN_YAML else name,
-            _default_text(field),
-            field.description or "",
-        )
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _default_text(field: FieldInfo) -> str:
-    extra = field.json_schema_extra
-    if isinstance(extra, dict) and "default" in extra:
-        return str(extra["default"])
-    if field.default is None:
-        return "none"
-    return str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+    return described(Settings, not_in_yaml=_NOT_IN_YAML)
 
 
 def load_settings(project_root: Path | None = None) -> Settings:

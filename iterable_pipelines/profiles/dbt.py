@@ -112,7 +112,7 @@ def manifest_path(settings: Settings) -> Path:
 
 def run_dbt(settings: Settings, arguments: list[str], more_environment: Mapping[str, str] = {}) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
-    environment = os.environ | dbt_environment(settings) | more_environment
+    environment = {**os.environ, **dbt_environment(settings), **more_environment}
     command = [dbt_executable(), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
