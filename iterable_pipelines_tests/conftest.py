@@ -79,12 +79,20 @@ def manifest(project: Settings) -> Manifest:
     return Manifest(project.landing_dir)
 
 
+@pytest.fixture(scope="session")
+def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty warehouse with its tables, to be copied: eighty statements cost more than most tests."""
+    path = tmp_path_factory.mktemp("prepared") / "iterable.duckdb"
+    Warehouse(path, path).prepare()
+    return path
+
+
 @pytest.fixture
-def warehouse(project: Settings) -> Iterator[Warehouse]:
+def warehouse(project: Settings, empty_warehouse: Path) -> Warehouse:
     """An empty warehouse that gives up waiting at once."""
-    warehouse = Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
-    warehouse.prepare()
-    yield warehouse
+    project.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(empty_warehouse, project.warehouse_path)
+    return Warehouse(project.warehouse_path, project.published_path, wait_seconds=1)
 
 
 @pytest.fixture(scope="session")

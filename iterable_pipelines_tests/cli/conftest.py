@@ -8,7 +8,7 @@ import pytest
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.sandbox import running_sandbox
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import CommandHere
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def command(tmp_path: Path, sandbox: Sandbox) -> Command:
+def command(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> CommandHere:
     """The command line of an empty project on the sandbox."""
-    return Command(
+    return CommandHere(
         tmp_path,
+        monkeypatch,
+        capfd,
         api_key=sandbox.key,
         base_url=sandbox.url,
         requests_relaxed="true",

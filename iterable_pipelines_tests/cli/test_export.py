@@ -16,7 +16,7 @@ from iterable_pipelines.hours import Window, now
 from iterable_pipelines.sandbox import running_sandbox
 from iterable_pipelines.sandbox.server import Sandbox
 from iterable_pipelines.sandbox.world import utc
-from iterable_pipelines_tests.cli.command import Command, Said
+from iterable_pipelines_tests.cli.command import Command, CommandHere, Said
 from iterable_pipelines_tests.cli.tables import by_cells, expected, rows_of
 
 DAY = ("--from", "2026-11-01", "--to", "2026-11-02")
@@ -39,10 +39,17 @@ def sandbox(world_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def command(tmp_path: Path, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Command:
+def command(
+    tmp_path: Path,
+    sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Command:
     """Each in an empty folder, all with one ledger: the sandbox's limits do not begin anew with each test."""
     data = tmp_path_factory.getbasetemp() / "data-of-exports"
-    return Command(tmp_path, api_key=sandbox.key, base_url=sandbox.url, requests_relaxed="true", data_dir=str(data))
+    settings = {"api_key": sandbox.key, "base_url": sandbox.url, "requests_relaxed": "true", "data_dir": str(data)}
+    return CommandHere(tmp_path, monkeypatch, capfd, **settings)
 
 
 def records(sandbox: Sandbox, data_type: str, window: Window) -> list[dict[str, Any]]:
