@@ -50,7 +50,7 @@ def workers_at(app: Celery) -> list[str]:
     return []
 
 
-class _Executor(CeleryExecutor):  # type: ignore[misc]
+class _Executor(CeleryExecutor):
     """Dagster's own, which would wait for ever where there is no worker, and could not be terminated either."""
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:

@@ -154,6 +154,14 @@ def test_kubernetes_takes_what_is_handed_on() -> None:
     assert not k8s_model_from_dict(client.V1SecurityContext, snake(CODE["securityContext"])).allow_privilege_escalation
 
 
+def test_the_volume_that_is_claimed_is_there() -> None:
+    claim = yaml.safe_load((DEPLOY / "data-volume.yaml").read_text())
+    assert k8s_model_from_dict(client.V1PersistentVolumeClaimSpec, snake(claim["spec"])).access_modes == [
+        "ReadWriteOnce"
+    ]
+    assert [each["persistentVolumeClaim"]["claimName"] for each in CODE["volumes"]] == [claim["metadata"]["name"]]
+
+
 def test_the_run_launcher_takes_its_configuration() -> None:
     given = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
     config = {
