@@ -42,8 +42,9 @@ def _copy_files(old: FileStore, new: FileStore, scratch_root: Path, log: Callabl
         return sizes
     strange = sorted(_sizes(new).keys() - sizes.keys() - {MARK})
     if strange or (MARK in sizes and mark_of(new) not in (None, mark_of(old))):
+        found = new.url(strange[0] if strange else MARK)
         raise MoveFailed(
-            f"{new.url(strange[0] if strange else MARK)} is there, and {old.url()} has nothing like it: the new place holds another "
+            f"{found} is there, and {old.url()} has nothing like it: the new place holds another "
             "landing, or has gone on since it was copied. Nothing was changed there.\nNext: name an empty folder; or, "
             "if it is yours already, write it into .env"
         )
