@@ -5,6 +5,7 @@ store.put(scratch / "cut.parquet", "events/hour=2026-11-01T03/data_type=emailOpe
 files = store.here(store.names("events"), scratch)
 """
 
+import errno
 import json
 import os
 import shutil
@@ -246,13 +247,26 @@ def _rename_all(files: Iterable[tuple[Path, str]], root: Path) -> None:
     folders = set[Path]()
     for file, name in files:
         target = root / name
-        sync(file)
         target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
+        _rename(file, target)
         # the rename is durable only when each folder above it is
         folders.update(each for each in target.parents if each.is_relative_to(root))
     for folder in sorted(folders, reverse=True):
         sync(folder)
+
+
+def _rename(file: Path, target: Path) -> None:
+    sync(file)
+    try:
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        shutil.copyfile(file, beside)
+        sync(beside)
+        beside.replace(target)
+        file.unlink()
 
 
 def _top(name: str) -> str:
