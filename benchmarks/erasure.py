@@ -47,7 +47,7 @@ def lay_out(folder: Path, events: int, hours: int) -> None:
     from iterable_pipelines.streams.completeness import refresh
 
     settings = _settings(folder)
-    manifest, warehouse = Manifest(settings.landing_dir), Warehouse.of(settings, log=lambda text: None)
+    manifest, warehouse = Manifest.of(settings), Warehouse.of(settings, log=lambda text: None)
     warehouse.prepare()
     window, each = Window(START, START + hours * HOUR), events // len(TYPES)
     for nth, data_type in enumerate(TYPES):

@@ -91,7 +91,7 @@ def ours(url: str, folder: Path) -> None:
 
     settings = Settings(api_key="benchmark", base_url=url, data_dir=folder, data_types=("emailSend",), skip_users=True)
     client = Iterable("benchmark", settings.url, Ledger(settings.ledger_path, relaxed=True))
-    manifest, warehouse = Manifest(settings.landing_dir), Warehouse.of(settings)
+    manifest, warehouse = Manifest.of(settings), Warehouse.of(settings)
     warehouse.prepare()
     hours = [parse_hour(HOUR)]
     land_hours(client, manifest, settings, "iterable_activity", hours, "benchmark")

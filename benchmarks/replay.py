@@ -55,7 +55,7 @@ def files(source: Path, folder: Path, hours: int) -> None:
     from iterable_pipelines.landing.manifest import Manifest
 
     settings = _settings(folder)
-    manifest, window = Manifest(settings.landing_dir), Window(START, START + hours * HOUR)
+    manifest, window = Manifest.of(settings), Window(START, START + hours * HOUR)
     cuts = cut(sorted(source.glob("*.ndjson")), window, "createdAt", settings.landing_dir / "cut", "1GB")
     manifest.add(keep_parts(manifest, settings, "emailSend", window, cuts, window.end, "benchmark"))
     _load(folder, hours)
@@ -96,7 +96,7 @@ def _load(folder: Path, hours: int) -> None:
     warehouse = Warehouse.of(settings)
     warehouse.prepare()
     wanted = [START + n * HOUR for n in range(hours)]
-    load_hours(warehouse, Manifest(settings.landing_dir), settings, STREAM, wanted, "benchmark")
+    load_hours(warehouse, Manifest.of(settings), settings, STREAM, wanted, "benchmark")
 
 
 WAYS = {"files": files, "replay": replay, "floor": floor}

@@ -72,7 +72,7 @@ def body_of(moment: datetime, people: int) -> bytes:
 
 def fill(settings: Settings, bodies: int, people: int) -> None:
     """Bodies of this hour that are in all tables already."""
-    spool, manifest, warehouse = Spool(settings.spool_path), Manifest(settings.landing_dir), Warehouse.of(settings)
+    spool, manifest, warehouse = Spool(settings.spool_path), Manifest.of(settings), Warehouse.of(settings)
     warehouse.prepare()
     for _ in range(0, bodies, 20_000):
         moment = now()
@@ -151,7 +151,7 @@ def measured(settings: Settings, begun_at: datetime) -> list[tuple]:  # type: ig
     warehouse, bodies = Warehouse.of(settings), str(settings.landing_dir / "webhooks" / "*" / "*.parquet")
     streams = warehouse.read("select table_name from duckdb_columns() where column_name = '_webhook_id'")
     rows = " union all ".join(f"select _webhook_id, _load_id, _loaded_at from streams.{name}" for (name,) in streams)
-    landed = Manifest(settings.landing_dir).root / "manifest.db"
+    landed = Manifest.of(settings).root / "manifest.db"
     found = []
     with warehouse.transaction() as con:
         con.execute("create temp table landed (path VARCHAR, landed_at TIMESTAMP)")

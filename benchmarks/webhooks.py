@@ -197,7 +197,7 @@ def compare(spool: Path, load: Load) -> str:
 def compare_rows(folder: Path, load: Load) -> str:
     """What is wrong with the tables of streams once the spool has landed and is loaded; nothing, when all is there."""
     settings = Settings(project_root=folder, start_date=START)
-    spool, manifest, warehouse = Spool(settings.spool_path), Manifest(settings.landing_dir), Warehouse.of(settings)
+    spool, manifest, warehouse = Spool(settings.spool_path), Manifest.of(settings), Warehouse.of(settings)
     while spool.queued(1):
         land(spool, manifest, settings, "benchmark", log=_silent)
     warehouse.prepare()

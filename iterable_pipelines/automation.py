@@ -244,7 +244,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
         """Twenty to: the oldest stretch due for each pass; the next one if that failed."""
         project = load_settings()
         requests, reasons = [], []
-        for kind, hours in hours_behind(project, Manifest(project.landing_dir), now()).items():
+        for kind, hours in hours_behind(project, Manifest.of(project), now()).items():
             busy = _runs_of(context.instance, kind, ALIVE)
             window = stretch_to_catch_up(hours, HOURS_PER_RUN, _failed_stretch(context.instance, kind))
             if busy:
@@ -307,7 +307,7 @@ def schedules_and_sensors(settings: Settings) -> tuple[list[dg.ScheduleDefinitio
     def follow_export_jobs(context: dg.SensorEvaluationContext, iterable: IterableResource) -> dg.SkipReason:
         """Start and look after export jobs, and let the runs go on whose jobs are ready."""
         project = load_settings()
-        exports = Exports(Manifest(project.landing_dir))
+        exports = Exports(Manifest.of(project))
         trouble = ""
         client = iterable.client(context.log.info) if exports.live() else None
         if client:

@@ -5,6 +5,7 @@ store.put(scratch / "cut.parquet", "events/hour=2026-11-01T03/data_type=emailOpe
 files = store.here(store.names("events"), scratch)
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 # importing it costs every command a tenth of its start, so those import it whose files lie elsewhere
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+    from iterable_pipelines.settings import Settings
 
 # an answer takes tens of milliseconds, and nearly all of it is waiting
 _AT_ONCE = 16
@@ -34,6 +37,12 @@ class FileStore:
         """`root` is a folder, made when something is put there, or an fsspec URL; `options` go to its driver."""
         self.root = str(root).rstrip("/")
         self._options = dict(options or {})
+
+    @classmethod
+    def of(cls, settings: "Settings") -> "FileStore":
+        """Where a project's landed files lie."""
+        options = settings.landing_options
+        return cls(settings.landing_root, json.loads(options.get_secret_value()) if options else None)
 
     @property
     def folder(self) -> Path | None:
@@ -95,7 +104,24 @@ class FileStore:
 
     def names(self, under: str = "") -> list[str]:
         """The names of all files below a folder, in order; none where there is no such folder."""
-        return sorted(self.sizes(under))
+        if self.folder is None:
+            return sorted(self.sizes(under))
+        walked = os.walk(self.folder / under)
+        return sorted(
+            (Path(where) / file).relative_to(self.folder).as_posix() for where, _, files in walked for file in files
+        )
+
+    def folders(self, under: str = "") -> list[str]:
+        """The names of the folders right below one, in order."""
+        if self.folder:
+            found = (self.folder / under).iterdir() if (self.folder / under).is_dir() else iter(())
+            return sorted(each.relative_to(self.folder).as_posix() for each in found if each.is_dir())
+        with self._asking(under):
+            try:
+                below = self._remote.ls(self.url(under), detail=True)
+            except FileNotFoundError:
+                return []
+        return sorted(self._name(each["name"]) for each in below if each["type"] == "directory")
 
     def sizes(self, under: str = "") -> dict[str, int]:
         """The bytes of each file below a folder, by name."""
@@ -103,9 +129,8 @@ class FileStore:
             found = (self.folder / under).rglob("*")
             return {each.relative_to(self.folder).as_posix(): each.stat().st_size for each in found if each.is_file()}
         with self._asking(under):
-            prefix = self._remote._strip_protocol(self.root)
             below = self._remote.find(self.url(under), detail=True)
-            return {path.removeprefix(f"{prefix}/"): int(each["size"]) for path, each in below.items()}
+        return {self._name(path): int(each["size"]) for path, each in below.items()}
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files for good; what is not there is no error."""
@@ -170,6 +195,9 @@ class FileStore:
                 self._remote.rm_file(self.url(name))
             except FileNotFoundError:
                 return
+
+    def _name(self, path: str) -> str:
+        return path.rstrip("/").removeprefix(f"{self._remote._strip_protocol(self.root)}/")
 
     def _each(self, do: Callable[[Any], Any], given: Iterable[Any]) -> list[Any]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -148,7 +148,7 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    where, committing = _checked(url, variable), False
+    where, committing = url_parts(url, variable), False
     try:
         with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
             con.execute(_TRANSACTION)
@@ -266,7 +266,7 @@ def _json_for_postgres(text: str) -> str:
     )
 
 
-def _checked(url: str, variable: str) -> dict[str, str]:
+def url_parts(url: str, variable: str) -> dict[str, str]:
     """The parts of the URL. Raises PostgresRefused, with nothing of it, for one that libpq would take apart wrongly."""
     import psycopg
     from psycopg.conninfo import conninfo_to_dict

@@ -11,7 +11,8 @@ import duckdb
 
 from iterable_pipelines.erasure.gate import Gate
 from iterable_pipelines.erasure.tombstones import Tombstones
-from iterable_pipelines.landing.cut import SUSPECT, faults, sync
+from iterable_pipelines.file_store import sync
+from iterable_pipelines.landing.cut import SUSPECT, faults
 from iterable_pipelines.quoting import literal, quoted
 
 ENDINGS = (".csv", ".parquet", ".ndjson")

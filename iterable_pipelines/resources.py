@@ -35,14 +35,14 @@ class IterableResource(dg.ConfigurableResource["IterableResource"]):
     ) -> Iterable:
         """A client that shares the ledger of limits with every other process of this project."""
         settings = load_settings()
-        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        ledger = Ledger.of(settings)
         return Iterable(self.api_key, settings.url, ledger, log=log, patience=patience, priority=priority)
 
 
 def open_project(log: Callable[[str], None]) -> tuple[Settings, Manifest, Warehouse]:
     """The settings, the manifest and the warehouse of this project, made if they are not there yet."""
     settings = load_settings()
-    manifest = Manifest(settings.landing_dir)
+    manifest = Manifest.of(settings)
     started = settings.data_dir / STARTED
     if not started.exists():
         started.write_text(hour_key(settings.start_date))

@@ -22,8 +22,11 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from iterable_pipelines import settings_engine as engines
+from iterable_pipelines import settings_places as places
+from iterable_pipelines import settings_together as together
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
+from iterable_pipelines.file_store import is_remote
 from iterable_pipelines.hours import now, parse_hour
 from iterable_pipelines.settings_errors import SettingsError, explained, refusal
 from iterable_pipelines.settings_sources import DOTENV, PREFIX, SECRETS, SettingsWarning, read_sources
@@ -115,6 +118,23 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("data"), description="Landing files, warehouse, ledger and Dagster's home lie below it."
     )
+    landing: Annotated[str, BeforeValidator(places.landing)] | None = Field(
+        None,
+        description="Where landed files lie: a folder, or a URL of an object store such as `s3://bucket/folder` "
+        "(docs/object-storage.md).",
+        json_schema_extra={"default": "`landing` in the data folder"},
+    )
+    landing_options: Annotated[SecretStr | None, _secret(places.landing_options)] = Field(
+        None,
+        description='JSON for the driver of the object store: `{"endpoint_url": "https://minio.example.com"}`. '
+        "Never in `iterable.yml` or in code.",
+    )
+    postgres: Annotated[SecretStr | None, _secret(places.postgres)] = Field(
+        None,
+        description="`postgresql://user:password@host:5432/database`: where several machines share the manifest, the "
+        "ledger of limits and the tombstones. Never in `iterable.yml` or in code.",
+        json_schema_extra={"default": "SQLite files in the data folder"},
+    )
     warehouse: Path | None = Field(
         None,
         description="The DuckDB file that is written.",
@@ -186,12 +206,12 @@ class Settings(BaseSettings):
         48, ge=1, description="Stretches of this many hours or more are asked for as export jobs, shorter ones at once."
     )
     engine: Annotated[Literal["duckdb", "spark"], BeforeValidator(_lower)] = Field(
-        "duckdb", description="What builds profiles and marts: `duckdb`, or `spark` for a history past one machine."
+        "duckdb", description="What builds profiles and marts: `duckdb`, or `spark` for what outgrows one machine."
     )
     spark_target: Annotated[Literal["spark_session", "spark_thrift", "databricks", "glue"], BeforeValidator(_lower)] = (
         Field("spark_session", description="Which Spark: one on this machine (`spark_session`), or a cluster's.")
     )
-    lake: Annotated[str, BeforeValidator(engines.folder_or_url)] | None = Field(
+    lake: Annotated[str, BeforeValidator(places.landing)] | None = Field(
         None,
         description="Where events lie with engine `spark`: a folder, or a URL such as `s3://bucket/lake`.",
         json_schema_extra={"default": "`lake` in the data folder"},
@@ -212,12 +232,12 @@ class Settings(BaseSettings):
         """Arguments only: `load_settings` reads the rest, so that it can say where a wrong value stands."""
         return (init_settings,)
 
-    @field_validator("data_dir", "warehouse")
+    @field_validator("data_dir", "warehouse", "landing", "lake")
     @classmethod
-    def _resolve(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+    def _resolve(cls, place: Path | str | None, info: ValidationInfo) -> Path | str | None:
         # once, against the project: every process sees the same file, whatever folder it was started in
         root = info.data.get("project_root", Path.cwd())
-        return None if path is None else (root / path.expanduser()).resolve()
+        return None if place is None else type(place)(places.absolute(str(place), root))
 
     @field_validator("user_fields")
     @classmethod
@@ -228,22 +248,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
-        if self.skip_users and self.skip_activity:
-            raise ValueError(
-                f"{PREFIX}SKIP_USERS and {PREFIX}SKIP_ACTIVITY are both on: nothing is left to import; turn one off"
-            )
-        if not any(self.enabled_data_types(stream) for stream in STREAM):
-            raise ValueError(
-                f"{PREFIX}SKIP_USERS is on and {PREFIX}DATA_TYPES names users only: nothing is left to import"
-            )
-        if self.requests_relaxed and not values.is_loopback(self.url):
-            raise ValueError(
-                f"{PREFIX}REQUESTS_RELAXED is for the sandbox on this machine: Iterable itself has limits; turn it off"
-            )
-        if self.warehouse_path == self.published_path:
-            raise ValueError(f"{PREFIX}WAREHOUSE must not be {self.published_path}: the copy for readers lies there")
-        if self.engine == "spark":
-            engines.check_engine(self)
+        together.check(self)
         return self
 
     @property
@@ -257,8 +262,14 @@ class Settings(BaseSettings):
         return self.base_url or REGIONS[self.region]
 
     @property
+    def landing_root(self) -> str:
+        """Where landed files lie: an absolute path, or a URL."""
+        return self.landing or str(self.data_dir / "landing")
+
+    @property
     def landing_dir(self) -> Path:
-        return self.data_dir / "landing"
+        """The folder of landing on this machine: scratch, and a manifest of its own, lie there in any case."""
+        return self.data_dir / "landing" if is_remote(self.landing_root) else Path(self.landing_root)
 
     @property
     def warehouse_path(self) -> Path:
@@ -271,8 +282,8 @@ class Settings(BaseSettings):
 
     @property
     def lake_url(self) -> str:
-        """Where engine `spark` keeps events: an absolute path, or a URL."""
-        return engines.lake_url(self.lake, self.project_root, self.data_dir)
+        """Where engine `spark` keeps events."""
+        return self.lake or str(self.data_dir / "lake")
 
     @property
     def ledger_path(self) -> Path:
@@ -369,7 +380,7 @@ def load_settings(project_root: Path | None = None) -> Settings:
     except ValidationError as error:
         problems += explained(error, found)
     if settings is not None:
-        problems += [*_unusable_paths(settings), *engines.missing_programs(settings.engine, settings.spark_target)]
+        problems += [*places.unusable(settings), *engines.missing_programs(settings.engine, settings.spark_target)]
     if problems or settings is None:
         # `from None`, and no chaining: the library's own error holds what was given, the key among it
         raise refusal(problems, found) from None
@@ -388,17 +399,3 @@ def _root(asked: Path | None) -> Path:
     if not root.is_dir():
         raise SettingsError(f"{PREFIX}PROJECT_ROOT is {str(root)!r}: there is no such folder")
     return root
-
-
-def _unusable_paths(settings: Settings) -> list[str]:
-    """Paths that cannot be written, found before anything is downloaded."""
-    problems = []
-    for name, folder in (("DATA_DIR", settings.data_dir), ("WAREHOUSE", settings.warehouse_path.parent)):
-        nearest = next(each for each in (folder, *folder.parents) if each.exists())
-        if not nearest.is_dir():
-            problems.append(f"{PREFIX}{name}: {folder} cannot be a folder, because {nearest} is a file")
-        elif not os.access(nearest, os.W_OK | os.X_OK):
-            problems.append(f"{PREFIX}{name}: {folder} cannot be written: no permission for {nearest}")
-    if settings.warehouse_path.is_dir():
-        problems.append(f"{PREFIX}WAREHOUSE: {settings.warehouse_path} is a folder; name a file in it")
-    return list(dict.fromkeys(problems))

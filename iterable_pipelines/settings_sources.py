@@ -16,7 +16,7 @@ PREFIX = "ITERABLE_"
 ROOT = PREFIX + "PROJECT_ROOT"
 ENVIRONMENT, DOTENV, YAML = "the environment", ".env", "iterable.yml"
 # settings that nothing may ever show
-SECRETS = ("api_key", "webhook_token")
+SECRETS = ("api_key", "webhook_token", "landing_options", "postgres")
 # names that are no settings: the rehearsal of crashes, what dbt is handed, and what else profiles.yml reads
 _OTHER_NAMES = (
     "ITERABLE_CRASH_AT",
@@ -110,8 +110,8 @@ def _from_yaml(model: type[BaseSettings], root: Path, known: Iterable[str], prob
     for name in found:
         if name in SECRETS:
             problems.append(
-                f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it in Iterable, "
-                f"and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
+                f"{name} stands in {YAML}, where everybody reads it: take it out, revoke it where it "
+                f"is from, and put a new one into {DOTENV} as {PREFIX}{name.upper()}=…"
             )
         elif name not in known:
             problems.append(f"{name} in {YAML} is no setting{did_you_mean(name, known)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.landing.scratch import scratch_beside
 from iterable_pipelines.published import check_query, reading
 from iterable_pipelines.quoting import literal, quoted

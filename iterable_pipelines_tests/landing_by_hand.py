@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR, Window, hour_key
 from iterable_pipelines.landing.cut import cut
 from iterable_pipelines.landing.manifest import Manifest, Part
@@ -32,9 +33,7 @@ def land(
         path = None
         if each.file:
             path = f"events/hour={hour_key(hour)}/data_type={data_type}/part-{str(each.sha256)[:16]}.parquet"
-            target = settings.landing_dir / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(each.file.read_bytes())
+            FileStore.of(settings).put(each.file, path)
     passed = pass_of(hour, fetched, 3 * HOUR)
     part = Part(
         data_type, hour, hour, hour + HOUR, fetched, passed, each.rows, 0, each.outside_rows,

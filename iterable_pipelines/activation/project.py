@@ -49,5 +49,5 @@ class Project:
         self, log: Callable[[str], None], priority: Priority = Priority.HOURLY, patience: Patience | None = None
     ) -> Iterable:
         """A client of its own for one thread; all of them share the ledger of limits."""
-        ledger = Ledger(self.settings.ledger_path, relaxed=self.settings.requests_relaxed)
+        ledger = Ledger.of(self.settings)
         return Iterable(self.key, self.url, ledger, log=log, priority=priority, patience=patience)

@@ -3,19 +3,23 @@
 Who has to wait stands in the queue: a row that its process renews whenever it wakes. On waking it reckons, from the
 calls that really went and from those ahead of it that still give signs of life, when its turn comes; if that is now,
 it goes. Better priorities are ahead of worse ones, and within one, who came first. All of this is one
-`begin immediate`, the sleeping happens outside; late wakers, stops and crashed processes can neither break a limit nor
+transaction, the sleeping happens outside; late wakers, stops and crashed processes can neither break a limit nor
 hold anybody up for long.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iterable_pipelines.api.errors import NotToday
 from iterable_pipelines.api.limits import DAY, LIMITS, Limit
+from iterable_pipelines.database import Connection, Database, SQLiteFile, database_of
+
+if TYPE_CHECKING:
+    from iterable_pipelines.settings import Settings
 
 # a request unanswered for this long was seen by the server all the same
 SEEN_WITHIN = 5.0
@@ -92,13 +96,25 @@ def _after(limit: Limit, gone: Sequence[float], start: float) -> float:
 
 
 class Ledger:
-    """Books requests against limits, for all processes that use the same file (SQLite, WAL)."""
+    """Books requests against limits, for all processes that use the same file (SQLite, WAL) or database."""
 
-    def __init__(self, path: Path, relaxed: bool = False, limits: Mapping[str, Limit] = LIMITS) -> None:
-        """Open, or make, the ledger at `path`. `relaxed` lifts the export limit, for clients of loopback only."""
-        self.path, self.relaxed, self._limits = path, relaxed, limits
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._make()
+    def __init__(self, place: Path | Database, relaxed: bool = False, limits: Mapping[str, Limit] = LIMITS) -> None:
+        """Open, or make, the ledger at a path or in a database. `relaxed` lifts the export limit, for clients of
+        loopback only.
+        """
+        self.relaxed, self._limits = relaxed, limits
+        # losing the last bookings to a power cut costs at most one 429
+        self.database = SQLiteFile(place, durable=False) if isinstance(place, Path) else place
+        self.database.make(_SCHEMA)
+        if isinstance(self.database, SQLiteFile):
+            _add_priorities(self.database)
+
+    @classmethod
+    def of(cls, settings: "Settings") -> "Ledger":
+        """The ledger of a project."""
+        return cls(
+            database_of(settings, "ledger", settings.ledger_path, durable=False), relaxed=settings.requests_relaxed
+        )
 
     def book(self, limit: str, scope: str, log: Log | None = None, priority: Priority = Priority.HOURLY) -> float:
         """Sleep until one more call may go. Returns the seconds waited; `log` is told of a wait once, before it."""
@@ -124,63 +140,76 @@ class Ledger:
         try:
             yield time.monotonic() - begun
         finally:
-            with self._transaction() as con:
-                con.execute(
-                    "update calls set at = min(?, at + ?), sent = ? where id = ? and sent = ?",
-                    (time.time(), SEEN_WITHIN, _SEEN, call, _UNDER_WAY),
-                )
+            self.database.run(lambda con: _end(con, call, self.database.now(con)))
 
     def delay(self, limit: str, scope: str, priority: Priority = Priority.HOURLY) -> float:
         """Seconds until a call booked now would go."""
-        with self._transaction() as con:
-            now = _true_now(con, limit, scope)
+
+        def reckon(con: Connection) -> float:
+            now = self._true_now(con, limit, scope)
             ahead, _ = _ahead(con, self._limits[limit], scope, now, priority, _LAST)
             return _turn(con, self._limits[limit], scope, now, ahead) - now
+
+        return self.database.run(reckon)
 
     def forecast(
         self, asked: Sequence[tuple[str, str]], calls: int, comes_again: Callable[[float], float]
     ) -> list[float]:
         """When so many calls would go if they keep all these limits, each with its scope, by what went so far."""
-        now, limits = time.time(), [(self._limits[limit], self._gone(limit, scope)) for limit, scope in asked]
-        return forecast(limits, now, calls, comes_again)
+        limits = [(self._limits[limit], self._gone(limit, scope)) for limit, scope in asked]
+        return forecast(limits, self.database.run(self.database.now), calls, comes_again)
 
     def _gone(self, limit: str, scope: str) -> list[float]:
         """The moments of the calls that count for the limit now, the oldest first."""
-        with self._transaction() as con:
-            oldest = _true_now(con, limit, scope) - self._limits[limit].seconds
+
+        def read(con: Connection) -> list[float]:
+            oldest = self._true_now(con, limit, scope) - self._limits[limit].seconds
             rows = con.execute(f"select at from calls {_OF} and sent != {_WAITING} and at > ?", (limit, scope, oldest))
-            return sorted(float(at) for (at,) in rows)
+            return sorted(float(at) for (at,) in rows.fetchall())
+
+        return self.database.run(read)
 
     def stop(self, limit: str, scope: str, seconds: float) -> None:
         """Hold everybody back for `seconds`, at most ten minutes: one 429 is for all. The queue keeps its order."""
-        with self._transaction() as con:
-            now = _true_now(con, limit, scope)
+
+        def write(con: Connection) -> None:
+            now = self._true_now(con, limit, scope)
             until = max(now + min(max(seconds, 0.0), _LONGEST_STOP), _stopped_until(con, limit, scope, now))
-            con.execute("insert or replace into stops values (?, ?, ?)", (limit, scope, until))
+            con.execute(
+                'insert into stops values (?, ?, ?) on conflict ("limit", scope) do update set until = excluded.until',
+                (limit, scope, until),
+            )
+
+        self.database.run(write)
 
     def remember_job(self, scope: str, job_id: int, label: str | None = None) -> None:
         """Note that an export job was started from here, so that it may be cancelled later, after a crash too.
 
         By its `label` whoever started it finds it again.
         """
-        with self._transaction() as con:
-            con.execute("insert or ignore into jobs values (?, ?, ?)", (scope, job_id, time.time()))
+
+        def write(con: Connection) -> None:
+            now = self.database.now(con)
+            con.execute("insert into jobs values (?, ?, ?) on conflict do nothing", (scope, job_id, now))
             if label:
-                con.execute("insert or replace into job_labels values (?, ?, ?)", (scope, label, job_id))
+                con.execute(
+                    "insert into job_labels values (?, ?, ?) on conflict (scope, label) do update set "
+                    "job_id = excluded.job_id",
+                    (scope, label, job_id),
+                )
+
+        self.database.run(write)
 
     def job_labelled(self, scope: str, label: str) -> int | None:
         """The id of the export job that was started from here under `label`."""
-        with self._transaction() as con:
-            found = con.execute(
-                "select job_id from job_labels where scope = ? and label = ?", (scope, label)
-            ).fetchone()
+        asked = "select job_id from job_labels where scope = ? and label = ?"
+        found = self.database.run(lambda con: con.execute(asked, (scope, label)).fetchone())
         return int(found[0]) if found else None
 
     def owns_job(self, scope: str, job_id: int) -> bool:
         """Whether an export job was started from here."""
-        with self._transaction() as con:
-            found = con.execute("select 1 from jobs where scope = ? and job_id = ?", (scope, job_id)).fetchone()
-        return found is not None
+        asked = "select 1 from jobs where scope = ? and job_id = ?"
+        return self.database.run(lambda con: con.execute(asked, (scope, job_id)).fetchone()) is not None
 
     def _wait(self, limit: Limit, scope: str, log: Log | None, free: bool, priority: Priority) -> int:
         """Stand in the queue until the call may go. Returns its id; it counts as under way from now on."""
@@ -200,8 +229,8 @@ class Ledger:
                 time.sleep(min(wait, _alive_within(limit) / 3))
         except BaseException:
             # somebody else may have the place of one who leaves the queue
-            with self._transaction() as con:
-                con.execute("delete from calls where id = ? and sent = ?", (call, _WAITING))
+            left = "delete from calls where id = ? and sent = ?"
+            self.database.run(lambda con: con.execute(left, (call, _WAITING)))
             raise
 
     def _step(
@@ -211,48 +240,63 @@ class Ledger:
 
         Returns the id, the seconds until its turn, 0 if it goes, and how many more urgent ones are ahead of it.
         """
-        with self._transaction() as con:
-            now = _true_now(con, limit.name, scope)
+
+        def step(con: Connection) -> tuple[int, float, int]:
+            now = self._true_now(con, limit.name, scope)
             ahead, urgent = (0, 0) if free else _ahead(con, limit, scope, now, priority, call or _LAST)
             due = _stopped_until(con, limit.name, scope, now) if free else _turn(con, limit, scope, now, ahead)
             state = _WAITING if due > now else _UNDER_WAY
-            cursor = con.execute(
-                'insert or replace into calls (id, "limit", scope, at, booked_at, sent, priority) '
-                "values (?, ?, ?, ?, ?, ?, ?)",
-                (call, limit.name, scope, max(due, now), now, state, priority),
-            )
+            number = _stand(con, call, (limit.name, scope, max(due, now), now, state, int(priority)))
             if call is None:
                 con.execute(
                     f"delete from calls {_OF} and case sent when {_WAITING} then booked_at < ? else at < ? end",
                     (limit.name, scope, now - _KEPT_UNCLAIMED, now - limit.seconds - 2 * SEEN_WITHIN),
                 )
-            return int(cursor.lastrowid or 0), max(due - now, 0.0), urgent
+            return number, max(due - now, 0.0), urgent
 
-    def _make(self) -> None:
-        for attempt in range(100):
-            try:
-                with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as con:
-                    con.execute("pragma journal_mode = wal")
-                with self._transaction() as con:
-                    for statement in _SCHEMA:
-                        con.execute(statement)
-                    if not con.execute("select 1 from pragma_table_info('calls') where name = 'priority'").fetchone():
-                        con.execute("alter table calls add column priority integer not null default 0")
-                return
-            except sqlite3.OperationalError as error:
-                # two processes that make the file at once: switching to WAL does not wait by itself
-                if "locked" not in str(error) or attempt == 99:
-                    raise
-                time.sleep(0.05)
+        return self.database.run(step)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as con:
-            # losing the last bookings to a power cut costs at most one 429
-            con.execute("pragma synchronous = normal")
-            con.execute("begin immediate")
-            yield con
-            con.execute("commit")
+    def _true_now(self, con: Connection, limit: str, scope: str) -> float:
+        """The clock. If it was set back, so are the bookings: else everybody would wait until it has caught up."""
+        now = self.database.now(con)
+        (latest,) = con.execute(f"select max(booked_at) from calls {_OF}", (limit, scope)).fetchone()
+        if latest is not None and latest > now + 1.0:
+            back = latest - now
+            con.execute(
+                f"update calls set at = at - ?, booked_at = booked_at - ? {_OF}",
+                (back, back, limit, scope),
+            )
+        return now
+
+
+def _add_priorities(database: SQLiteFile) -> None:
+    # ledgers of before there were priorities
+    with database.transaction() as con:
+        if not con.execute("select 1 from pragma_table_info('calls') where name = 'priority'").fetchone():
+            con.execute("alter table calls add column priority integer not null default 0")
+
+
+def _stand(con: Connection, call: int | None, row: tuple[object, ...]) -> int:
+    """Write the row of a call in the queue, under its id if it has one; returns the id."""
+    names = '"limit", scope, at, booked_at, sent, priority'
+    if call is None:
+        placed = con.execute(f"insert into calls ({names}) values (?, ?, ?, ?, ?, ?) returning id", row)
+    else:
+        placed = con.execute(
+            f"insert into calls (id, {names}) values (?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set "
+            "at = excluded.at, booked_at = excluded.booked_at, sent = excluded.sent returning id",
+            (call, *row),
+        )
+    return int(placed.fetchall()[0][0])
+
+
+def _end(con: Connection, call: int, now: float) -> None:
+    # the server has seen it
+    con.execute(
+        f"update calls set at = case when at + {SEEN_WITHIN} < ? then at + {SEEN_WITHIN} else ? end, sent = ? "
+        "where id = ? and sent = ?",
+        (now, now, _SEEN, call, _UNDER_WAY),
+    )
 
 
 def _alive_within(limit: Limit) -> float:
@@ -261,24 +305,23 @@ def _alive_within(limit: Limit) -> float:
     return min(30.0, max(2.0, limit.seconds / 2))
 
 
-def _ahead(
-    con: sqlite3.Connection, limit: Limit, scope: str, now: float, priority: Priority, call: int
-) -> tuple[int, int]:
+def _ahead(con: Connection, limit: Limit, scope: str, now: float, priority: Priority, call: int) -> tuple[int, int]:
     """How many living ones wait ahead of this call, and how many of these because they are more urgent."""
     ahead, urgent = con.execute(
-        f"select count(*), coalesce(sum(priority < ?), 0) from calls {_OF} and sent = {_WAITING} and booked_at > ? "
-        "and (priority, id) < (?, ?)",
-        (priority, limit.name, scope, now - _alive_within(limit), priority, call),
+        f"select count(*), count(case when priority < ? then 1 end) from calls {_OF} and sent = {_WAITING} "
+        "and booked_at > ? and (priority, id) < (?, ?)",
+        (int(priority), limit.name, scope, now - _alive_within(limit), int(priority), call),
     ).fetchone()
     return int(ahead), int(urgent)
 
 
-def _turn(con: sqlite3.Connection, limit: Limit, scope: str, now: float, ahead: int) -> float:
+def _turn(con: Connection, limit: Limit, scope: str, now: float, ahead: int) -> float:
     """The first moment from `now` for a call behind `ahead` others. One under way may reach the server only now."""
     rows = con.execute(
-        f"select case sent when {_UNDER_WAY} then min(?, at + {SEEN_WITHIN}) else at end as seen from calls {_OF} "
+        f"select case when sent = {_UNDER_WAY} and at + {SEEN_WITHIN} > ? then ? "
+        f"when sent = {_UNDER_WAY} then at + {SEEN_WITHIN} else at end as seen from calls {_OF} "
         f"and sent != {_WAITING} and at > ? order by seen desc limit ?",
-        (now, limit.name, scope, now - limit.seconds - limit.margin - SEEN_WITHIN, limit.calls),
+        (now, now, limit.name, scope, now - limit.seconds - limit.margin - SEEN_WITHIN, limit.calls),
     ).fetchall()
     start = max(now, _stopped_until(con, limit.name, scope, now))
     return next_turn(limit, [seen for (seen,) in reversed(rows)], start, ahead)
@@ -290,19 +333,6 @@ def _reason(limit: Limit, urgent: int) -> str:
     return f"{limit.name}, {limit.calls} in {limit.seconds:.0f} s{first}"
 
 
-def _stopped_until(con: sqlite3.Connection, limit: str, scope: str, now: float) -> float:
+def _stopped_until(con: Connection, limit: str, scope: str, now: float) -> float:
     row = con.execute(f"select until from stops {_OF}", (limit, scope)).fetchone()
     return min(float(row[0]), now + _LONGEST_STOP) if row else 0.0
-
-
-def _true_now(con: sqlite3.Connection, limit: str, scope: str) -> float:
-    """The wall clock. If it was set back, so are the bookings: else everybody would wait until it has caught up."""
-    now = time.time()
-    (latest,) = con.execute(f"select max(booked_at) from calls {_OF}", (limit, scope)).fetchone()
-    if latest is not None and latest > now + 1.0:
-        back = latest - now
-        con.execute(
-            f"update calls set at = at - ?, booked_at = booked_at - ? {_OF}",
-            (back, back, limit, scope),
-        )
-    return now

@@ -54,7 +54,7 @@ class Report:
 
 def client_of(settings: Settings, log: Log) -> Iterable:
     """The way to Iterable, as every other command of the project goes it."""
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    ledger = Ledger.of(settings)
     return Iterable(settings.required_api_key(), settings.url, ledger, log=log)
 
 

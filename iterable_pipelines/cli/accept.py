@@ -9,6 +9,7 @@ from iterable_pipelines.cli.arguments import data_type_named, hour_named
 from iterable_pipelines.cli.console import CannotGoOn, say
 from iterable_pipelines.cli.importing import load_landed
 from iterable_pipelines.data_types import DATA_TYPE
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import Window, hour_key
 from iterable_pipelines.landing import Manifest, accept_loss
 from iterable_pipelines.settings import load_settings
@@ -20,7 +21,7 @@ def accept(
 ) -> None:
     """Import what can be read of an hour that waits in quarantine, and note how many lines were lost."""
     settings = load_settings()
-    manifest = Manifest(settings.landing_dir)
+    manifest = Manifest.of(settings)
     held = [each for each in manifest.quarantined() if (each.data_type, each.hour) == (data_type, hour)]
     if not held:
         raise CannotGoOn(
@@ -30,7 +31,7 @@ def accept(
     part, lost = accept_loss(manifest, settings, held[0])
     say(f"{data_type} {hour_key(hour)}: {part.rows:,} records have landed.")
     say(f"{lost:,} lines are lost, as the manifest notes.")
-    say(f"The download stays as it came: {settings.landing_dir / held[0].path}")
+    say(f"The download stays as it came: {FileStore.of(settings).url(held[0].path)}")
     troubles = load_landed(settings, Window.of_hour(hour), DATA_TYPE[data_type].stream)
     if troubles:
         raise CannotGoOn("It landed, and is safe, but not all is loaded:\n" + "\n".join(troubles))

@@ -22,6 +22,7 @@ from iterable_pipelines.cli.export import export
 from iterable_pipelines.cli.import_app import import_app
 from iterable_pipelines.cli.lists import lists
 from iterable_pipelines.cli.lookup import lookup
+from iterable_pipelines.cli.move_landing import move_landing
 from iterable_pipelines.cli.plan import plan
 from iterable_pipelines.cli.profile import profile
 from iterable_pipelines.cli.query import query
@@ -77,6 +78,7 @@ for command in (
     accept,
     rebuild,
     retention,
+    move_landing,
     write,
 ):
     app.command()(command)

@@ -47,7 +47,7 @@ def backfill(
 
 def _say_what_has_expired(settings: Settings, window: Window, streams: list[str]) -> None:
     """Raise CannotGoOn where nothing else is asked for: rows that left were counted, and would be counted again."""
-    expired, hours = ExpiredHours(Manifest(settings.landing_dir)), set(window.hours())
+    expired, hours = ExpiredHours(Manifest.of(settings)), set(window.hours())
     gone = {name: hours & expired.of(name) for name in streams}
     count = sum(map(len, gone.values()))
     if count == len(hours) * len(streams):

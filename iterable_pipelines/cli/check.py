@@ -5,13 +5,18 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import duckdb
 from rich.markup import escape
 
 from iterable_pipelines.api import IterableError, Ledger, check_connection
 from iterable_pipelines.cli.console import CannotGoOn, out, table
-from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.file_store import FileStore, is_remote
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.scratch import scratch_folder
+from iterable_pipelines.postgres import PostgresFailed
+from iterable_pipelines.settings import Settings, SettingsError, load_settings
 from iterable_pipelines.settings_sources import SettingsWarning
 from iterable_pipelines.streams import Warehouse, WarehouseFailed
 
@@ -42,6 +47,7 @@ def _looks() -> Iterator[tuple[str, Callable[[Settings], Finding]]]:
     yield "settings", _settings
     yield "connection", _connection
     yield "disk", _disk
+    yield "landing", _landing
     yield "warehouse", _warehouse
     yield "copy for readers", _published
 
@@ -61,9 +67,9 @@ def _connection(settings: Settings) -> Finding:
     if settings.api_key is None:
         return False, "ITERABLE_API_KEY is not set: write it into .env. `make demo` and `make dev` work without"
     try:
-        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        ledger = Ledger.of(settings)
         found = check_connection(settings.required_api_key(), settings.url, ledger)
-    except IterableError as error:
+    except (IterableError, PostgresFailed, SettingsError) as error:
         return False, str(error)
     return found.ok, found.message
 
@@ -75,6 +81,24 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free / 1024**3:,.1f} GiB free at {settings.data_dir}"
     return (True, text) if free >= _ENOUGH_BYTES else (False, f"{text}: free space, or set ITERABLE_DATA_DIR elsewhere")
+
+
+def _landing(settings: Settings) -> Finding:
+    if not is_remote(settings.landing_root) and settings.postgres is None:
+        return True, f"{settings.landing_root} holds the landed files and their manifest"
+    store, name = FileStore.of(settings), f"check-{uuid4().hex}"
+    try:
+        with scratch_folder(settings.landing_dir, "check-") as folder:
+            (folder / "probe").write_text(name)
+            store.put(folder / "probe", name)
+            store.get(name, folder / "probe")
+        store.folders()
+        store.remove([name])
+        landed = Manifest.of(settings).newest_part()
+    except (OSError, PostgresFailed, SettingsError) as error:
+        return False, str(error)
+    where = "in PostgreSQL" if settings.postgres else f"in {settings.landing_dir}"
+    return True, f"{store.url()} takes, lists, gives and removes files; the manifest {where} has {landed:,} parts"
 
 
 def _warehouse(settings: Settings) -> Finding:

@@ -39,7 +39,7 @@ def run(
     if unknown := set(approve or []) - {"lift"}:
         raise typer.BadParameter(f"{sorted(unknown)[0]!r} cannot be approved: there is lift")
     if not local:
-        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        ledger = Ledger.of(settings)
         client = Iterable(settings.required_api_key(), settings.url, ledger, log=say)
         pull(client, settings, say, approve_lift=bool(approve))
     _erase(settings)

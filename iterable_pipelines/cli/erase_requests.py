@@ -89,7 +89,7 @@ def _show(settings: Settings) -> None:
     else:
         say("Nobody was asked for yet.")
     if level.waiting:
-        ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+        ledger = Ledger.of(settings)
         client = Iterable(settings.required_api_key(), settings.url, ledger)
         say(f"Promised: {told(promise(settings, client))}")
 

@@ -13,8 +13,9 @@ from iterable_pipelines.cli.arguments import check_file, data_type_named, table_
 from iterable_pipelines.cli.console import CannotGoOn, Interrupted, plain, progress, say
 from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.exporting import Door, door_for, fetch_records
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import Window, now
-from iterable_pipelines.landing.cut import Unreadable, sync
+from iterable_pipelines.landing.cut import Unreadable
 from iterable_pipelines.landing.question import filter_field_of
 from iterable_pipelines.landing.scratch import scratch_beside
 from iterable_pipelines.moments import Range, parse_moment, span_of, zone_named
@@ -100,7 +101,7 @@ def _window(span: Range | None, start: str | None, end: str | None, timezone: st
 
 
 def _export(settings: Settings, asked: Selection, door: Door, to: Path) -> Written:
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    ledger = Ledger.of(settings)
     with progress() as shown:
         bar = shown.add_task("", total=None)
 

@@ -20,8 +20,8 @@ _LOOK_SECONDS = 0.5
 
 def check_key(settings: Settings) -> None:
     """Raise CannotGoOn, with the cause, unless Iterable takes the key: twelve streams would say it twelve times."""
-    key, ledger = settings.required_api_key(), Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
-    manifest = Manifest(settings.landing_dir)
+    key, ledger = settings.required_api_key(), Ledger.of(settings)
+    manifest = Manifest.of(settings)
     if any(manifest.current(name) for name in DATA_TYPE):
         # it has exported before, so one request that costs no export is enough, as long as that is not refused
         try:
@@ -127,8 +127,8 @@ def _wait_for(settings: Settings, jobs: list[int], said: Callable[[str], None]) 
     """Look after export jobs until none of `jobs` is pending any more: what the sensor does where a daemon runs."""
     from iterable_pipelines.waiting import said_of
 
-    exports = Exports(Manifest(settings.landing_dir))
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    exports = Exports(Manifest.of(settings))
+    ledger = Ledger.of(settings)
     client = Iterable(settings.required_api_key(), settings.url, ledger, log=said, priority=Priority.BACKFILL)
     while exports.pending(jobs):
         try:
@@ -147,7 +147,7 @@ def _told(why: str) -> str:
 
 
 def _missing(settings: Settings, window: Window, streams: Sequence[str]) -> list[str]:
-    lines = lacking(settings, Manifest(settings.landing_dir), streams, window, LACKS)
+    lines = lacking(settings, Manifest.of(settings), streams, window, LACKS)
     return [f"missing: {line}" for line in lines]
 
 

@@ -29,9 +29,7 @@ def lookup(
         needed = " ".join(f"--key {name.upper()}" for name in chosen.keys)
         raise typer.BadParameter(f"{what} is named by {len(chosen.keys)} key(s): {needed}")
     settings = load_settings()
-    client = Iterable(
-        settings.required_api_key(), settings.url, Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
-    )
+    client = Iterable(settings.required_api_key(), settings.url, Ledger.of(settings))
     found = look_up(client, chosen, tuple(key))
     if found is None:
         raise CannotGoOn(

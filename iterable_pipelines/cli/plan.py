@@ -25,7 +25,7 @@ def plan(
 ) -> None:
     """Show the requests, export jobs and minutes that importing these hours takes; asks nothing of Iterable."""
     settings = load_settings()
-    hours, manifest = window_of(start, end).hours(), Manifest(settings.landing_dir)
+    hours, manifest = window_of(start, end).hours(), Manifest.of(settings)
     shown = table(
         f"Plan for {hour_key(start)} to {hour_key(end)} UTC",
         *("stream", "data types", "hours to fetch", "hours kept", "requests", "jobs", "minutes", "rows", "MB"),

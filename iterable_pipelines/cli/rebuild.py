@@ -42,12 +42,12 @@ def rebuild(
         if stream and USERS in stream:
             raise typer.BadParameter(f"{USERS} is merged over all hours: rebuild it without --from and --to")
         names.remove(USERS)
-    manifest = Manifest(settings.landing_dir)
+    manifest = Manifest.of(settings)
     landed = {name: _landed(settings, manifest, name, window) for name in names}
     if not any(landed.values()):
         span = f" from {hour_key(window.start)} to {hour_key(window.end)}" if window else ""
         raise CannotGoOn(
-            f"Nothing has landed in {settings.landing_dir}{span} yet: nothing to rebuild from. Nothing was changed.\n"
+            f"Nothing has landed in {settings.landing_root}{span} yet: nothing to rebuild from. Nothing was changed.\n"
             "Next: iterable-pipelines backfill --from … --to …"
         )
     expired = sum(count_hours(each) for each in ExpiredHours(manifest).spans().values())

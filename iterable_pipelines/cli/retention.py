@@ -26,7 +26,7 @@ def retention(
             "No retention is set: all rows stay for ever. Nothing was changed.\n"
             "Next: set ITERABLE_RETENTION=400d, or by stream (docs/retention.md)"
         )
-    manifest = Manifest(settings.landing_dir)
+    manifest = Manifest.of(settings)
     warehouse = Warehouse.of(settings, log=say)
     _print(look(warehouse, manifest, settings, moment), ExpiredHours(manifest))
     if not run:

@@ -23,7 +23,7 @@ def status(
 ) -> None:
     """Show, for each stream, up to when it is complete, what is lacking, and when readers last got a new copy."""
     settings, moment = load_settings(), now()
-    manifest = Manifest(settings.landing_dir)
+    manifest = Manifest.of(settings)
     with completeness(settings, manifest, settings.start_date if page else None) as con:
         found = page_of(con, moment)
     columns = ("rows", "hours lacking", *STATES)

@@ -71,9 +71,7 @@ def messages(who: Who, limit: Limit = 30, by_id: ById = False, as_json: AsJson =
 
 def _client() -> Iterable:
     settings = load_settings()
-    return Iterable(
-        settings.required_api_key(), settings.url, Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
-    )
+    return Iterable(settings.required_api_key(), settings.url, Ledger.of(settings))
 
 
 def _person(who: str, by_id: bool) -> Person:

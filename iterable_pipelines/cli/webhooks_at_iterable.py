@@ -97,7 +97,7 @@ def _confirm(asked: Registration, webhooks: list[Webhook]) -> None:
 
 
 def _client(settings: Settings) -> Iterable:
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    ledger = Ledger.of(settings)
     return Iterable(settings.required_api_key(), settings.url, ledger)
 
 

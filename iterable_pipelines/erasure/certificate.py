@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from iterable_pipelines.erasure.store import Erased
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 

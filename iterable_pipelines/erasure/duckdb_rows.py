@@ -15,7 +15,7 @@ from iterable_pipelines.erasure.named import OWNERS
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased
 from iterable_pipelines.erasure.unfinished import is_unfinished, unfinished
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.quoting import literal, quoted
 
 _AT_ONCE = 10_000

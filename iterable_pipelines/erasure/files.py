@@ -26,7 +26,7 @@ from iterable_pipelines.erasure.named import OWNERS, Named
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.sqlite_rows import erase_from_sqlite, find_in_sqlite
 from iterable_pipelines.erasure.store import Erased
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.quoting import literal, quoted
 
 # what is written aside; a killed erasure leaves it, and the next one takes it away

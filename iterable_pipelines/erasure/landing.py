@@ -12,8 +12,10 @@ from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, 
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.landing.cut import EMPTY_DIGEST, sync
+from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.landing.cut import EMPTY_DIGEST
 from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.nearby import Nearby, landed_batches
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.memory import take_share
 from iterable_pipelines.quoting import literal
@@ -32,22 +34,22 @@ class LandingFiles:
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who stands in the columns of any file, and the addresses in records besides their own."""
         sweep(settings.landing_dir)
-        files = landed_files(settings)
-        if not files:
-            return []
-        to = scratch / "landing.parquet"
-        source = f"read_parquet({[str(file) for file in files]}, union_by_name = true, hive_partitioning = false)"
-        with scratch_duckdb(scratch, settings.memory_limit, "landing") as con:
-            con.execute(
-                f"copy (select distinct email, user_id, itbl_user_id from {source} union "
-                f"{addresses_sql('record', source, 'email')}) to {literal(str(to))} (format parquet)"
-            )
-        return [to]
+        offered = list[Path]()
+        for _, files in landed_batches(settings, landed_names(settings)):
+            to = scratch / f"landing-{len(offered)}.parquet"
+            source = f"read_parquet({[str(file) for file in files]}, union_by_name = true, hive_partitioning = false)"
+            with scratch_duckdb(scratch, settings.memory_limit, "landing") as con:
+                con.execute(
+                    f"copy (select distinct email, user_id, itbl_user_id from {source} union "
+                    f"{addresses_sql('record', source, 'email')}) to {literal(str(to))} (format parquet)"
+                )
+            offered.append(to)
+        return offered
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Write the files with a hit anew, and make the manifest name the new ones."""
-        manifest = Manifest(settings.landing_dir)
-        rewritten = RewrittenFiles(manifest)
+        manifest = Manifest.of(settings)
+        rewritten = RewrittenFiles(manifest, FileStore.of(settings))
         rewritten.settle()
         sweep(settings.landing_dir)
         erased: list[Erased] = []
@@ -55,26 +57,31 @@ class LandingFiles:
             scratch_folder(settings.landing_dir, "erasure-") as folder,
             scratch_duckdb(folder, settings.memory_limit, "landing") as con,
         ):
-            found = list(hits(con, landed_files(settings), _SHAPE, persons))
-            for at in range(0, len(found), _NOTED_AT_ONCE):
-                some = _rewrite(con, settings, found[at : at + _NOTED_AT_ONCE], folder, persons)
-                rewritten.add([file for file, _ in some])
-                crashpoint("erasure_landing_noted")
-                for old in {settings.landing_dir / file.old_path for file, _ in some}:
-                    old.unlink(missing_ok=True)
-                erased += [each for _, each in some]
+            for near, files in landed_batches(settings, landed_names(settings)):
+                found = list(hits(con, files, _SHAPE, persons))
+                for at in range(0, len(found), _NOTED_AT_ONCE):
+                    some = _rewrite(con, settings, near, found[at : at + _NOTED_AT_ONCE], folder, persons)
+                    rewritten.add([file for file, _ in some])
+                    crashpoint("erasure_landing_noted")
+                    near.store.remove({file.old_path for file, _ in some})
+                    erased += [each for _, each in some]
         rewritten.settle()
         log(f"landing: {len(erased):,} files are written anew")
         return erased
 
 
-def landed_files(settings: Settings) -> list[Path]:
+def landed_names(settings: Settings) -> list[str]:
     """Every landed file of exports that is there, whether it counts or not."""
-    return sorted((settings.landing_dir / "events").glob("*/*/*.parquet"))
+    return [name for name in FileStore.of(settings).names("events") if name.endswith(".parquet")]
 
 
 def _rewrite(
-    con: duckdb.DuckDBPyConnection, settings: Settings, some: list[Hit], folder: Path, persons: Persons
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    near: Nearby,
+    some: list[Hit],
+    folder: Path,
+    persons: Persons,
 ) -> list[tuple[Rewritten, Erased]]:
     """Bring the new files to their places, durable; a file that comes to the same is left alone."""
     fresh = [folder / f"{number}.parquet" for number in range(len(some))]
@@ -86,7 +93,7 @@ def _rewrite(
             written.result()
     crashpoint("erasure_landing_written")
     digests = _digests(con, [*(hit.path for hit in some), *fresh])
-    done = []
+    done, moving = [], list[tuple[Path, str]]()
     for hit, file in zip(some, fresh, strict=True):
         rows_before, _, before = digests[hit.path]
         rows, outside, digest = digests.get(file, (0, 0, EMPTY_DIGEST))
@@ -94,15 +101,15 @@ def _rewrite(
             continue
         sha256, size, target = sha256_of(file), file.stat().st_size, None
         if rows:
-            target = hit.path.with_name(f"part-{sha256[:16]}.parquet")
-            file.replace(target)
+            target = near.name_of(hit.path.with_name(f"part-{sha256[:16]}.parquet"))
+            moving.append((file, target))
         hour, data_type = (hit.path.parents[level].name.partition("=")[2] for level in (1, 0))
-        old_path = str(hit.path.relative_to(settings.landing_dir))
+        old_path = near.name_of(hit.path)
         done.append(
             (
                 Rewritten(
                     old_path=old_path,
-                    path=str(target.relative_to(settings.landing_dir)) if target else None,
+                    path=target,
                     data_type=data_type,
                     hour=f"{hour}:00:00",
                     rows_before=rows_before,
@@ -117,8 +124,7 @@ def _rewrite(
                 Erased(f"landing/{old_path}", hit.own, hit.path.stat().st_size, size if target else 0, hit.mentions),
             )
         )
-    for parent in {hit.path.parent for hit in some}:
-        sync(parent)
+    near.store.put_all(moving)
     return done
 
 

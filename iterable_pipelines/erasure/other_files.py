@@ -12,8 +12,8 @@ from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
 from iterable_pipelines.erasure.warehouse import leftovers
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.lake.layout import Lake
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
 

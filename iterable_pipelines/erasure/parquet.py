@@ -10,7 +10,7 @@ import duckdb
 
 from iterable_pipelines.erasure.errors import engine_failed
 from iterable_pipelines.erasure.persons import Persons
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.quoting import literal
 
 _FILES_AT_ONCE = 500

@@ -4,12 +4,13 @@ A new file is durable before the manifest names it, and the old one is unlinked 
 fetch that was under way meanwhile, still says of the old file `settle` puts right; it may run any number of times.
 """
 
-import sqlite3
 from dataclasses import astuple, dataclass
-from pathlib import Path
+from datetime import timedelta
 
-from iterable_pipelines.landing.cut import sync
-from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.database import Connection
+from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.hours import now
+from iterable_pipelines.landing.manifest import Manifest, as_text
 
 # `followed`: the warehouse says the same as the manifest
 _SCHEMA = """
@@ -27,7 +28,7 @@ create table if not exists rewritten (
     digest text not null,
     sha256 text,
     mentions integer not null,
-    noted_at text not null default current_timestamp,
+    noted_at text not null,
     followed integer not null default 0
 )
 """
@@ -59,42 +60,35 @@ class Rewritten:
 class RewrittenFiles:
     """The table of them, in the manifest's SQLite file."""
 
-    def __init__(self, manifest: Manifest) -> None:
-        """Open, or make, the table."""
-        self.manifest = manifest
-        with manifest.connection() as con:
-            con.execute(_SCHEMA)
+    def __init__(self, manifest: Manifest, store: FileStore) -> None:
+        """Open, or make, the table; the files are in `store`."""
+        self.manifest, self._store = manifest, store
+        manifest.database.make([_SCHEMA])
 
     def add(self, files: list[Rewritten]) -> None:
         """Note files that are durable, and make the manifest name them instead, all or none."""
         with self.manifest.transaction() as con:
             con.executemany(
-                f"insert into rewritten ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?)",
-                [astuple(each) for each in files],
+                f"insert into rewritten ({_COLUMNS}, noted_at) values (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                [(*astuple(each), as_text(now())) for each in files],
             )
             for each in files:
                 _point(con, each)
 
     def settle(self) -> None:
         """Let no row of the manifest name an old file of the last days, and let no old file be there."""
-        recent = f"select {_COLUMNS} from rewritten where noted_at > datetime('now', '-{_DAYS} days') order by id"
+        recent = f"select {_COLUMNS} from rewritten where noted_at > ? order by id"
         with self.manifest.transaction() as con:
-            found = [Rewritten(*row) for row in con.execute(recent)]
+            found = [Rewritten(*row) for row in con.execute(recent, (as_text(now() - timedelta(days=_DAYS)),))]
             for each in found:
                 _point(con, each)
-        folders: set[Path] = set()
-        for each in found:
-            old = self.manifest.root / each.old_path
-            if old.exists():
-                old.unlink()
-                folders.add(old.parent)
-        for folder in folders:
-            sync(folder)
+        old = {each.old_path for each in found}
+        self._store.remove(sorted(old.difference(self._store.missing(old))))
 
     def to_follow(self) -> list[tuple[int, Rewritten]]:
         """What the warehouse has not learned of yet, with the number it goes by."""
         with self.manifest.connection() as con:
-            found = con.execute(f"select id, {_COLUMNS} from rewritten where not followed order by id").fetchall()
+            found = con.execute(f"select id, {_COLUMNS} from rewritten where followed = 0 order by id").fetchall()
         return [(number, Rewritten(*row)) for number, *row in found]
 
     def followed(self, numbers: list[int]) -> None:
@@ -103,7 +97,7 @@ class RewrittenFiles:
             con.executemany("update rewritten set followed = 1 where id = ?", [(number,) for number in numbers])
 
 
-def _point(con: sqlite3.Connection, each: Rewritten) -> None:
+def _point(con: Connection, each: Rewritten) -> None:
     where = "data_type = ? and hour = ? and path = ?"
     old = (each.data_type, each.hour, each.old_path)
     # the rows that a fetch brought are held against the lines it had (completeness.py)
@@ -116,7 +110,7 @@ def _point(con: sqlite3.Connection, each: Rewritten) -> None:
         fetches,
     )
     con.execute(
-        "update parts set path = ?, rows = ?, late_rows = min(late_rows, ?), outside_rows = ?, bytes = ?, digest = ?, "
-        f"sha256 = ? where {where}",
-        (each.path, each.rows, each.rows, each.outside_rows, each.bytes, each.digest, each.sha256, *old),
+        "update parts set path = ?, rows = ?, late_rows = case when late_rows > ? then ? else late_rows end, "
+        f"outside_rows = ?, bytes = ?, digest = ?, sha256 = ? where {where}",
+        (each.path, each.rows, each.rows, each.rows, each.outside_rows, each.bytes, each.digest, each.sha256, *old),
     )

@@ -1,7 +1,6 @@
-"""Who must not come back: hashes of forgotten identifiers, in SQLite, written before anything is erased."""
+"""Who must not come back: hashes of forgotten identifiers, written before anything is erased."""
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Literal, get_args
 
 import duckdb
 
+from iterable_pipelines.database import Connection, Database, database_of
 from iterable_pipelines.hours import iso, now
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.sqlite_file import private_sqlite_file
 
 Kind = Literal["email", "user_id", "itbl_user_id"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -52,26 +51,21 @@ class Tombstones:
 
     def __init__(self, settings: Settings) -> None:
         self.path = settings.data_dir / "erasure" / "tombstones.sqlite"
+        self._database = database_of(settings, "tombstones", self.path, private=True)
 
     def hashes(self, kind: Kind | None = None) -> frozenset[str]:
         """The hashes that stand now, of one kind or of all."""
-        if not self.path.exists():
-            return frozenset()
-        with self._open() as con:
-            found = con.execute(
-                "select distinct hash from tombstones where lifted_at is null and kind = coalesce(?, kind)", (kind,)
-            )
-            return frozenset(hash for (hash,) in found)
+        found = self._read(
+            "select distinct hash from tombstones where lifted_at is null and kind = coalesce(?, kind)", kind
+        )
+        return frozenset(hash for (hash,) in found)
 
     def origins(self, source: str) -> frozenset[str]:
         """The hashes that a source names now: `iterable email`, `iterable user_id`: its lists; `request`: people."""
-        if not self.path.exists():
-            return frozenset()
-        with self._open() as con:
-            found = con.execute(
-                "select hash from tombstones where lifted_at is null and source = ? and hash = origin", (source,)
-            )
-            return frozenset(hash for (hash,) in found)
+        found = self._read(
+            "select hash from tombstones where lifted_at is null and source = ? and hash = origin", source
+        )
+        return frozenset(hash for (hash,) in found)
 
     def add(self, kind: Kind, hashes: Iterable[str], source: str) -> int:
         """Add hashes that `source` names; returns how many are new."""
@@ -83,46 +77,37 @@ class Tombstones:
 
     def lift(self, origins: Iterable[str]) -> int:
         """Let these hashes, and what is linked to them, come back; returns how many origins stood until now."""
-        if not self.path.exists():
+        if not self._database.exists():
             return 0
-        with self._open() as con:
-            con.execute("begin immediate")
+        with self._writing() as con:
             lifted = 0
             for origin in origins:
                 done = con.execute(
                     "update tombstones set lifted_at = ? where origin = ? and lifted_at is null", (iso(now()), origin)
                 )
                 lifted += done.rowcount > 0
-            con.execute("commit")
         return lifted
 
     def _add(self, rows: list[tuple[str, Kind, str, str]]) -> int:
         if not rows:
             return 0
-        with self._open() as con:
-            con.execute("begin immediate")
-            before = con.total_changes
-            con.executemany(
+        with self._writing() as con:
+            added = con.executemany(
                 "insert into tombstones values (?, ?, ?, ?, ?, null) on conflict (hash, origin) do update set "
                 "lifted_at = null, since = excluded.since, source = excluded.source "
                 # who asked us stays forgotten, whatever a list says later
-                "where lifted_at is not null or (excluded.source = 'request' and source <> 'request')",
+                "where tombstones.lifted_at is not null "
+                "or (excluded.source = 'request' and tombstones.source <> 'request')",
                 [(*row, iso(now())) for row in rows],
             )
-            added = con.total_changes - before
-            con.execute("commit")
-        return added
+            return int(added.rowcount)
 
     def pending_since(self, moment: str) -> str | None:
         """Since when the oldest tombstone stands that is newer than `moment` (ISO, UTC); None for none."""
-        if not self.path.exists():
-            return None
-        with self._open() as con:
-            (since,) = con.execute(
-                "select min(since) from tombstones where lifted_at is null and source <> 'link' and since > ?",
-                (moment,),
-            ).fetchone()
-        return str(since) if since else None
+        found = self._read(
+            "select min(since) from tombstones where lifted_at is null and source <> 'link' and since > ?", moment
+        )
+        return str(found[0][0]) if found and found[0][0] else None
 
     def into(self, con: duckdb.DuckDBPyConnection) -> bool:
         """Give a DuckDB connection the temporary macro `is_forgotten(identifier)`: true or false, never NULL.
@@ -150,14 +135,21 @@ class Tombstones:
             con.execute(f"copy forgotten_hashes to {literal(str(file))} (format parquet)")
         return file
 
-    def _standing(self) -> list[tuple[str, str]]:
-        if not self.path.exists():
+    def made(self) -> Database:
+        """Where they are kept, made if it was not there yet."""
+        self._database.make([_SCHEMA])
+        return self._database
+
+    def _standing(self) -> list[tuple[str, ...]]:
+        return self._read("select hash, origin from tombstones where lifted_at is null order by 1, 2")
+
+    def _read(self, sql: str, *values: object) -> list[tuple[str, ...]]:
+        if not self._database.exists():
             return []
-        with self._open() as con:
-            return con.execute("select hash, origin from tombstones where lifted_at is null order by 1, 2").fetchall()
+        with self.made().connection() as con:
+            return list(con.execute(sql, values).fetchall())
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with private_sqlite_file(self.path) as con:
-            con.execute(_SCHEMA)
+    def _writing(self) -> Iterator[Connection]:
+        with self.made().transaction() as con:
             yield con

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 
 ENDING = ".unfinished"
 

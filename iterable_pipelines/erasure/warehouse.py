@@ -16,15 +16,15 @@ from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.duckdb_rows import changed_rows
 from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
 from iterable_pipelines.erasure.follow import follow
-from iterable_pipelines.erasure.landing import landed_files
+from iterable_pipelines.erasure.landing import landed_names
 from iterable_pipelines.erasure.marts import recount_campaigns
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.rewritten import RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.tables import Table, identifiers_sql, same_schema, tables_of
+from iterable_pipelines.file_store import FileStore, sync
 from iterable_pipelines.lake.layout import Lake
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import check_space
 from iterable_pipelines.quoting import literal, quoted
@@ -66,7 +66,7 @@ class WarehouseFiles:
         path, fresh = settings.warehouse_path, settings.warehouse_path.with_suffix(".erasing")
         with self._held(settings, log) as warehouse:
             _tidy(settings)
-            files = RewrittenFiles(Manifest(settings.landing_dir))
+            files = RewrittenFiles(Manifest.of(settings), FileStore.of(settings))
             numbers = follow(warehouse, settings, files, log)
             before = path.stat().st_size
             check_space(path.parent, before + (settings.published_path.exists() and before))
@@ -160,7 +160,7 @@ def _note_covered(con: duckdb.DuckDBPyConnection, settings: Settings, tables: li
         con.execute(
             f"insert into covered select distinct data_type, hour from {_OLD}.streams.loads "
             f"join {_OLD}.streams.landed using (data_type, hour, digest) where path in (select unnest($1::varchar[]))",
-            [[str(file.relative_to(settings.landing_dir)) for file in landed_files(settings)]],
+            [landed_names(settings)],
         )
 
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import duckdb
+
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.parquet import Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
+from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.nearby import Nearby, landed_batches
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
@@ -38,49 +41,49 @@ class WebhookFiles:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who the bodies are about, and the addresses in them besides."""
-        files = _files(settings)
-        if not files:
-            return []
-        to = scratch / "webhooks.parquet"
-        source = f"read_parquet({[str(file) for file in files]}, hive_partitioning = false)"
+        offered = list[Path]()
         named = ", ".join(f"{body_identity_sql(kind, 'body')} as {kind}" for kind in _NAMES)
-        with scratch_duckdb(scratch, settings.memory_limit, "landing/webhooks") as con:
-            con.execute(
-                f"copy (select distinct {named} from {source} union "
-                f"{addresses_sql('body', source, body_identity_sql('email', 'body'))}) "
-                f"to {literal(str(to))} (format parquet)"
-            )
-        return [to]
+        for _, files in landed_batches(settings, _names(settings)):
+            to = scratch / f"webhooks-{len(offered)}.parquet"
+            source = f"read_parquet({[str(file) for file in files]}, hive_partitioning = false)"
+            with scratch_duckdb(scratch, settings.memory_limit, "landing/webhooks") as con:
+                con.execute(
+                    f"copy (select distinct {named} from {source} union "
+                    f"{addresses_sql('body', source, body_identity_sql('email', 'body'))}) "
+                    f"to {literal(str(to))} (format parquet)"
+                )
+            offered.append(to)
+        return offered
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Write the files with a hit anew under their own name: the loader goes by their number, not by their bytes."""
         erased = []
-        parts = WebhookParts(Manifest(settings.landing_dir))
+        parts = WebhookParts(Manifest.of(settings))
         with (
             scratch_folder(settings.landing_dir, "erasure-") as folder,
             scratch_duckdb(folder, settings.memory_limit, "landing/webhooks") as con,
         ):
-            fresh = folder / "fresh.parquet"
-            for hit in list(hits(con, _files(settings), _SHAPE, persons)):
-                write_without(con, hit, _SHAPE, fresh)
-                path, before, after = (
-                    hit.path.relative_to(settings.landing_dir),
-                    hit.path.stat().st_size,
-                    fresh.stat().st_size,
-                )
-                (rows,) = con.execute("select count(*) from read_parquet(?)", [str(fresh)]).fetchone() or (0,)
-                # the table first: whoever is killed in between finds the same person in the same file again
-                with parts.manifest.transaction() as manifest:
-                    manifest.execute(
-                        "update webhook_parts set rows = ?, bytes = ?, sha256 = ? where path = ?",
-                        (rows, after, sha256_of(fresh), str(path)),
-                    )
-                crashpoint("erasure_webhook_file")
-                fresh.replace(hit.path)
-                sync(hit.path.parent)
-                erased.append(Erased(f"landing/{path}", hit.own, before, after, hit.mentions))
+            for near, files in landed_batches(settings, _names(settings)):
+                for hit in list(hits(con, files, _SHAPE, persons)):
+                    fresh = folder / "fresh.parquet"
+                    write_without(con, hit, _SHAPE, fresh)
+                    erased.append(_swap(con, parts, near, hit, fresh))
         return erased
 
 
-def _files(settings: Settings) -> list[Path]:
-    return sorted((settings.landing_dir / "webhooks").glob("*/*.parquet"))
+def _swap(con: duckdb.DuckDBPyConnection, parts: WebhookParts, near: Nearby, hit: Hit, fresh: Path) -> Erased:
+    name, before, after = near.name_of(hit.path), hit.path.stat().st_size, fresh.stat().st_size
+    (rows,) = con.execute("select count(*) from read_parquet(?)", [str(fresh)]).fetchone() or (0,)
+    # the table first: whoever is killed in between finds the same person in the same file again
+    with parts.manifest.transaction() as manifest:
+        manifest.execute(
+            "update webhook_parts set rows = ?, bytes = ?, sha256 = ? where path = ?",
+            (rows, after, sha256_of(fresh), name),
+        )
+    crashpoint("erasure_webhook_file")
+    near.store.put(fresh, name)
+    return Erased(f"landing/{name}", hit.own, before, after, hit.mentions)
+
+
+def _names(settings: Settings) -> list[str]:
+    return [name for name in FileStore.of(settings).names("webhooks") if name.endswith(".parquet")]

@@ -60,7 +60,7 @@ def client_of(source: Source, settings: Settings, said: Said) -> Iterable:
         first_wait=usual.first_wait if first is None else first / 1000,
         longest_wait=usual.longest_wait if longest is None else longest / 1000,
     )
-    ledger = Ledger(settings.ledger_path, relaxed=settings.requests_relaxed)
+    ledger = Ledger.of(settings)
     return Iterable(
         resolved_key(source, settings),
         address_of(source, settings),

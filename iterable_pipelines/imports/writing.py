@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.imports.document import Document, read_document
 from iterable_pipelines.imports.file import Column, Import
 from iterable_pipelines.imports.reading import checked, secrets_in, shown_path
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings
 
 

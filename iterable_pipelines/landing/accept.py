@@ -8,6 +8,7 @@ from iterable_pipelines.hours import Window
 from iterable_pipelines.landing.cut import cut, faults
 from iterable_pipelines.landing.keep import keep_parts
 from iterable_pipelines.landing.manifest import Manifest, Part, Quarantine
+from iterable_pipelines.landing.nearby import landed_here
 from iterable_pipelines.landing.question import filter_field_of, since_of
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.settings import Settings
@@ -19,8 +20,9 @@ def accept_loss(manifest: Manifest, settings: Settings, held: Quarantine) -> tup
     Where an earlier fetch of the hour has more records than that, it stays the one that counts.
     The download stays in quarantine as it came. Raises FileNotFoundError when it is gone.
     """
-    download, window = settings.landing_dir / held.path, Window.of_hour(held.hour)
-    with scratch_folder(settings.landing_dir, "accept-") as folder:
+    window = Window.of_hour(held.hour)
+    with scratch_folder(settings.landing_dir, "accept-") as folder, landed_here(settings) as near:
+        (download,) = near.files([held.path])
         readable = folder / "readable.ndjson"
         lost = _copy_readable(download, readable)
         since = since_of(settings, held.data_type, window)

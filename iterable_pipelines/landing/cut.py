@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import duckdb
 
 from iterable_pipelines.erasure.gate import Gate, take_out
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import Window, hour_key, hour_of
 from iterable_pipelines.landing.timestamps import timestamp_sql
 from iterable_pipelines.memory import take_share
@@ -265,15 +265,6 @@ def _drop_byte_order_mark(download: Path) -> None:
         while block := source.read(1024 * 1024):
             target.write(block)
     rest.replace(download)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, survive a power loss."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(file: Path) -> str:

@@ -27,8 +27,7 @@ class ExpiredHours:
     def __init__(self, manifest: Manifest) -> None:
         """Open, or make, the table."""
         self.manifest = manifest
-        with manifest.connection() as con:
-            con.execute(_SCHEMA)
+        manifest.database.make([_SCHEMA])
 
     def add(self, stream: str, hours: Many[datetime], data_types: Many[str], newest_part: int) -> None:
         """Note hours of a stream, but those of which a part landed with a larger id than `newest_part`."""
@@ -36,14 +35,9 @@ class ExpiredHours:
         with self.manifest.transaction() as con:
             newer = {hour for (hour,) in con.execute(_NEWER.format(",".join("?" * len(names))), (newest_part, *names))}
             con.executemany(
-                "insert or ignore into expired values (?, ?, ?)",
+                "insert into expired values (?, ?, ?) on conflict do nothing",
                 [(stream, text, as_text(now())) for each in hours if (text := as_text(each)) not in newer],
             )
-
-    def newest_part(self) -> int:
-        """The largest id of any landed part; 0 for none."""
-        with self.manifest.connection() as con:
-            return int(con.execute("select coalesce(max(id), 0) from parts").fetchone()[0])
 
     def of(self, stream: str) -> set[datetime]:
         """Every expired hour of a stream."""

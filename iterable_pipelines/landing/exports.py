@@ -4,7 +4,6 @@ Nobody has to wait for a job: whoever comes by lets `advance` do what is due, a 
 that are noted here are ever asked about or cancelled (faults.md H26 to H31).
 """
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from iterable_pipelines.api import Broken, Busy, IterableError, Refused
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.database import Connection
 from iterable_pipelines.hours import HOUR, Window, hour_of
 from iterable_pipelines.landing.manifest import Manifest, as_moment, as_text
 from iterable_pipelines.landing.question import asked_window, fields_of
@@ -50,6 +50,8 @@ create table if not exists exports (
     status integer
 )
 """
+# what another process has changed meanwhile is not changed again
+_AS_SEEN = "id = ? and state = ? and coalesce(job_id, 0) = coalesce(?, 0)"
 _LIVE = "('planned', 'started', 'ready')"
 
 
@@ -85,8 +87,7 @@ class Exports:
     def __init__(self, manifest: Manifest, clock: Callable[[], float] = time.time) -> None:
         """Open, or make, the table beside the manifest's own. `clock` tells seconds since 1970."""
         self._manifest, self._clock = manifest, clock
-        with self._manifest.transaction() as con:
-            con.execute(_SCHEMA)
+        manifest.database.make([_SCHEMA])
 
     def plan(self, data_type: str, window: Window, asked_by: str) -> int:
         """Note that a window is wanted; the job starts when a slot is free. Returns the id of its row.
@@ -125,7 +126,7 @@ class Exports:
         with self._manifest.connection() as con:
             (seconds,) = con.execute(
                 "select avg(ready_at - started_at) from (select * from exports where ready_at > started_at "
-                "order by id desc limit 20)"
+                "order by id desc limit 20) as newest"
             ).fetchone()
         return None if seconds is None else float(seconds) / 60
 
@@ -137,7 +138,7 @@ class Exports:
         """Note that these need no more attention, unless somebody else has done something about them meanwhile."""
         with self._manifest.transaction() as con:
             con.executemany(
-                "update exports set state = ?, claimed_until = 0 where id = ? and state = ? and job_id is ?",
+                f"update exports set state = ?, claimed_until = 0 where {_AS_SEEN}",
                 [(state, each.id, each.state, each.job_id) for each in exports],
             )
 
@@ -147,7 +148,7 @@ class Exports:
             con.execute(
                 "update exports set state = case when attempts + 1 < ? then 'planned' else 'failed' end, "
                 "job_id = null, attempts = attempts + 1, looks = 0, look_at = ?, claimed_until = 0, note = ? "
-                "where id = ? and state = ? and job_id is ?",
+                f"where {_AS_SEEN}",
                 (_ATTEMPTS, self._clock() + _FIRST_LOOK * (4**export.attempts - 1), why, *_as_seen(export)),
             )
 
@@ -157,7 +158,7 @@ class Exports:
         note = f"export job {export.job_id} is truncated even for one second" if second else None
         with self._manifest.transaction() as con:
             changed = con.execute(
-                "update exports set state = ?, claimed_until = 0, note = ? where id = ? and state = ? and job_id is ?",
+                f"update exports set state = ?, claimed_until = 0, note = ? where {_AS_SEEN}",
                 ("failed" if second else "halved", note, *_as_seen(export)),
             )
             if changed.rowcount and not second:
@@ -220,7 +221,7 @@ class Exports:
         self, client: Client, settings: Settings, export: Export, claim: float, log: Callable[[str], None]
     ) -> None:
         asked = asked_window(settings, export.data_type, export.window)
-        begun, label = self._clock(), f"{self._manifest.root}/{export.id}/{export.attempts}"
+        begun, label = self._clock(), f"{self._manifest.name}/{export.id}/{export.attempts}"
         job_id = client.start_export(export.data_type, asked, fields_of(settings, export.data_type), label=label)
         crashpoint("job_started")
         if client.server_date:
@@ -281,7 +282,7 @@ class Exports:
         names = ", ".join(f"{name} = ?" for name in values)
         with self._manifest.transaction() as con:
             con.execute(
-                f"update exports set {names}, claimed_until = 0 where id = ? and state = ? and job_id is ?",
+                f"update exports set {names}, claimed_until = 0 where {_AS_SEEN}",
                 (*values.values(), *_as_seen(export)),
             )
 
@@ -298,8 +299,7 @@ class Exports:
         now = self._clock()
         with self._manifest.transaction() as con:
             changed = con.execute(
-                "update exports set claimed_until = ? where id = ? and state = ? and job_id is ? "
-                "and claimed_until <= ?",
+                f"update exports set claimed_until = ? where {_AS_SEEN} and claimed_until <= ?",
                 (now + _CLAIM_SECONDS, *_as_seen(export), now),
             )
             return now + _CLAIM_SECONDS if changed.rowcount == 1 else None
@@ -314,19 +314,16 @@ class Exports:
         return [_export(row) for row in found]
 
 
-def _insert(
-    con: sqlite3.Connection, data_type: str, window: Window, asked_by: str, parent: int | None, now: float
-) -> int:
+def _insert(con: Connection, data_type: str, window: Window, asked_by: str, parent: int | None, now: float) -> int:
     cursor = con.execute(
         "insert into exports (parent, data_type, window_start, window_end, state, asked_by, asked_at) "
-        "values (?, ?, ?, ?, 'planned', ?, ?)",
+        "values (?, ?, ?, ?, 'planned', ?, ?) returning id",
         (parent, data_type, as_text(window.start), as_text(window.end), asked_by, now),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchall()[0][0])
 
 
 def _as_seen(export: Export) -> tuple[object, ...]:
-    # what another process has changed meanwhile is not changed again
     return export.id, export.state, export.job_id
 
 

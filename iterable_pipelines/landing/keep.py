@@ -1,9 +1,11 @@
-"""Where cut files come to stay: beside the manifest, named after what is in them."""
+"""Where cut files come to stay: in landing, named after what is in them."""
 
 from datetime import datetime
+from pathlib import Path
 
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import Window, hour_key
-from iterable_pipelines.landing.cut import Cut, sync
+from iterable_pipelines.landing.cut import Cut
 from iterable_pipelines.landing.lateness import settle_delay
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.landing.passes import pass_of
@@ -22,19 +24,17 @@ def keep_parts(
     """Move the files of `cuts` to their place and make them durable. An hour that has not changed keeps its file."""
     before = manifest.current(data_type, [each.hour for each in cuts])
     settle = settle_delay(manifest, settings, data_type)
-    parts, folders = [], set()
+    store, parts, moving = FileStore.of(settings), [], list[tuple[Path, str]]()
+    gone = set(store.missing(old.path for old in before.values() if old.path))
     for each in cuts:
         old = before.get(each.hour)
         path, sha256, size = (old.path, old.sha256, old.bytes) if old else (None, None, 0)
         if each.file is None:
             path, sha256, size = None, None, 0
-        elif old is None or old.digest != each.digest or not path or not (settings.landing_dir / path).exists():
+        elif old is None or old.digest != each.digest or not path or path in gone:
             sha256, size = each.sha256, each.bytes
             path = f"events/hour={hour_key(each.hour)}/data_type={data_type}/part-{str(sha256)[:16]}.parquet"
-            target = settings.landing_dir / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            each.file.replace(target)
-            folders.add(target.parent)
+            moving.append((each.file, path))
         parts.append(
             Part(
                 data_type=data_type,
@@ -54,8 +54,5 @@ def keep_parts(
                 erased=each.erased,
             )
         )
-    for folder in folders:
-        # the rename is durable only when each folder above it is
-        for level in (folder, folder.parent, folder.parent.parent):
-            sync(level)
+    store.put_all(moving)
     return parts

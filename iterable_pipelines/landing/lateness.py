@@ -22,18 +22,19 @@ _DAYS_REMEMBERED = 30
 _LEARN = f"""
 insert into lateness
 with recent as (
-    select hour, rows, max(0, 10 * cast(round(144 * (julianday(fetched_at) - julianday(hour)) - 6) as integer)) as age
+    select hour, rows, 10 * cast(round(144 * (julianday(fetched_at) - julianday(hour)) - 6) as integer) as since
     from parts
-    where data_type = :data_type
-        and julianday(hour) > (select max(julianday(hour)) from parts where data_type = :data_type) - {_DAYS_REMEMBERED}
+    where data_type = ?
+        and julianday(hour) > (select max(julianday(hour)) from parts where data_type = ?) - {_DAYS_REMEMBERED}
 ),
-looks as (select hour, age, max(rows) as rows from recent group by hour, age),
+aged as (select hour, rows, case when since > 0 then since else 0 end as age from recent),
+looks as (select hour, age, max(rows) as rows from aged group by hour, age),
 known as (select hour, age, max(rows) over (partition by hour order by age) as rows from looks),
 steps as (
     select age, rows, lag(age) over by_hour as age_before, lag(rows) over by_hour as rows_before
     from known window by_hour as (partition by hour order by age)
 )
-select :data_type, age_before, age, sum(rows - rows_before), sum(rows_before), count(*)
+select cast(? as text), age_before, age, sum(rows - rows_before), sum(rows_before), count(*)
 from steps where age_before is not null group by age_before, age
 """
 
@@ -60,10 +61,13 @@ def learn(manifest: Manifest, data_types: Sequence[str]) -> None:
     for data_type in data_types:
         with manifest.transaction() as con:
             con.execute("delete from lateness where data_type = ?", (data_type,))
-            con.execute(_LEARN, {"data_type": data_type})
+            con.execute(_LEARN, (data_type,) * 3)
             found = _intervals(con.execute(_INTERVALS, (data_type,)).fetchall())
             (before,) = con.execute(_SETTLING, (data_type,)).fetchone() or (_STEPS[0],)
-            con.execute("insert or replace into settling values (?, ?)", (data_type, hours_to_settle(found, before)))
+            con.execute(
+                "insert into settling values (?, ?) on conflict (data_type) do update set hours = excluded.hours",
+                (data_type, hours_to_settle(found, before)),
+            )
 
 
 def intervals_of(manifest: Manifest, data_type: str) -> list[Interval]:

@@ -1,16 +1,15 @@
-"""The manifest: which file holds which hour of which data type, in SQLite beside the files."""
+"""The manifest: which file holds which hour of which data type, in SQLite beside the files or in PostgreSQL."""
 
-import sqlite3
 from collections.abc import Iterable as Many
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from iterable_pipelines.database import Connection, Database, SQLiteFile, database_of
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing.passes import Pass
-from iterable_pipelines.sqlite_file import sqlite_file
+from iterable_pipelines.settings import Settings
 
 _COLUMNS = (
     "data_type, hour, window_start, window_end, fetched_at, pass, rows, late_rows, outside_rows, bytes, digest, "
@@ -79,6 +78,7 @@ create table if not exists lateness (
 );
 create table if not exists settling (data_type text primary key, hours integer not null);
 """
+_STATEMENTS = [each for each in _SCHEMA.split(";\n") if each.strip()]
 
 
 @dataclass(frozen=True)
@@ -148,30 +148,33 @@ class Quarantine:
 class Manifest:
     """The record of every landed part. Rows are only ever added; the newest fetch of an hour is the one that counts."""
 
-    def __init__(self, root: Path) -> None:
-        """Open, or make, the manifest of the landing folder `root`."""
+    def __init__(self, root: Path, database: Database | None = None) -> None:
+        """Open, or make, the manifest in `database`, else in the landing folder `root`."""
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        # two processes may make the file at once: one of them waits here
-        with self.transaction() as con:
-            for statement in _SCHEMA.split(";\n"):
-                con.execute(statement)
-            _accept_audits(con)
-            _count_erased(con)
+        self.database: Database = database or SQLiteFile(root / "manifest.db")
+        self.database.make(_STATEMENTS)
+        if isinstance(self.database, SQLiteFile):
+            with self.transaction() as con:
+                _accept_audits(con)
+                _count_erased(con)
 
-    @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
+    @classmethod
+    def of(cls, settings: Settings) -> "Manifest":
+        """The manifest of a project."""
+        return cls(settings.landing_dir, database_of(settings, "manifest", settings.landing_dir / "manifest.db"))
+
+    @property
+    def name(self) -> str:
+        """What tells it from the manifests of other projects that share a ledger with it."""
+        return "shared" if self.database.shared else str(self.root)
+
+    def connection(self) -> AbstractContextManager[Connection]:
         """A connection without a transaction of its own; closed at the end."""
-        with sqlite_file(self.root / "manifest.db") as con:
-            yield con
+        return self.database.connection()
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """A connection within one transaction that no other writer comes between; undone by any error."""
-        with self.connection() as con:
-            con.execute("begin immediate")
-            yield con
-            con.commit()
+        return self.database.transaction()
 
     def add(
         self,
@@ -241,7 +244,7 @@ class Manifest:
         with self.connection() as con:
             found = con.execute(
                 f"select {_COLUMNS} from (select *, row_number() over (partition by hour "
-                f"order by fetched_at desc, id desc) as newest from parts where data_type = ? {clause}) "
+                f"order by fetched_at desc, id desc) as newest from parts where data_type = ? {clause}) as ranked "
                 "where newest = 1 order by hour",
                 (data_type, *span),
             ).fetchall()
@@ -268,18 +271,22 @@ class Manifest:
     def seen(self, data_type: str) -> tuple[float | None, float | None]:
         """Rows and bytes an hour of a data type, on average of its newest fetches; None before there were any."""
         with self.connection() as con:
-            lines, size, hours = con.execute(
-                "select sum(lines), sum(bytes), sum(hours) from (select lines, bytes, (julianday(window_end) - "
-                "julianday(window_start)) * 24 as hours from fetches where data_type = ? "
-                "and hours between 0.99 and 2400 order by id desc limit 50)",
+            found = con.execute(
+                "select lines, bytes, hours from (select id, lines, bytes, (julianday(window_end) - "
+                "julianday(window_start)) * 24 as hours from fetches where data_type = ?) as asked "
+                "where hours between 0.99 and 2400 order by id desc limit 50",
                 (data_type,),
-            ).fetchone()
+            ).fetchall()
+        lines, size, hours = (sum(column) for column in zip(*found, strict=True)) if found else (0, 0, 0)
         return (lines / hours, size / hours) if hours else (None, None)
 
     def quarantine(
-        self, data_type: str, window: Window, fetched_at: datetime, fault: tuple[int, int, str], path: Path
+        self, data_type: str, window: Window, fetched_at: datetime, fault: tuple[int, int, str], path: str
     ) -> None:
-        """Record a file with a line that cannot be read: `fault` is (line from 1, byte offset from 0, reason)."""
+        """Record a file, `path` below the landing folder, with a line that cannot be read.
+
+        `fault` is (line from 1, byte offset from 0, reason).
+        """
         with self.connection() as con:
             con.execute(
                 "insert into quarantine (data_type, window_start, window_end, found_at, line, byte_offset, reason, "
@@ -290,7 +297,7 @@ class Manifest:
                     as_text(window.end),
                     fetched_at.astimezone(UTC).isoformat(timespec="microseconds"),
                     *fault,
-                    str(path.relative_to(self.root)),
+                    path,
                 ),
             )
 
@@ -310,25 +317,30 @@ class Manifest:
             if as_moment(end) - as_moment(hour) == HOUR
         ]
 
+    def newest_part(self) -> int:
+        """The largest id of any landed part; 0 for none."""
+        with self.connection() as con:
+            return int(con.execute("select coalesce(max(id), 0) from parts").fetchone()[0])
+
     def next_token(self) -> int:
         """A number larger than every one given before, to any process: a writer with an older one is stale."""
         with self.connection() as con:
-            return int(con.execute("insert into tokens default values").lastrowid or 0)
+            return int(con.execute("insert into tokens default values returning token").fetchall()[0][0])
 
 
-def _accept_audits(con: sqlite3.Connection) -> None:
+def _accept_audits(con: Connection) -> None:
     # manifests of before there were audits allow two passes only
     (made,) = con.execute("select sql from sqlite_master where name = 'parts'").fetchone()
     if "check" in made:
         con.execute("alter table parts rename to parts_before")
         con.execute("drop index parts_by_hour")
-        for statement in _SCHEMA.split(";\n")[:2]:
+        for statement in _STATEMENTS[:2]:
             con.execute(statement)
         con.execute("insert into parts select *, 0 from parts_before")
         con.execute("drop table parts_before")
 
 
-def _count_erased(con: sqlite3.Connection) -> None:
+def _count_erased(con: Connection) -> None:
     # manifests of before there were erasures
     if "erased" not in {name for _, name, *_ in con.execute("pragma table_info(parts)")}:
         con.execute("alter table parts add column erased integer not null default 0")

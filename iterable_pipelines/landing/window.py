@@ -10,6 +10,7 @@ from iterable_pipelines.api import Broken, Download, Refused, TooMuch
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR, Window, hour_key, now
 from iterable_pipelines.landing.cut import Cut, Unreadable, cut
 from iterable_pipelines.landing.keep import keep_parts
@@ -174,12 +175,13 @@ def _download(task: Import, window: Window, folder: Path, divisible: bool) -> li
 
 
 def _quarantine(task: Import, window: Window, pieces: list[Download], fault: Unreadable) -> Quarantined:
-    kept = task.manifest.root / "quarantine" / f"{task.data_type}-{hour_key(window.start)}.ndjson"
-    kept.parent.mkdir(exist_ok=True)
-    with kept.open("wb") as whole:
+    kept = f"quarantine/{task.data_type}-{hour_key(window.start)}.ndjson"
+    whole = pieces[0].path.with_name("whole.ndjson")
+    with whole.open("wb") as to:
         for piece in pieces:
             with piece.path.open("rb") as part:
-                shutil.copyfileobj(part, whole)
+                shutil.copyfileobj(part, to)
+    FileStore.of(task.settings).put(whole, kept)
     task.manifest.quarantine(task.data_type, window, pieces[0].fetched_at, fault.fault, kept)
     mine = [each for each in task.manifest.quarantined() if each.data_type == task.data_type]
     held = next(each for each in mine if each.hour == window.start)

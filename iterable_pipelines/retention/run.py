@@ -67,7 +67,7 @@ def _let_go(
     warehouse: Warehouse, manifest: Manifest, settings: Settings, moment: datetime, log: Callable[[str], None]
 ) -> Left:
     left, noted = Left(), ExpiredHours(manifest)
-    newest_part = noted.newest_part()
+    newest_part = manifest.newest_part()
     for each in look(warehouse, manifest, settings, moment):
         noted.add(each.stream, each.hours, settings.enabled_data_types(each.stream), newest_part)
         left.hours[each.stream] = len(each.hours)

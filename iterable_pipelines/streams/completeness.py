@@ -9,7 +9,6 @@ the load log.
 """
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.data_types import STREAMS, USERS
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of
 from iterable_pipelines.landing.expired import ExpiredHours
 from iterable_pipelines.landing.manifest import Manifest
@@ -265,9 +265,9 @@ def _find_gone_files(con: duckdb.DuckDBPyConnection, settings: Settings, begin: 
     con.execute(
         "select path from types join streams.landed using (data_type) where path is not null and hour >= $1", [begin]
     )
-    root, gone = str(settings.landing_dir), list[str]()
+    store, gone = FileStore.of(settings), list[str]()
     while some := con.fetchmany(_PATHS_AT_ONCE):
-        gone += [path for (path,) in some if not os.path.exists(f"{root}/{path}")]
+        gone += store.missing(path for (path,) in some)
     con.execute("insert into gone select unnest($1::VARCHAR[])", [gone])
 
 

@@ -1,6 +1,7 @@
 """Load hours from landing into a stream's table: one transaction per batch, together with its row in the load log."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.data_types import STREAM, USERS, Stream
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import hour_key, hour_of
 from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest, Part
+from iterable_pipelines.landing.nearby import Nearby, landed_here
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.event_id import ways_to_tell_ids
@@ -21,7 +24,7 @@ from iterable_pipelines.streams.late import copy_lateness
 from iterable_pipelines.streams.tables import columns_of, extraction_sql, next_load_id, user_key_sql
 from iterable_pipelines.streams.users import merge_users
 from iterable_pipelines.streams.warehouse import Warehouse
-from iterable_pipelines.streams.webhooks import tell_batch
+from iterable_pipelines.streams.webhooks import bring_webhooks, tell_batch
 
 # bounds the size of one transaction, and with it memory and the write-ahead log
 _ROWS_PER_TRANSACTION = 3_000_000
@@ -119,13 +122,18 @@ def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, r
     token = manifest.next_token()
     current = list(manifest.current("user").values())
     _check_files(settings, current)
-    superseded = [part for part in manifest.superseded("user") if (settings.landing_dir / str(part.path)).exists()]
-    with warehouse.transaction() as con:
+    superseded = manifest.superseded("user")
+    gone = set(FileStore.of(settings).missing(str(part.path) for part in superseded))
+    superseded = [part for part in superseded if part.path not in gone]
+    with ExitStack() as stack:
+        near = stack.enter_context(landed_here(settings))
+        near.files(str(part.path) for part in (*superseded, *current) if part.path)
+        con = stack.enter_context(warehouse.transaction())
         load_id = next_load_id(con)
         con.execute(f"delete from streams.{USERS} where _source = 'export'")
         for batch in _by_hour([*superseded, *current]):
-            merge_users(con, settings, _stage(con, settings, batch), load_id)
-        _stage(con, settings, current)
+            merge_users(con, settings, _stage(con, near, batch), load_id)
+        _stage(con, near, current)
         _refuse_stale(con, USERS, token)
         con.execute("delete from streams.loads where stream = ?", [USERS])
         _log_loads(con, USERS, load_id, run_id, token)
@@ -144,8 +152,25 @@ def _load(
     token: int,
 ) -> None:
     _check_files(settings, batch)
+    with landed_here(settings) as near:
+        # before the warehouse is held: whoever waits for it should not wait for a network
+        near.files(part.path for part in batch if part.path)
+        bring_webhooks(near, manifest, {part.hour for part in batch})
+        _replace(warehouse, manifest, settings, stream, batch, run_id, token, near)
+
+
+def _replace(
+    warehouse: Warehouse,
+    manifest: Manifest,
+    settings: Settings,
+    stream: Stream,
+    batch: list[Part],
+    run_id: str,
+    token: int,
+    near: Nearby,
+) -> None:
     with warehouse.transaction() as con:
-        files = _stage(con, settings, batch)
+        files = _stage(con, near, batch)
         _refuse_stale(con, stream.name, token)
         load_id = next_load_id(con)
         if stream.name == USERS:
@@ -153,7 +178,7 @@ def _load(
         else:
             with events_table(con, settings, stream, "from batch"):
                 _replace_events(con, settings, stream, files, load_id)
-                tell_batch(con, settings, manifest, stream, load_id, run_id)
+                tell_batch(con, settings, manifest, near, stream, load_id, run_id)
         con.execute(
             "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
         )
@@ -161,13 +186,13 @@ def _load(
         crashpoint("before_commit")
 
 
-def _stage(con: duckdb.DuckDBPyConnection, settings: Settings, batch: list[Part]) -> list[Path]:
+def _stage(con: duckdb.DuckDBPyConnection, near: Nearby, batch: list[Part]) -> list[Path]:
     # the parts of a batch as a temporary table, and their files
     con.execute(
         "create or replace temp table batch (data_type VARCHAR, hour TIMESTAMP, digest VARCHAR, rows BIGINT, "
         "late_rows BIGINT, fetched_at TIMESTAMP, path VARCHAR)"
     )
-    files = [settings.landing_dir / part.path if part.path else None for part in batch]
+    files = [near.path(part.path) if part.path else None for part in batch]
     con.execute(
         "insert into batch select " + ", ".join(f"unnest(${n})" for n in range(1, 8)),
         [
@@ -248,11 +273,12 @@ def _refuse_stale(con: duckdb.DuckDBPyConnection, stream: str, token: int) -> No
 
 
 def _check_files(settings: Settings, parts: list[Part]) -> None:
-    gone = [file for part in parts if part.path and not (file := settings.landing_dir / part.path).exists()]
+    store = FileStore.of(settings)
+    gone = store.missing(part.path for part in parts if part.path)
     if gone:
         raise FileNotFoundError(
-            f"{len(gone)} landing file(s) of the manifest are gone, the first is {gone[0]}. Stored data is safe. "
-            "Next: run the landing asset of that hour with `refetch`"
+            f"{len(gone)} landing file(s) of the manifest are gone, the first is {store.url(gone[0])}. "
+            "Stored data is safe. Next: run the landing asset of that hour with `refetch`"
         )
 
 

@@ -1,6 +1,7 @@
 """Load landed webhooks into the tables of streams: what came since the last time, all streams in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from iterable_pipelines.data_types import ACTIVITY_STREAMS, STREAM, Stream
 from iterable_pipelines.erasure.gate import Gate
 from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.landing.nearby import Nearby, landed_here
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.batches import batches
 from iterable_pipelines.streams.lake import events_table
@@ -23,6 +25,8 @@ from iterable_pipelines.webhooks.parts import WebhookPart, WebhookParts
 
 # bounds the size of one transaction, and with it memory
 _ROWS_PER_TRANSACTION = 250_000
+# up to which part all is loaded
+_MARK = "select coalesce(arg_max(part_id, load_id), 0) from streams.webhook_loads where stream is null"
 
 
 @dataclass
@@ -45,12 +49,14 @@ def load_webhooks(
     """Bring every landed part of webhooks that is new into the tables. Raises WarehouseFailed, FileNotFoundError."""
     loaded, parts = Told(), WebhookParts(manifest)
     while True:
-        with warehouse.transaction() as con:
-            batch = next(batches(parts.after(_mark(con, parts)), _ROWS_PER_TRANSACTION), [])
-            if not batch:
-                return loaded
-            _load(con, settings, manifest, parts, batch, run_id, loaded)
-            crashpoint("before_commit")
+        with landed_here(settings) as near:
+            _bring_next(warehouse, near, parts)
+            with warehouse.transaction() as con:
+                batch = _next_batch(parts, con.execute(_MARK).fetchone())
+                if not batch:
+                    return loaded
+                _load(con, settings, manifest, near, parts, batch, run_id, loaded)
+                crashpoint("before_commit")
         crashpoint("after_commit")
         log(f"streams/webhooks: {sum(part.rows for part in batch):,} bodies of {len(batch)} files loaded")
 
@@ -65,38 +71,52 @@ def waiting_and_unknown(warehouse: Warehouse) -> tuple[int, int]:
     return warehouse.read(f"select {waiting}, (select count(*) from streams.unknown_webhooks)")[0]
 
 
-def webhook_files(settings: Settings, parts: Iterable[WebhookPart]) -> list[Path]:
-    """The files of these parts. Raises FileNotFoundError when one is gone."""
-    files = [settings.landing_dir / part.path for part in parts]
-    gone = [file for file in files if not file.exists()]
+def bring_webhooks(near: Nearby, manifest: Manifest, hours: Iterable[datetime]) -> None:
+    """Copy all webhooks of hours to this machine, before the warehouse is held; where they lie here, do nothing."""
+    if near.store.folder is None:
+        _webhook_files(near, WebhookParts(manifest).of_hours(hours))
+
+
+def _webhook_files(near: Nearby, parts: Iterable[WebhookPart]) -> list[Path]:
+    names = [part.path for part in parts]
+    gone = near.store.missing(name for name in names if not near.path(name).exists())
     if gone:
         raise FileNotFoundError(
-            f"{len(gone)} landed file(s) of webhooks are gone, the first is {gone[0]}. Stored data is safe. "
-            "Next: put them back; what they held cannot be asked of Iterable again, except as the export has it"
+            f"{len(gone)} landed file(s) of webhooks are gone, the first is {near.store.url(gone[0])}. Stored data is "
+            "safe. Next: put them back; what they held cannot be asked of Iterable again, except as the export has it"
         )
-    return files
+    return near.files(names)
 
 
 def tell_batch(
-    con: duckdb.DuckDBPyConnection, settings: Settings, manifest: Manifest, stream: Stream, load_id: int, run_id: str
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    manifest: Manifest,
+    near: Nearby,
+    stream: Stream,
+    load_id: int,
+    run_id: str,
 ) -> None:
     """Put all webhooks beside the rows of the hours in the temporary table `batch`, which were just replaced."""
     hours = [hour.replace(tzinfo=UTC) for (hour,) in con.execute("select distinct hour from batch").fetchall()]
     parts = WebhookParts(manifest).of_hours(hours)
-    tell_hours(con, settings, stream, webhook_files(settings, parts), load_id)
+    tell_hours(con, settings, stream, _webhook_files(near, parts), load_id)
     con.execute(
         "delete from streams.webhook_loads as loads using batch "
         "where loads.data_type = batch.data_type and loads.hour = batch.hour"
     )
     if parts:
-        _note(con, settings, stream, parts, load_id, run_id)
+        _note(con, near, stream, parts, load_id, run_id)
 
 
 def reload_untouched(
     warehouse: Warehouse, manifest: Manifest, settings: Settings, stream: str, hours: Sequence[datetime]
 ) -> None:
     """Make the webhooks' rows of hours anew, for the data types of which no export of the hour was loaded."""
-    with warehouse.transaction() as con:
+    with ExitStack() as stack:
+        near = stack.enter_context(landed_here(settings))
+        bring_webhooks(near, manifest, hours)
+        con = stack.enter_context(warehouse.transaction())
         con.execute(
             "create or replace temp table batch as select data_type, hour, null::timestamp as fetched_at from "
             "(select unnest($1::VARCHAR[]) as data_type) cross join (select unnest($2::TIMESTAMP[]) as hour) "
@@ -108,19 +128,20 @@ def reload_untouched(
                 f"delete from streams.{stream} using batch where {stream}.data_type = batch.data_type "
                 f"and _hour = batch.hour and _source = 'webhook'"
             )
-            tell_batch(con, settings, manifest, STREAM[stream], next_load_id(con), "rebuild")
+            tell_batch(con, settings, manifest, near, STREAM[stream], next_load_id(con), "rebuild")
 
 
 def _load(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     manifest: Manifest,
+    near: Nearby,
     parts: WebhookParts,
     batch: list[WebhookPart],
     run_id: str,
     loaded: Told,
 ) -> None:
-    files, load_id = webhook_files(settings, batch), next_load_id(con)
+    files, load_id = _webhook_files(near, batch), next_load_id(con)
     present = {name for (name,) in con.execute(f"select distinct data_type from {landed_bodies_sql(files)}").fetchall()}
     for stream in ACTIVITY_STREAMS:
         if present.isdisjoint(settings.enabled_data_types(stream.name)):
@@ -138,7 +159,7 @@ def _load(
         if not hours:
             continue
         exported = _hear_exports(con, manifest)
-        before = webhook_files(settings, parts.of_hours(exported))
+        before = _webhook_files(near, parts.of_hours(exported))
         with events_table(con, settings, stream, "from told"):
             if settings.engine == "spark":
                 # the lake may hold them of a load that was killed, and is in no log: they are told anew
@@ -147,7 +168,7 @@ def _load(
                     "and _webhook_id in (select digest from told)"
                 )
             tell_arrived(con, settings, stream, files, before, load_id)
-        loaded.matched += _note(con, settings, stream, batch, load_id, run_id)
+        loaded.matched += _note(con, near, stream, batch, load_id, run_id)
         loaded.hours.setdefault(stream.name, set()).update(hours)
         loaded.exported.setdefault(stream.name, set()).update(exported)
     loaded.bodies += sum(part.rows for part in batch)
@@ -180,7 +201,7 @@ def _hear_exports(con: duckdb.DuckDBPyConnection, manifest: Manifest) -> set[dat
 
 def _note(
     con: duckdb.DuckDBPyConnection,
-    settings: Settings,
+    near: Nearby,
     stream: Stream,
     parts: Sequence[WebhookPart],
     load_id: int,
@@ -190,7 +211,7 @@ def _note(
     con.execute("create or replace temp table files (part_id BIGINT, path VARCHAR)")
     con.execute(
         "insert into files select unnest($1::BIGINT[]), unnest($2::VARCHAR[])",
-        [[part.id for part in parts], [str(settings.landing_dir / part.path) for part in parts]],
+        [[part.id for part in parts], [str(near.path(part.path)) for part in parts]],
     )
     con.execute(
         "create or replace temp table counted as select part_id, data_type, hour, count(*) as rows, "
@@ -228,9 +249,14 @@ def _keep_unknown(con: duckdb.DuckDBPyConnection, settings: Settings, files: Seq
     return int(found[0]) if found else 0
 
 
-def _mark(con: duckdb.DuckDBPyConnection, parts: WebhookParts) -> int:
+def _bring_next(warehouse: Warehouse, near: Nearby, parts: WebhookParts) -> None:
+    # the hours' earlier files too: whoever is told of now may be paired with them
+    if near.store.folder is None:
+        batch = _next_batch(parts, warehouse.read(_MARK)[0])
+        _webhook_files(near, [*batch, *parts.of_hours(part.hour for part in batch)])
+
+
+def _next_batch(parts: WebhookParts, found: tuple[int] | None) -> list[WebhookPart]:
     # what the newest load says, not the largest number: a manifest that was begun anew counts from one again
-    (mark,) = con.execute(
-        "select coalesce(arg_max(part_id, load_id), 0) from streams.webhook_loads where stream is null"
-    ).fetchone() or (0,)
-    return int(mark) if mark <= parts.newest() else 0
+    mark = found[0] if found else 0
+    return next(batches(parts.after(mark if mark <= parts.newest() else 0), _ROWS_PER_TRANSACTION), [])

@@ -17,8 +17,8 @@ from iterable_pipelines.api.patience import retrying
 from iterable_pipelines.api.redaction import redacted
 from iterable_pipelines.api.retry_after import parse_retry_after
 from iterable_pipelines.crashpoints import crashpoint
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.hours import now
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.settings_sources import DOTENV
 from iterable_pipelines.track_calls.declaration import Destination, To

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.landing.cut import sync
+from iterable_pipelines.file_store import sync
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.track_calls.batches import Batch, fresh_calls

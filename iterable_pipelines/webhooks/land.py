@@ -18,8 +18,8 @@ import pyarrow as pa
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.gate import Gate
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import FileStore, sync
 from iterable_pipelines.hours import hour_key, now
-from iterable_pipelines.landing.cut import sync
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.landing.timestamps import timestamp_sql
@@ -171,16 +171,7 @@ def _cut(con: duckdb.DuckDBPyConnection, folder: Path, run_id: str) -> list[tupl
 
 
 def _keep(cut: list[tuple[Path, WebhookPart]], settings: Settings) -> dict[str, WebhookPart]:
-    folders = set()
-    for file, part in cut:
-        target = settings.landing_dir / part.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
-        folders.add(target.parent)
-    for folder in folders:
-        # the rename is durable only when each folder above it is
-        for level in (folder, folder.parent, folder.parent.parent):
-            sync(level)
+    FileStore.of(settings).put_all((file, part.path) for file, part in cut)
     crashpoint("webhooks_kept")
     return {part.path: part for _, part in cut}
 

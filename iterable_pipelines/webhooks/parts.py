@@ -1,9 +1,9 @@
 """The landed files of webhooks: a table of their own in the manifest's SQLite file."""
 
-import sqlite3
 from collections.abc import Iterable as Many
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from iterable_pipelines.landing.manifest import Manifest, as_moment, as_text
 
@@ -49,9 +49,8 @@ class WebhookParts:
     def __init__(self, manifest: Manifest) -> None:
         """Open, or make, the table beside the others of `manifest`."""
         self.manifest = manifest
-        with manifest.transaction() as con:
-            con.execute(_SCHEMA)
-            con.execute("create index if not exists webhook_parts_by_hour on webhook_parts (hour)")
+        index = "create index if not exists webhook_parts_by_hour on webhook_parts (hour)"
+        manifest.database.make([_SCHEMA, index])
 
     def add(self, parts: Many[WebhookPart]) -> None:
         """Record parts whose files are already durable, all or none."""
@@ -114,7 +113,7 @@ class WebhookParts:
             return [each for each in _parts(found) if each.hour in wanted]
 
 
-def _parts(found: sqlite3.Cursor) -> list[WebhookPart]:
+def _parts(found: Many[tuple[Any, ...]]) -> list[WebhookPart]:
     return [
         WebhookPart(as_moment(hour), rows, size, sha256, path, as_moment(received), as_moment(landed), run_id, number)
         for hour, rows, size, sha256, path, received, landed, run_id, number in found

@@ -227,7 +227,7 @@ def test_downloads_in_quarantine_keep_the_lines_of_others(people: Settings, mani
     lines = [json.dumps({"email": ADA}), json.dumps({"email": BOB, "by": ADA}), '{"email": "' + ADA + '", "cut', "{}"]
     kept.write_text("\n".join(lines) + "\n")
     hour = parse_hour("2026-11-01T07")
-    manifest.quarantine("emailClick", Window.of_hour(hour), hour, (3, 70, "not JSON"), kept)
+    manifest.quarantine("emailClick", Window.of_hour(hour), hour, (3, 70, "not JSON"), f"quarantine/{kept.name}")
     forget(people, ADA)
     assert erase(people, quiet).complete
     assert kept.read_text().splitlines() == [

@@ -78,9 +78,11 @@ def test_what_waits_in_quarantine_is_not_asked_for_again_and_again(recent: Setti
         if (hour := recent.start_date + number * HOUR) not in (bad, young):
             land(recent, manifest, "rcsSend", hour, [], minutes_after=200)
     file = recent.landing_dir / "quarantine" / "download.ndjson"
-    manifest.quarantine("rcsSend", Window.of_hour(bad), bad + 5 * HOUR, (1, 0, "not JSON"), file)
+    manifest.quarantine("rcsSend", Window.of_hour(bad), bad + 5 * HOUR, (1, 0, "not JSON"), f"quarantine/{file.name}")
     # what was fetched too early to be settled may be mended by then
-    manifest.quarantine("rcsSend", Window.of_hour(young), young + 2 * HOUR, (1, 0, "not JSON"), file)
+    manifest.quarantine(
+        "rcsSend", Window.of_hour(young), young + 2 * HOUR, (1, 0, "not JSON"), f"quarantine/{file.name}"
+    )
     assert behind(recent, recent.start_date + 10 * HOUR)[Pass.FRESH] == [young]
 
 

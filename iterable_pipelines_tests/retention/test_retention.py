@@ -237,11 +237,13 @@ def put_aside(project: Settings, manifest: Manifest, data_type: str, hour: datet
     file = project.landing_dir / "quarantine" / "download.ndjson"
     file.parent.mkdir(exist_ok=True)
     file.write_text("{")
-    manifest.quarantine(data_type, Window.of_hour(hour), hour + 400 * HOUR, (1, 0, "cut off"), file)
+    manifest.quarantine(
+        data_type, Window.of_hour(hour), hour + 400 * HOUR, (1, 0, "cut off"), f"quarantine/{file.name}"
+    )
 
 
 def test_what_lands_after_the_look_is_not_noted(old: Settings, manifest: Manifest, warehouse: Warehouse) -> None:
-    newest, (found,) = ExpiredHours(manifest).newest_part(), look(warehouse, manifest, old, MOMENT)
+    newest, (found,) = manifest.newest_part(), look(warehouse, manifest, old, MOMENT)
     land(old, manifest, "emailOpen", START, [event(ADA, START), event(BOB, START)], EIGHT_DAYS + 60)
     ExpiredHours(manifest).add(EMAIL, found.hours, TYPES[:2], newest)
     assert ExpiredHours(manifest).of(EMAIL) == {HOURS[1]}

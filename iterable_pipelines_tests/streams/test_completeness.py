@@ -84,7 +84,7 @@ def test_every_state(rcs: Settings, manifest: Manifest, warehouse: Warehouse) ->
     audited = [Part(**{**vars(each), "fetched_at": at(200), "passed": "audited"}) for each in parts]
     manifest.add(audited)
     held = rcs.landing_dir / "quarantine" / "rcsSend.ndjson"
-    manifest.quarantine("rcsSend", Window.of_hour(at(2)), at(4), (1, 0, "not JSON"), held)
+    manifest.quarantine("rcsSend", Window.of_hour(at(2)), at(4), (1, 0, "not JSON"), f"quarantine/{held.name}")
     import_hours(rcs, manifest, warehouse, range(3, 4), minutes_after=200)
     found = refreshed(rcs, manifest, warehouse, 5)
     assert [found["rcsSend", number] for number in range(5)] == [
@@ -330,7 +330,9 @@ def test_counting_what_changed_is_counting_everything(steps: list[tuple[str, int
                 elif what == "quarantine":
                     file = project.landing_dir / "quarantine" / "x.ndjson"
                     moment = at(number) + chance.choice((2, 4, 7)) * HOUR
-                    manifest.quarantine(name, Window.of_hour(at(number)), moment, (1, 0, "not JSON"), file)
+                    manifest.quarantine(
+                        name, Window.of_hour(at(number)), moment, (1, 0, "not JSON"), f"quarantine/{file.name}"
+                    )
                 elif what == "delete row":
                     warehouse.read(f"delete from streams.{RCS} where rowid = {rows}")
                 elif what == "delete file" and part and part.path:

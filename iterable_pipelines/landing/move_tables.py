@@ -1,0 +1,114 @@
+"""The manifest, the ledger and the tombstones somewhere else: in SQLite files or in PostgreSQL, from either."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from iterable_pipelines.api import Ledger
+from iterable_pipelines.database import Connection, Database
+from iterable_pipelines.erasure.rewritten import RewrittenFiles
+from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.landing.expired import ExpiredHours
+from iterable_pipelines.landing.exports import Exports
+from iterable_pipelines.landing.manifest import Manifest
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.webhooks.parts import WebhookParts
+
+# by purpose: the tables, and the column that counts up where there is one
+TABLES: dict[str, dict[str, str | None]] = {
+    "manifest": {
+        "parts": "id",
+        "quarantine": "id",
+        "acceptances": None,
+        "tokens": "token",
+        "fetches": "id",
+        "lateness": None,
+        "settling": None,
+        "exports": "id",
+        "expired": None,
+        "webhook_parts": "id",
+        "rewritten": "id",
+    },
+    "ledger": {"calls": "id", "stops": None, "jobs": None, "job_labels": None},
+    "tombstones": {"tombstones": None},
+}
+_ROWS_AT_ONCE = 5_000
+
+
+class MoveFailed(Exception):
+    """What was copied is not what was there, or belongs to somebody else. The old landing is as it was."""
+
+
+def copy_tables(source: Settings, target: Settings) -> int:
+    """Make the tables of `target` those of `source`; returns their rows. Raises MoveFailed, PostgresFailed."""
+    rows = 0
+    for purpose, tables in TABLES.items():
+        if _place(source, purpose) == _place(target, purpose):
+            continue
+        before, after = _open(source, purpose), _open(target, purpose)
+        with before.connection() as old, after.transaction() as new:
+            _refuse_newer(old, new, tables)
+            rows += sum(_copy(old, new, table) for table in tables)
+            for table, column in tables.items():
+                if column:
+                    after.count_on(new, table, column)
+    return rows
+
+
+def _place(settings: Settings, purpose: str) -> str | Path:
+    if settings.postgres is not None:
+        return settings.postgres.get_secret_value()
+    # with SQLite, the other two never lie with landing
+    return settings.landing_dir if purpose == "manifest" else settings.data_dir
+
+
+def _open(settings: Settings, purpose: str) -> Database:
+    """The database with all tables of the purpose, made where they are not there yet."""
+    if purpose == "ledger":
+        return Ledger.of(settings).database
+    if purpose == "tombstones":
+        return Tombstones(settings).made()
+    manifest = Manifest.of(settings)
+    for table in (Exports, ExpiredHours, WebhookParts):
+        table(manifest)
+    RewrittenFiles(manifest, FileStore.of(settings))
+    return manifest.database
+
+
+def _refuse_newer(old: Connection, new: Connection, tables: dict[str, str | None]) -> None:
+    for table, column in tables.items():
+        if column and table != "calls":
+            newest = f"select coalesce(max({column}), 0) from {table}"
+            if new.execute(newest).fetchone()[0] > old.execute(newest).fetchone()[0]:
+                raise MoveFailed(
+                    f"The new place has a newer manifest (table {table}): somebody imports there already. Nothing was "
+                    "changed there.\nNext: write it into .env, if that was forgotten; else name another place"
+                )
+
+
+def _copy(old: Connection, new: Connection, table: str) -> int:
+    names = [each[0] for each in old.execute(f"select * from {table} where 1 = 0").description]
+    columns = ", ".join(f'"{name}"' for name in names)
+    # unique by its first three columns, each of these tables
+    select = f"select {columns} from {table} order by {', '.join(str(n) for n in range(1, min(3, len(names)) + 1))}"
+    new.execute(f"delete from {table}")
+    count, wanted = 0, hashlib.sha256()
+    for rows in _batches(old, select):
+        marks = ", ".join("?" * len(names))
+        new.executemany(f"insert into {table} ({columns}) values ({marks})", rows)
+        wanted.update(repr(rows).encode())
+        count += len(rows)
+    arrived = hashlib.sha256()
+    for rows in _batches(new, select):
+        arrived.update(repr(rows).encode())
+    if wanted.digest() != arrived.digest():
+        raise MoveFailed(f"The table {table} is not the same at the new place. Nothing is stored there. Run it again")
+    return count
+
+
+def _batches(con: Connection, select: str) -> Iterator[list[tuple[Any, ...]]]:
+    cursor = con.execute(select)
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+        yield [tuple(row) for row in rows]
