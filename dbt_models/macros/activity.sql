@@ -155,7 +155,7 @@ merged as (
         {%- set first, last = found.columns[0].values()[0], found.columns[1].values()[0] -%}
         {%- if first is none -%}false{%- else -%}
         {{ column }} between timestamp '{{ first }}' and timestamp '{{ last }}'
-        and {{ column }} in (select hour from {{ changed }})
+        and {{ among_hours(column, changed) }}
         {%- endif -%}
     {%- else -%}true{%- endif -%}
 {% endmacro %}

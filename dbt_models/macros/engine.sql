@@ -204,6 +204,16 @@
     {% do run_query('create schema if not exists ' ~ relation ~ " location '" ~ env_var('ITERABLE_LAKE_URL') ~ '/' ~ relation ~ "'") %}
 {% endmacro %}
 
+{# Whether a column is one of the hours of a relation. Spark would plan a join for each stream that is read: a few hours
+   are written out. #}
+{% macro among_hours(column, hours) %}{{ return(adapter.dispatch('among_hours')(column, hours)) }}{% endmacro %}
+{% macro duckdb__among_hours(column, hours) %}{{ column }} in (select hour from {{ hours }}){% endmacro %}
+{% macro spark__among_hours(column, hours) %}
+    {%- set found = run_query('select distinct hour from ' ~ hours ~ ' order by 1 limit 201').columns[0].values() -%}
+    {%- if found | length > 200 -%}{{ column }} in (select hour from {{ hours }})
+    {%- else -%}{{ column }} in (timestamp '{{ found | join("', timestamp '") }}'){%- endif -%}
+{% endmacro %}
+
 {# The hour of an event: where it is part of a file's path, it is read from there, so that other files are not opened. #}
 {% macro event_hour() %}{{ return(adapter.dispatch('event_hour')()) }}{% endmacro %}
 {% macro duckdb__event_hour() %}_hour{% endmacro %}
