@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
+
 from iterable_pipelines.profiles.spark import spark_environment
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
@@ -25,31 +27,27 @@ def models(warehouse: Warehouse, kind: str) -> list[str]:
 
 def differences(warehouse: Warehouse, folder: Path, names: list[str]) -> dict[str, object]:
     """By name, what differs between DuckDB's relations and what Spark has written of them below `folder`."""
-    found = {}
+    found: dict[str, object] = {}
     with warehouse.transaction() as con:
         for name in names:
-            files = f"read_parquet('{folder / name.replace('.', '/')}/**/*.parquet', hive_partitioning = true)"
-            types = {
-                side: {
-                    column: kind.replace("JSON", "VARCHAR")
-                    for column, kind, *_ in con.execute(f"describe from {side}").fetchall()
-                }
-                for side in (name, files)
-            }
-            here, there = types.values()
+            by_hour = ", hive_types = {'hour': TIMESTAMP}" if name == "profiles.user_activity_hourly" else ""
+            files = f"read_parquet('{folder / name.replace('.', '/')}/**/*.parquet'{by_hour})"
+            here, there = _columns(con, name), _columns(con, files)
             if here != there:
-                found[name] = {
-                    column: (here.get(column), there.get(column))
-                    for column in here.keys() | there.keys()
-                    if here.get(column) != there.get(column)
-                }
+                found[name] = sorted(here.items() ^ there.items())
                 continue
-            columns = ", ".join(f'cast("{column}" as varchar)' for column in sorted(here.keys() - set(_OWN)))
+            texts = ", ".join(f'cast("{column}" as varchar)' for column in here)
             for one, other in ((name, files), (files, name)):
-                rows = con.execute(f"select {columns} from {one} except all select {columns} from {other}").fetchall()
+                rows = con.execute(f"select {texts} from {one} except all select {texts} from {other}").fetchall()
                 if rows:
-                    found[f"{name}: in {one.partition('(')[0]} alone"] = (len(rows), rows[:2])
+                    found[f"{name}, only {one}"] = (len(rows), rows[:2])
     return found
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """The columns to compare, and their types: JSON is text."""
+    columns = con.execute(f"describe from {relation}").fetchall()
+    return {name: kind.replace("JSON", "VARCHAR") for name, kind, *_ in sorted(columns) if name not in _OWN}
 
 
 def write_views(project: Settings, lake: Path, names: list[str], folder: Path) -> None:
