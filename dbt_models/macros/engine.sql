@@ -220,7 +220,9 @@
     {% endfor %}
     {% set finished = none if flags.FULL_REFRESH else adapter.get_relation(none, 'marts', 'builds') %}
     {% set loads = run_query(
-        "select distinct stream, date_format(hour, 'yyyy-MM-dd\\'T\\'HH'), data_type from streams.loads "
+        "select distinct stream, date_format(hour, 'yyyy-MM-dd\\'T\\'HH'), data_type from ("
+        ~ 'select load_id, stream, hour, data_type from streams.loads union all '
+        ~ 'select load_id, stream, hour, data_type from streams.webhook_loads where stream is not null) '
         ~ 'where load_id > (select max(built_to) from ' ~ finished ~ ')'
     ).rows if finished else [] %}
     {% for stream in var('streams') %}

@@ -1,4 +1,4 @@
-"""A project with engine spark, hour by hour, is to its readers what it is with engine duckdb, and forgets as that does."""
+"""A project on Spark, hour by hour, is to its readers what it is on DuckDB, and forgets as that does."""
 
 from collections.abc import Callable
 from pathlib import Path
