@@ -6,6 +6,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+INSTALLED_SPARK := .venv/.installed-spark
 # each in an environment of its own, made once
 PEERS := .venv-peers/tap-iterable/.installed .venv-peers/source-iterable/.installed peers/iterable-api/node_modules/.installed
 # with the variables that the models are handed in earnest
@@ -14,7 +15,7 @@ PARSE_MODELS := from iterable_pipelines import settings; from iterable_pipelines
 # more pytest arguments: make test ARGS="-k settings -x"
 ARGS ?=
 
-.PHONY: help install demo dev test test-peers check bench screenshots postgres nginx redis systemd
+.PHONY: help install demo dev test test-spark test-peers check bench screenshots postgres nginx redis systemd java
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,13 +26,19 @@ demo: $(INSTALLED) ## import a day of the sandbox and print profiles; no account
 dev: $(INSTALLED) ## the UI on http://127.0.0.1:3000, with the sandbox when no key is set
 	@$(BIN)/iterable-pipelines dev
 
-test: $(INSTALLED) postgres nginx redis systemd ## every test
-	@$(BIN)/pytest -n 2 $(ARGS)
+test: $(INSTALLED) postgres nginx redis systemd ## every test but those of Spark
+	@$(BIN)/pytest -n 2 --ignore iterable_pipelines_tests/spark $(ARGS)
+
+test-spark: $(INSTALLED_SPARK) java ## the models on Spark beside DuckDB; installs Java and pyspark
+	@$(BIN)/pytest -n 0 iterable_pipelines_tests/spark $(ARGS)
 
 # the tests start servers of their own and stop them; only the programs are needed
 postgres:
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
 		|| $(call FROM_DEBIAN,postgresql,which the tests replicate into)
+
+java:
+	@test -x "$(JAVA_HOME)/bin/java" || command -v java >/dev/null || $(call FROM_DEBIAN,default-jre-headless,which Spark runs on)
 
 nginx:
 	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || $(call FROM_DEBIAN,nginx,through which the tests send webhooks)
@@ -78,6 +85,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 		|| { rm -rf .venv; echo "no venv could be made; on Debian: apt install python3-venv"; exit 1; }
 	@echo "Setting up .venv; this happens once and takes a few minutes"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres,celery,kubernetes]'
+	@touch $@
+
+$(INSTALLED_SPARK): $(INSTALLED)
+	@echo "Installing Spark into .venv; this happens once, and is 500 MB"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark]'
 	@touch $@
 
 # their libraries of that age run with no newer Python than 3.11

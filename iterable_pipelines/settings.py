@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from iterable_pipelines import settings_dagster
 from iterable_pipelines import settings_engine as engines
 from iterable_pipelines import settings_places as places
+from iterable_pipelines import settings_together as together
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPE, STREAM, USERS
 from iterable_pipelines.file_store import is_remote
@@ -206,12 +207,12 @@ class Settings(BaseSettings):
         48, ge=1, description="Stretches of this many hours or more are asked for as export jobs, shorter ones at once."
     )
     engine: Annotated[Literal["duckdb", "spark"], BeforeValidator(_lower)] = Field(
-        "duckdb", description="What builds profiles and marts: `duckdb`, or `spark` for a history past one machine."
+        "duckdb", description="What builds profiles and marts: `duckdb`, or `spark` for what outgrows one machine."
     )
     spark_target: Annotated[Literal["spark_session", "spark_thrift", "databricks", "glue"], BeforeValidator(_lower)] = (
         Field("spark_session", description="Which Spark: one on this machine (`spark_session`), or a cluster's.")
     )
-    lake: Annotated[str, BeforeValidator(engines.folder_or_url)] | None = Field(
+    lake: Annotated[str, BeforeValidator(places.landing)] | None = Field(
         None,
         description="Where events lie with engine `spark`: a folder, or a URL such as `s3://bucket/lake`.",
         json_schema_extra={"default": "`lake` in the data folder"},
@@ -236,7 +237,7 @@ class Settings(BaseSettings):
         """Arguments only: `load_settings` reads the rest, so that it can say where a wrong value stands."""
         return (init_settings,)
 
-    @field_validator("data_dir", "warehouse", "landing")
+    @field_validator("data_dir", "warehouse", "landing", "lake")
     @classmethod
     def _resolve(cls, place: Path | str | None, info: ValidationInfo) -> Path | str | None:
         # once, against the project: every process sees the same file, whatever folder it was started in
@@ -252,25 +253,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Settings":
-        if self.skip_users and self.skip_activity:
-            raise ValueError(
-                f"{PREFIX}SKIP_USERS and {PREFIX}SKIP_ACTIVITY are both on: nothing is left to import; turn one off"
-            )
-        if not any(self.enabled_data_types(stream) for stream in STREAM):
-            raise ValueError(
-                f"{PREFIX}SKIP_USERS is on and {PREFIX}DATA_TYPES names users only: nothing is left to import"
-            )
-        if self.requests_relaxed and not values.is_loopback(self.url):
-            raise ValueError(
-                f"{PREFIX}REQUESTS_RELAXED is for the sandbox on this machine: Iterable itself has limits; turn it off"
-            )
-        if self.warehouse_path == self.published_path:
-            raise ValueError(f"{PREFIX}WAREHOUSE must not be {self.published_path}: the copy for readers lies there")
-        settings_dagster.refuse_what_cannot_run(
-            self.executor, self.engine, self.dagster_postgres, self.celery_broker, self.celery_backend
-        )
-        if self.engine == "spark":
-            engines.check_engine(self)
+        together.check(self)
         return self
 
     @property
@@ -304,8 +287,8 @@ class Settings(BaseSettings):
 
     @property
     def lake_url(self) -> str:
-        """Where engine `spark` keeps events: an absolute path, or a URL."""
-        return engines.lake_url(self.lake, self.project_root, self.data_dir)
+        """Where engine `spark` keeps events."""
+        return self.lake or str(self.data_dir / "lake")
 
     @property
     def ledger_path(self) -> Path:

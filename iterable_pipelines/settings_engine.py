@@ -3,14 +3,14 @@
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from iterable_pipelines.file_store import is_remote
 from iterable_pipelines.settings_sources import PREFIX
 
 if TYPE_CHECKING:
     from iterable_pipelines.settings import Settings
 
-_SCHEMES = ("s3", "gs", "abfs")
 # the adapter of each target, and what installs it
 _ADAPTERS = {
     "spark_session": ("pyspark", "'.[spark]'"),
@@ -20,28 +20,10 @@ _ADAPTERS = {
 }
 
 
-def folder_or_url(given: Any) -> str:
-    """A folder, or a URL of an object store, without a slash at the end."""
-    text = str(given).strip()
-    scheme, sign, rest = text.partition("://")
-    if sign and (scheme not in _SCHEMES or not rest.strip("/")):
-        raise ValueError(
-            f"write a folder, or a URL of an object store ({', '.join(f'{each}://' for each in _SCHEMES)})"
-        )
-    return text.rstrip("/") or "/"
-
-
-def lake_url(given: str | None, root: Path, data_dir: Path) -> str:
-    """The lake's absolute path, or its URL."""
-    if given and "://" in given:
-        return given
-    return str((root / Path(given).expanduser()).resolve() if given else data_dir / "lake")
-
-
 def check_engine(settings: "Settings") -> None:
     """Raise ValueError for what does not go together with engine `spark`."""
     url, target = settings.lake_url, settings.spark_target
-    remote = "://" in url
+    remote = is_remote(url)
     if settings.retention:
         raise ValueError(
             f"{PREFIX}RETENTION does not go together with {PREFIX}ENGINE=spark: a profile is counted anew as a whole "
@@ -60,7 +42,8 @@ def check_engine(settings: "Settings") -> None:
     folder = Path(url)
     if not remote and (
         settings.data_dir.is_relative_to(folder)
-        or any(folder.is_relative_to(own) for own in (settings.landing_dir, settings.dagster_home))
+        or folder.is_relative_to(settings.landing_dir)
+        or any(folder.is_relative_to(settings.data_dir / own) for own in ("erasure", "dagster", "activation"))
         or settings.warehouse_path.is_relative_to(folder)
     ):
         raise ValueError(f"{PREFIX}LAKE is {url}, where other files of the project lie: name a folder of its own")

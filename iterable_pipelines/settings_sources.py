@@ -26,7 +26,7 @@ SECRETS = (
     "celery_backend",
 )
 # names that are no settings: the rehearsal of crashes, what dbt is handed, and what else profiles.yml reads
-_OTHER_NAMES = (
+OTHER_NAMES = (
     "ITERABLE_CRASH_AT",
     "ITERABLE_WAREHOUSE_PATH",
     "ITERABLE_LAKE_URL",
@@ -82,9 +82,9 @@ def read_sources(model: type[BaseSettings], root: Path, variables: Iterable[str]
         for name in sorted(each.upper() for each in source.env_vars):
             if name == ROOT and place == DOTENV:
                 found.problems.append(f"{name} cannot stand in {place}: it says where that file is; set it outside")
-            if name in _OTHER_NAMES and place == DOTENV:
+            if name in OTHER_NAMES and place == DOTENV:
                 found.problems.append(f"{name} cannot stand in {place}: it is read from the environment alone")
-            if name.startswith(PREFIX) and name not in variables and name not in _OTHER_NAMES:
+            if name.startswith(PREFIX) and name not in variables and name not in OTHER_NAMES:
                 found.problems.append(f"{name} in {place} is no setting{did_you_mean(name, variables)}")
     return found
 

@@ -26,7 +26,9 @@ def land(
     lines = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in records]
     fetched = hour + HOUR + timedelta(minutes=minutes_after)
     filter_field = "profileUpdatedAt" if data_type == "user" else "createdAt"
-    with tempfile.TemporaryDirectory() as folder:
+    settings.landing_dir.mkdir(parents=True, exist_ok=True)
+    # a file is renamed into its place, which another disk would not allow
+    with tempfile.TemporaryDirectory(dir=settings.landing_dir) as folder:
         download = Path(folder) / "download.ndjson"
         download.write_text("".join(f"{line}\n" for line in lines))
         (each,) = cut([download], Window.of_hour(hour), filter_field, Path(folder) / "parts")

@@ -10,11 +10,7 @@
    comparing lists with lists took minutes for a million rows. #}
 {% macro merge_pieces(pieces) %}
 entries as (
-    {% for name in ['counts'] + activity_maps() -%}
-    select user_key, '{{ name }}' as kind, entry.key as key, entry.value as value
-    from (select user_key, {{ elements('map_entries(' ~ name ~ ')') }} as entry from {{ pieces }}) as spread
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ spread_maps(['counts'] + activity_maps(), pieces) }}
 ),
 
 summed as (
@@ -32,11 +28,7 @@ merged_counts as (
 ),
 
 moments as (
-    {% for name in ['first_at', 'last_at'] -%}
-    select user_key, entry.key as key, entry.value as value
-    from (select user_key, {{ elements('map_entries(' ~ name ~ ')') }} as entry from {{ pieces }}) as spread
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    {{ spread_maps(['first_at', 'last_at'], pieces) }}
 ),
 
 bounds as (
@@ -53,10 +45,7 @@ merged_moments as (
 ),
 
 members as (
-    {% for name in activity_sets() -%}
-    select user_key, '{{ name }}' as kind, {{ elements(name) }} as member from {{ pieces }}
-    {{ 'union' if not loop.last }}
-    {% endfor %}
+    {{ spread_sets(activity_sets(), pieces) }}
 ),
 
 merged_sets as (
@@ -155,7 +144,7 @@ merged as (
         {%- set first, last = found.columns[0].values()[0], found.columns[1].values()[0] -%}
         {%- if first is none -%}false{%- else -%}
         {{ column }} between timestamp '{{ first }}' and timestamp '{{ last }}'
-        and {{ column }} in (select hour from {{ changed }})
+        and {{ among_hours(column, changed) }}
         {%- endif -%}
     {%- else -%}true{%- endif -%}
 {% endmacro %}

@@ -82,6 +82,49 @@
 {% macro duckdb__elements(column) %}unnest({{ column }}){% endmacro %}
 {% macro spark__elements(column) %}explode({{ column }}){% endmacro %}
 
+{# A row for each entry of some map columns: user_key, the column's name as `kind`, key, value. DuckDB reads a table once
+   for each column; Spark would plan anew what the table is made of, and reads it once. #}
+{% macro spread_maps(columns, table) %}{{ return(adapter.dispatch('spread_maps')(columns, table)) }}{% endmacro %}
+{% macro duckdb__spread_maps(columns, table) %}
+    {% for name in columns -%}
+    select user_key, '{{ name }}' as kind, entry.key as key, entry.value as value
+    from (select user_key, {{ elements('map_entries(' ~ name ~ ')') }} as entry from {{ table }}) as spread
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+{% endmacro %}
+{% macro spark__spread_maps(columns, table) %}
+    select user_key, entry.kind as kind, entry.key as key, entry.value as value
+    from (
+        select user_key, explode(concat({% for name in columns %}
+            transform(map_entries({{ name }}), each -> struct('{{ name }}' as kind, each.key as key, each.value as value)){{ ',' if not loop.last }}
+        {%- endfor %})) as entry
+        from {{ table }}
+    ) as spread
+{% endmacro %}
+
+{# The same for columns that are sets: user_key, kind, member. #}
+{% macro spread_sets(columns, table) %}{{ return(adapter.dispatch('spread_sets')(columns, table)) }}{% endmacro %}
+{% macro duckdb__spread_sets(columns, table) %}
+    {% for name in columns -%}
+    select user_key, '{{ name }}' as kind, {{ elements(name) }} as member from {{ table }}
+    {{ 'union' if not loop.last }}
+    {% endfor %}
+{% endmacro %}
+{% macro spark__spread_sets(columns, table) %}
+    select distinct user_key, entry.kind as kind, entry.member as member
+    from (
+        select user_key, explode(concat({% for name in columns %}
+            transform({{ name }}, each -> struct('{{ name }}' as kind, each as member)){{ ',' if not loop.last }}
+        {%- endfor %})) as entry
+        from {{ table }}
+    ) as spread
+{% endmacro %}
+
+{# Whether single rows of an hour are replaced: else all of the hour's users are counted anew, with the same result. #}
+{% macro replaces_rows() %}{{ return(adapter.dispatch('replaces_rows')()) }}{% endmacro %}
+{% macro duckdb__replaces_rows() %}{{ return(true) }}{% endmacro %}
+{% macro spark__replaces_rows() %}{{ return(false) }}{% endmacro %}
+
 {# A number that is the same for the same text, from 0 on, to deal users out by. #}
 {% macro bucket_of(text) %}{{ return(adapter.dispatch('bucket_of')(text)) }}{% endmacro %}
 {% macro duckdb__bucket_of(text) %}hash({{ text }}){% endmacro %}
@@ -177,7 +220,9 @@
     {% endfor %}
     {% set finished = none if flags.FULL_REFRESH else adapter.get_relation(none, 'marts', 'builds') %}
     {% set loads = run_query(
-        "select distinct stream, date_format(hour, 'yyyy-MM-dd\\'T\\'HH'), data_type from streams.loads "
+        "select distinct stream, date_format(hour, 'yyyy-MM-dd\\'T\\'HH'), data_type from ("
+        ~ 'select load_id, stream, hour, data_type from streams.loads union all '
+        ~ 'select load_id, stream, hour, data_type from streams.webhook_loads where stream is not null) '
         ~ 'where load_id > (select max(built_to) from ' ~ finished ~ ')'
     ).rows if finished else [] %}
     {% for stream in var('streams') %}
@@ -202,6 +247,16 @@
 {# The databases of models lie in the lake, too. #}
 {% macro spark__create_schema(relation) %}
     {% do run_query('create schema if not exists ' ~ relation ~ " location '" ~ env_var('ITERABLE_LAKE_URL') ~ '/' ~ relation ~ "'") %}
+{% endmacro %}
+
+{# Whether a column is one of the hours of a relation. Spark would plan a join for each stream that is read: a few hours
+   are written out. #}
+{% macro among_hours(column, hours) %}{{ return(adapter.dispatch('among_hours')(column, hours)) }}{% endmacro %}
+{% macro duckdb__among_hours(column, hours) %}{{ column }} in (select hour from {{ hours }}){% endmacro %}
+{% macro spark__among_hours(column, hours) %}
+    {%- set found = run_query('select distinct hour from ' ~ hours ~ ' order by 1 limit 201').columns[0].values() -%}
+    {%- if found | length > 200 -%}{{ column }} in (select hour from {{ hours }})
+    {%- else -%}{{ column }} in (timestamp '{{ found | join("', timestamp '") }}'){%- endif -%}
 {% endmacro %}
 
 {# The hour of an event: where it is part of a file's path, it is read from there, so that other files are not opened. #}

@@ -6,6 +6,7 @@ profiles/…, marts/…, audiences/…                                       Spa
 published/<number>/profiles/user_profiles/…                            the tables that readers see
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,23 +30,26 @@ _FIRST_HOUR, _NO_TYPE = "0001-01-01T00", "none"
 class Lake:
     """The files of the lake by name, and how DuckDB reads them."""
 
-    def __init__(self, url: str, own: Path) -> None:
-        """`url` is an absolute path or an fsspec URL; what is on its way to an object store lies in `own`."""
-        self.url = url
-        self.files = FileStore(url)
-        self._own = self.files.folder or own
+    def __init__(self, settings: Settings) -> None:
+        """Where the settings say. What is on its way to an object store lies in the data folder."""
+        options = settings.landing_options
+        self.url = settings.lake_url
+        # as for landing: a project has one store, if any
+        self._options = json.loads(options.get_secret_value()) if options and is_remote(self.url) else {}
+        self.files = FileStore(self.url, self._options)
+        self._own = self.files.folder or settings.data_dir / "lake"
 
     @classmethod
     def of(cls, settings: Settings) -> "Lake | None":
         """The lake of a project; None with engine `duckdb`, whose events lie in the warehouse."""
-        return cls(settings.lake_url, settings.data_dir / "lake") if settings.engine == "spark" else None
+        return cls(settings) if settings.engine == "spark" else None
 
     def open_for(self, con: duckdb.DuckDBPyConnection) -> None:
         """Let a connection read the lake where it is an object store."""
         if is_remote(self.url):
             from fsspec.core import url_to_fs
 
-            con.register_filesystem(url_to_fs(self.url, use_listings_cache=False)[0])
+            con.register_filesystem(url_to_fs(self.url, **{"use_listings_cache": False, **self._options})[0])
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
@@ -110,9 +109,9 @@ def manifest_path(settings: Settings) -> Path:
     return manifest
 
 
-def run_dbt(settings: Settings, arguments: list[str], more_environment: Mapping[str, str] = {}) -> None:
+def run_dbt(settings: Settings, arguments: list[str], more_environment: dict[str, str] | None = None) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
-    environment = {**os.environ, **dbt_environment(settings), **more_environment}
+    environment = os.environ | dbt_environment(settings) | (more_environment or {})
     command = [dbt_executable(), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:

@@ -20,11 +20,19 @@ spark.driver.bindAddress 127.0.0.1
 spark.ui.enabled false
 spark.ui.showConsoleProgress false
 spark.sql.shuffle.partitions 4
+# plans of profiles are long and builds here short: planning anew after each stage, and compiling for speed, cost most
+spark.sql.adaptive.enabled false
+spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
+spark.sql.maxPlanStringLength 1000
+# most parts of the lake are small, many of them are read at once
+spark.sql.files.openCostInBytes 65536
 spark.local.dir {folder}/scratch
 spark.sql.warehouse.dir {folder}/warehouse
 spark.hadoop.javax.jdo.option.ConnectionURL jdbc:derby:;databaseName={folder}/metastore;create=true
-spark.driver.extraJavaOptions -Dderby.system.home={folder} -Djava.io.tmpdir={folder}/scratch
+spark.driver.extraJavaOptions {java}
 """
+_JAVA = "-Dderby.system.home={folder} -Djava.io.tmpdir={folder}/scratch -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # Hive's metastore warns of types that only Spark knows; what matters is in the error that dbt shows
 _LOGGING = """\
 rootLogger.level = error
@@ -60,7 +68,8 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     megabytes = max(_LEAST_MEGABYTES, _megabytes(settings.memory_limit))
-    (conf / "spark-defaults.conf").write_text(_DEFAULTS.format(folder=folder, megabytes=megabytes))
+    java = _JAVA.format(folder=folder)
+    (conf / "spark-defaults.conf").write_text(_DEFAULTS.format(folder=folder, megabytes=megabytes, java=java))
     (conf / "log4j2.properties").write_text(_LOGGING.format(folder=folder))
     (folder / "scratch").mkdir(exist_ok=True)
     return {

@@ -18,8 +18,8 @@ SPARK = {"ITERABLE_ENGINE": "spark"}
     [
         ({"ITERABLE_ENGINE": "sprak"}, "ITERABLE_ENGINE in the environment is 'sprak': it must be 'duckdb' or 'spark'"),
         ({**SPARK, "ITERABLE_SPARK_TARGET": "emr"}, "'spark_session', 'spark_thrift', 'databricks' or 'glue'"),
-        ({**SPARK, "ITERABLE_LAKE": "memory://lake"}, "write a folder, or a URL of an object store"),
-        ({**SPARK, "ITERABLE_LAKE": "s3://"}, "write a folder, or a URL of an object store"),
+        ({**SPARK, "ITERABLE_LAKE": "memory://lake"}, "write a folder, or a URL such as s3://"),
+        ({**SPARK, "ITERABLE_LAKE": "s3://"}, "write a folder, or a URL such as s3://"),
         ({**SPARK, "ITERABLE_LAKE": "s3://bucket/lake"}, "ITERABLE_SPARK_TARGET=spark_session reads folders only"),
         ({**SPARK, "ITERABLE_SPARK_TARGET": "glue"}, "ITERABLE_SPARK_TARGET=glue cannot read"),
         ({**SPARK, "ITERABLE_SPARK_TARGET": "databricks"}, "name a URL such as s3://bucket/lake"),

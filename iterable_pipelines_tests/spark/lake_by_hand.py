@@ -14,7 +14,7 @@ _HOUR = "strftime(_hour, '%Y-%m-%dT%H')"
 
 
 def write_lake(warehouse: Warehouse, lake: Path) -> None:
-    """One Parquet file for each type and hour of events that was loaded, and one for each other source of the models."""
+    """One Parquet file for each type and hour of events that was loaded, and for each other source of the models."""
     with warehouse.transaction() as con:
         for stream in ACTIVITY_STREAMS:
             folder = lake / "streams" / stream.name
@@ -25,8 +25,8 @@ def write_lake(warehouse: Warehouse, lake: Path) -> None:
             empty = folder / "hour=0001-01-01T00" / "data_type=none" / "part.parquet"
             empty.parent.mkdir(parents=True)
             con.execute(f"copy (select * exclude (data_type) from streams.{stream.name} limit 0) to '{empty}'")
-            loaded = f"select distinct strftime(hour, '%Y-%m-%dT%H'), data_type from streams.loads where stream = '{stream.name}'"
-            for hour, data_type in con.execute(loaded).fetchall():
+            loaded = "select distinct strftime(hour, '%Y-%m-%dT%H'), data_type from streams.loads where stream = $1"
+            for hour, data_type in con.execute(loaded, [stream.name]).fetchall():
                 part = folder / f"hour={hour}" / f"data_type={data_type}"
                 if not part.exists():
                     part.mkdir(parents=True)

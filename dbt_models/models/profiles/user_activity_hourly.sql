@@ -4,9 +4,10 @@
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
    `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them. #}
 {% set stamped = has_columns(this, ['_load_id'] + partial_columns()) %}
+{% set only_added = is_built() and stamped and replaces_rows() %}
 {% set changed = in_changed_hours('_hour') ~ ' and ' ~ in_slice_of_hours('_hour') %}
 with grown as (
-    select hour from {{ ref('changed_hours') }} where not whole and {{ 'true' if is_built() and stamped else 'false' }}
+    select hour from {{ ref('changed_hours') }} where not whole
 ),
 
 added as (
@@ -20,7 +21,7 @@ events as (
     select * from {{ ref('activity') }}
     where
         user_key is not null and {{ changed }}
-        and (_hour not in (select hour from grown) or (user_key, _hour) in (select user_key, hour from added))
+        {{ 'and (_hour not in (select hour from grown) or (user_key, _hour) in (select user_key, hour from added))' if only_added }}
 ),
 
 per_type as (
@@ -98,7 +99,7 @@ present as (
     select * from {{ this }}
     where
         {{ in_changed_hours('hour') }} and {{ in_slice_of_hours('hour') }}
-        and (hour not in (select hour from grown) or (user_key, hour) in (select user_key, hour from added))
+        {{ 'and (hour not in (select hour from grown) or (user_key, hour) in (select user_key, hour from added))' if only_added }}
 ),
 
 found as (
