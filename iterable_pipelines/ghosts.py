@@ -24,8 +24,8 @@ def ghost_runs(instance: dg.DagsterInstance, beside_code_server: bool = False) -
     Storage in a file is this machine's own. Where several share it, a run of another one is none of our business;
     `beside_code_server` says that runs of the daemon would be here.
     """
-    launched_here = isinstance(instance.run_launcher, DefaultRunLauncher) and (
-        beside_code_server or not is_shared(instance)
+    launched_here = not is_shared(instance) or (
+        beside_code_server and isinstance(instance.run_launcher, DefaultRunLauncher)
     )
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
         host = run.tags.get(HOST)

@@ -63,6 +63,8 @@ def project(folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, **s
     folder.mkdir()
     for name, value in (given | settings).items():
         monkeypatch.setenv(f"ITERABLE_{name.upper()}", value)
+    # the models are compared, and their tests of one table each take longer than they do
+    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
     loaded = load_settings()
     monkeypatch.setenv("DAGSTER_HOME", str(loaded.dagster_home))
     return loaded

@@ -1,6 +1,5 @@
 """Dagster's history in PostgreSQL: recorded there, with no password on the disk, and shared by several machines."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -93,17 +92,3 @@ def test_runs_of_other_machines_are_no_ghosts(shared: Settings) -> None:
         assert {run.run_id for run in ghost_runs(instance)} == {here}
         assert {run.run_id for run in ghost_runs(instance, beside_code_server=True)} == {here, by_daemon}
         assert elsewhere not in {run.run_id for run in ghost_runs(instance, beside_code_server=True)}
-
-
-def test_dagsters_own_commands_take_the_home(shared: Settings) -> None:
-    home = prepare_home(shared)
-    told = subprocess.run(
-        [sys.executable, "-m", "dagster", "instance", "info"],
-        env=os.environ | {"DAGSTER_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert told.returncode == 0, told.stderr
-    assert "event_log_storage: PostgresEventLogStorage" in told.stdout
-    assert PASSWORD not in told.stdout + told.stderr

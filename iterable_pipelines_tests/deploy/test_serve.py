@@ -108,3 +108,9 @@ def test_serve_needs_a_key(tmp_path: Path) -> None:
     said = Command(tmp_path)("serve")
     assert said.code == 1
     assert "ITERABLE_API_KEY is not set" in said.err
+
+
+def test_a_worker_has_nothing_to_do_where_runs_do_their_steps_themselves(tmp_path: Path) -> None:
+    said = Command(tmp_path)("worker")
+    assert said.code == 1
+    assert "ITERABLE_EXECUTOR is in_process" in said.err and "ITERABLE_EXECUTOR=celery" in said.err
