@@ -31,6 +31,10 @@ class StoreFailed(OSError):
     """The object store did not do what was asked. What it held before is as it was, unless the text says otherwise."""
 
 
+class _NoBucket(Exception):
+    """There is nothing to put a file into."""
+
+
 class FileStore:
     """Files by name (`a/b.parquet`) below one root. A reader sees a file whole, old or new."""
 
@@ -174,8 +178,11 @@ class FileStore:
         file, name = given
         size = file.stat().st_size
         with self._asking(name):
-            # drivers upload in pieces that count only once all are there, so a reader never sees half a file
-            self._remote.put_file(str(file), self.url(name))
+            try:
+                # drivers upload in pieces that count only once all are there, so a reader never sees half a file
+                self._remote.put_file(str(file), self.url(name))
+            except FileNotFoundError:
+                raise _NoBucket from None
             arrived = self._remote.info(self.url(name))["size"]
         if arrived != size:
             raise StoreFailed(f"{self.url(name)} has {arrived:,} bytes and {size:,} were sent. Next: run it again")
@@ -217,6 +224,11 @@ class FileStore:
             yield
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.url(name)} is not there") from None
+        except _NoBucket:
+            raise StoreFailed(
+                f"there is no bucket or container for {self.root}. Nothing was stored. "
+                "Next: make it, or correct ITERABLE_LANDING; then iterable-pipelines check"
+            ) from None
         except Exception as error:
             if isinstance(error, OSError) and error.errno and error.filename:
                 # trouble of this machine's own disk
