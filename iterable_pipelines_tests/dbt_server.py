@@ -58,6 +58,8 @@ def running_dbt() -> Iterator[Path]:
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], start_new_session=True
         ) as server:
+            # of a server that has failed nobody shall wait
+            listener.close()
             yield program
             server.communicate()
 

@@ -1,26 +1,38 @@
 """`iterable-pipelines lists`: what it shows of lists, of trouble and of the time a round takes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from iterable_pipelines_tests.cli.command import Command
+import pytest
+
+from iterable_pipelines_tests.cli.command import CommandHere
 from iterable_pipelines_tests.objects.list_turns import Lists, lists_of, world_of
 
 
-def on(lists: Lists, root: Path) -> Command:
-    return Command(
-        root, api_key="sandbox", base_url=lists.sandbox.url, data_dir=str(lists.settings.data_dir), skip_users="true"
-    )
+@pytest.fixture
+def on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[Lists], CommandHere]:
+    """The command line of the project whose lists they are."""
+
+    def command(lists: Lists) -> CommandHere:
+        settings = {"base_url": lists.sandbox.url, "data_dir": str(lists.settings.data_dir), "skip_users": "true"}
+        return CommandHere(tmp_path, monkeypatch, capfd, api_key="sandbox", **settings)
+
+    return command
 
 
-def test_before_anything_is_imported(tmp_path: Path) -> None:
-    said = Command(tmp_path, api_key="sandbox", base_url="http://127.0.0.1:9")("lists")
+def test_before_anything_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = CommandHere(tmp_path, monkeypatch, capfd, api_key="sandbox", base_url="http://127.0.0.1:9")("lists")
     assert said.code == 1
     assert "Nothing is imported yet" in said.err and "Next: iterable-pipelines" in said.err
 
 
-def test_lists_their_age_and_their_trouble(tmp_path: Path) -> None:
+def test_lists_their_age_and_their_trouble(on: Callable[[Lists], CommandHere]) -> None:
     with lists_of(world_of(more_lists=20, users=30), skip_users=True) as lists:
-        command = on(lists, tmp_path)
+        command = on(lists)
         planned = command("lists", "--plan")
         assert planned.code == 0, planned.err
         assert "25 lists: 0 come with the user records, 25 are asked for" in planned.out
@@ -40,10 +52,10 @@ def test_lists_their_age_and_their_trouble(tmp_path: Path) -> None:
         assert len(lists.sandbox.requests()) == asked
 
 
-def test_a_list_is_trusted_by_command(tmp_path: Path) -> None:
+def test_a_list_is_trusted_by_command(on: Callable[[Lists], CommandHere]) -> None:
     with lists_of(world_of(more_lists=1, users=30)) as lists:
         lists.turn()
-        command = on(lists, tmp_path)
+        command = on(lists)
         assert "List 950000 is taken as it comes from now on." in command("lists", "--trust", "950000").out
         assert lists.state(950000).trusted
         assert "held against its count again" in command("lists", "--trust", "950000").out

@@ -5,14 +5,15 @@ import pytest
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
-from iterable_pipelines_tests.cli.command import Command
+from iterable_pipelines_tests.cli.command import Command, CommandHere
 from iterable_pipelines_tests.webhooks.world import START, at, body, move, receive, spool_of
 
 
 @pytest.fixture
-def command(project: Settings) -> Command:
+def command(project: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     project.data_dir.mkdir(parents=True)
-    return Command(project.data_dir, api_key="sandbox", data_dir=str(project.data_dir), start_date="2026-11-01")
+    settings = {"api_key": "sandbox", "data_dir": str(project.data_dir), "start_date": "2026-11-01"}
+    return CommandHere(project.data_dir, monkeypatch, capfd, **settings)
 
 
 def test_who_receives_none_is_told_of_none(command: Command) -> None:
