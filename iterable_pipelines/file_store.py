@@ -5,6 +5,7 @@ store.put(scratch / "cut.parquet", "events/hour=2026-11-01T03/data_type=emailOpe
 files = store.here(store.names("events"), scratch)
 """
 
+import errno
 import json
 import os
 import shutil
@@ -28,6 +29,10 @@ _AT_ONCE = 16
 
 class StoreFailed(OSError):
     """The object store did not do what was asked. What it held before is as it was, unless the text says otherwise."""
+
+
+class _NoBucket(Exception):
+    """There is nothing to put a file into."""
 
 
 class FileStore:
@@ -173,8 +178,11 @@ class FileStore:
         file, name = given
         size = file.stat().st_size
         with self._asking(name):
-            # drivers upload in pieces that count only once all are there, so a reader never sees half a file
-            self._remote.put_file(str(file), self.url(name))
+            try:
+                # drivers upload in pieces that count only once all are there, so a reader never sees half a file
+                self._remote.put_file(str(file), self.url(name))
+            except FileNotFoundError:
+                raise _NoBucket from None
             arrived = self._remote.info(self.url(name))["size"]
         if arrived != size:
             raise StoreFailed(f"{self.url(name)} has {arrived:,} bytes and {size:,} were sent. Next: run it again")
@@ -216,6 +224,11 @@ class FileStore:
             yield
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.url(name)} is not there") from None
+        except _NoBucket:
+            raise StoreFailed(
+                f"there is no bucket or container for {self.root}. Nothing was stored. "
+                "Next: make it, or correct ITERABLE_LANDING; then iterable-pipelines check"
+            ) from None
         except Exception as error:
             if isinstance(error, OSError) and error.errno and error.filename:
                 # trouble of this machine's own disk
@@ -246,13 +259,26 @@ def _rename_all(files: Iterable[tuple[Path, str]], root: Path) -> None:
     folders = set[Path]()
     for file, name in files:
         target = root / name
-        sync(file)
         target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
+        _rename(file, target)
         # the rename is durable only when each folder above it is
         folders.update(each for each in target.parents if each.is_relative_to(root))
     for folder in sorted(folders, reverse=True):
         sync(folder)
+
+
+def _rename(file: Path, target: Path) -> None:
+    sync(file)
+    try:
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        shutil.copyfile(file, beside)
+        sync(beside)
+        beside.replace(target)
+        file.unlink()
 
 
 def _top(name: str) -> str:

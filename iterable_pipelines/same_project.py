@@ -39,7 +39,7 @@ def refuse_others(settings: "Settings", database: "SharedDatabase") -> None:
 
 def _refuse_others(con: "Connection", settings: "Settings") -> None:
     store = FileStore.of(settings)
-    mark, found = _read(store), con.execute("select id, landing, iterable from project").fetchone()
+    mark, found = mark_of(store), con.execute("select id, landing, iterable from project").fetchone()
     if found is None:
         if mark is None:
             mark = uuid4().hex
@@ -54,7 +54,8 @@ def _refuse_others(con: "Connection", settings: "Settings") -> None:
         )
 
 
-def _read(store: FileStore) -> str | None:
+def mark_of(store: FileStore) -> str | None:
+    """The mark in landing; None before its tables were shared."""
     if not store.exists(MARK):
         return None
     with tempfile.TemporaryDirectory() as folder:

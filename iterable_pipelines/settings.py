@@ -282,7 +282,6 @@ class Settings(BaseSettings):
 
     @property
     def lake_url(self) -> str:
-        """Where engine `spark` keeps events."""
         return self.lake or str(self.data_dir / "lake")
 
     @property

@@ -18,6 +18,8 @@ from iterable_pipelines.postgres import PostgresFailed, PostgresRefused, connect
 from iterable_pipelines.settings_sources import PREFIX
 
 T = TypeVar("T")
+# seconds that a server may be away
+PATIENCE = 30.0
 SCHEMA = "iterable_pipelines"
 VARIABLE = f"{PREFIX}POSTGRES"
 _OPENING = f"select set_config('search_path', '{SCHEMA}', true)"
@@ -143,7 +145,7 @@ def _declared(statement: str) -> str:
 def _patiently() -> Retrying:
     return Retrying(
         retry=retry_if_exception_type(PostgresFailed) & retry_if_not_exception_type(PostgresRefused),
-        stop=stop_after_delay(30),
+        stop=stop_after_delay(PATIENCE),
         wait=wait_random_exponential(0.1, max=5),
         reraise=True,
     )

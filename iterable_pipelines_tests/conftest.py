@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -83,3 +84,14 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL server of this test run's own."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the shared tables of one test lie (either_database.py): empty, and gone afterwards."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "tables.db")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with server.database(f"tables-{uuid4().hex}") as url:
+        yield url

@@ -13,7 +13,7 @@ from uuid import uuid4
 from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables
 from iterable_pipelines.landing.scratch import scratch_folder
-from iterable_pipelines.same_project import MARK
+from iterable_pipelines.same_project import MARK, mark_of
 from iterable_pipelines.settings import Settings
 
 _FOLDERS = ("events", "webhooks", "quarantine")
@@ -40,10 +40,13 @@ def _copy_files(old: FileStore, new: FileStore, scratch_root: Path, log: Callabl
     sizes = _sizes(old)
     if old.root == new.root:
         return sizes
-    if strange := sorted(_sizes(new).keys() - sizes.keys()):
+    strange = sorted(_sizes(new).keys() - sizes.keys() - {MARK})
+    if strange or (MARK in sizes and mark_of(new) not in (None, mark_of(old))):
+        found = new.url(strange[0] if strange else MARK)
         raise MoveFailed(
-            f"{new.url(strange[0])} is there, and {old.url()} has nothing like it: the new place holds another "
-            "landing. Nothing was changed there.\nNext: name an empty folder"
+            f"{found} is there, and {old.url()} has nothing like it: the new place holds another "
+            "landing, or has gone on since it was copied. Nothing was changed there.\nNext: name an empty folder; or, "
+            "if it is yours already, write it into .env"
         )
     with scratch_folder(scratch_root, "move-") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
         copies = pool.map(lambda name: _copy_file(old, new, name, scratch / uuid4().hex), sorted(sizes))

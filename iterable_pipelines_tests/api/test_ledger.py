@@ -22,6 +22,7 @@ from iterable_pipelines.api import LIMITS, Broken, Iterable, Ledger, Limit, Prio
 from iterable_pipelines.api.limits import scope_of
 from iterable_pipelines_tests.api.conftest import BRISK, KEY, WINDOW
 from iterable_pipelines_tests.api.wire import serving, sized
+from iterable_pipelines_tests.either_database import database_at
 
 RECORD = b'{"email":"ann@example.com"}\n'
 SPAN = 1.0
@@ -35,17 +36,17 @@ def most_in_a_span(times: list[float], span: float = SPAN) -> int:
     return max(sum(start <= each < start + span for each in times) for start in times)
 
 
-def export_often(url: str, folder: Path, often: int) -> None:
+def export_often(url: str, folder: Path, place: str, often: int) -> None:
     """What each of the processes does: real exports through the real client."""
-    client = Iterable(KEY, url, Ledger(folder / "ledger.db", limits=SCALED), patience=BRISK)
+    client = Iterable(KEY, url, Ledger(database_at(place, "ledger"), limits=SCALED), patience=BRISK)
     for _ in range(often):
         client.export_events("emailOpen", WINDOW, folder / f"{os.getpid()}.ndjson")
 
 
-def test_four_processes_keep_one_limit_at_the_server_s_log(tmp_path: Path) -> None:
+def test_four_processes_keep_one_limit_at_the_server_s_log(tmp_path: Path, place: str) -> None:
     context = multiprocessing.get_context("spawn")
     with serving(sized(RECORD)) as wire:
-        processes = [context.Process(target=export_often, args=(wire.url, tmp_path, 4)) for _ in range(4)]
+        processes = [context.Process(target=export_often, args=(wire.url, tmp_path, place, 4)) for _ in range(4)]
         for process in processes:
             process.start()
         for process in processes:
@@ -55,13 +56,13 @@ def test_four_processes_keep_one_limit_at_the_server_s_log(tmp_path: Path) -> No
     assert most_in_a_span([each.at for each in wire.requests]) == 4
 
 
-def test_calls_at_odd_moments_keep_every_sliding_window(tmp_path: Path) -> None:
+def test_calls_at_odd_moments_keep_every_sliding_window(place: str) -> None:
     gone: list[float] = []
     odd = random.Random(7)
     pauses = [[odd.random() * 0.4 for _ in range(4)] for _ in range(5)]
 
     def call(mine: list[float]) -> None:
-        ledger = Ledger(tmp_path / "ledger.db", limits=SCALED)
+        ledger = Ledger(database_at(place, "ledger"), limits=SCALED)
         for pause in mine:
             time.sleep(pause)
             with ledger.turn("export", SCOPE):

@@ -1,5 +1,6 @@
 """What lies elsewhere: an S3 server that all tests share, and stores in buckets and folders of their own."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -7,6 +8,9 @@ from uuid import uuid4
 import pytest
 
 from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.settings import Settings
+from iterable_pipelines_tests.postgres_server import Server
 from iterable_pipelines_tests.s3_server import ENVIRONMENT, S3, running_s3
 
 
@@ -31,6 +35,22 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
         return FileStore(tmp_path / "landing")
     server: S3 = request.getfixturevalue("s3")
     return FileStore(f"{server.bucket(f'bucket-{uuid4().hex}')}/landing", server.options)
+
+
+@pytest.fixture
+def elsewhere(s3: S3, postgres: Server, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a project whose landing lies on S3, and whose tables lie in PostgreSQL."""
+    name = f"elsewhere-{uuid4().hex}"
+    with postgres.database(name) as url:
+        yield Settings(
+            api_key="sandbox",
+            base_url="http://127.0.0.1:9",
+            data_dir=tmp_path / "elsewhere",
+            landing=f"{s3.bucket(name)}/landing",
+            landing_options=json.dumps(s3.options),
+            postgres=url,
+            start_date=parse_hour("2026-11-01"),
+        )
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A file store says the same of a folder and of a bucket; what it cannot reach it names."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,15 @@ def test_a_put_that_breaks_off_leaves_the_old_version(s3: S3, written: Written, 
     assert (tmp_path / "a").read_text() == "old"
 
 
-def test_a_denial_is_named_without_the_secret(s3: S3) -> None:
-    with pytest.raises(OSError) as told:
-        FileStore("s3://there-is-no-such-bucket/landing", s3.options).names()
-    assert "s3://there-is-no-such-bucket/landing" in str(told.value) and "secret" not in str(told.value)
+def test_a_bucket_that_is_not_there_is_named(s3: S3, written: Written) -> None:
+    with pytest.raises(StoreFailed, match="there is no bucket or container for s3://there-is-none/landing"):
+        FileStore("s3://there-is-none/landing", s3.options).put(written("one"), "a")
+
+
+def test_a_put_crosses_disks(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as other:
+        file = Path(other) / "file"
+        file.write_text("one")
+        FileStore(tmp_path).put(file, "events/a")
+        assert not file.exists()
+    assert FileStore(tmp_path).sizes() == {"events/a": 3}

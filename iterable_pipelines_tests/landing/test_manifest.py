@@ -7,8 +7,13 @@ from pathlib import Path
 from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing.manifest import Manifest, Part
 from iterable_pipelines.landing.passes import Pass
+from iterable_pipelines_tests.either_database import database_at
 
 HOUR_3 = parse_hour("2026-11-01T03")
+
+
+def opened(place: str) -> Manifest:
+    return Manifest(Path("landing"), database_at(place, "manifest"))
 
 
 def part(rows: int, fetched_after: int, hour: int = 0, run: str = "run") -> Part:
@@ -19,15 +24,15 @@ def part(rows: int, fetched_after: int, hour: int = 0, run: str = "run") -> Part
     )
 
 
-def test_the_newest_fetch_counts_even_if_it_is_written_first(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path)
+def test_the_newest_fetch_counts_even_if_it_is_written_first(place: str) -> None:
+    manifest = opened(place)
     manifest.add([part(5, fetched_after=200)])
     manifest.add([part(3, fetched_after=10)])
     assert manifest.current("emailOpen")[HOUR_3].rows == 5
 
 
-def test_only_the_hours_asked_for_are_given(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path)
+def test_only_the_hours_asked_for_are_given(place: str) -> None:
+    manifest = opened(place)
     manifest.add([part(1, 10, hour=n) for n in range(5)])
     wanted = [HOUR_3 + HOUR, HOUR_3 + 3 * HOUR]
     assert list(manifest.current("emailOpen", wanted)) == wanted
@@ -35,33 +40,33 @@ def test_only_the_hours_asked_for_are_given(tmp_path: Path) -> None:
     assert manifest.current("emailClick") == {}
 
 
-def test_a_run_knows_what_it_has_landed(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path)
+def test_a_run_knows_what_it_has_landed(place: str) -> None:
+    manifest = opened(place)
     manifest.add([part(1, 10, run="one"), part(1, 20, hour=1, run="two")])
     assert manifest.landed_by("one", "emailOpen") == {HOUR_3}
 
 
-def test_parts_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_parts_come_back_as_they_were_written(place: str) -> None:
     written = part(7, 33)
-    Manifest(tmp_path).add([written])
-    assert Manifest(tmp_path).current("emailOpen") == {HOUR_3: written}
+    opened(place).add([written])
+    assert opened(place).current("emailOpen") == {HOUR_3: written}
 
 
-def _write(folder: Path, name: str) -> None:
-    manifest = Manifest(folder)
+def _write(place: str, name: str) -> None:
+    manifest = opened(place)
     for hour in range(20):
         manifest.add([part(1, 10, hour=hour, run=name)])
         manifest.next_token()
 
 
-def test_four_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_four_processes_write_at_once_and_nothing_is_lost(place: str) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write, args=(tmp_path, f"run-{n}")) for n in range(4)]
+    writers = [context.Process(target=_write, args=(place, f"run-{n}")) for n in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0, 0, 0]
-    manifest = Manifest(tmp_path)
+    manifest = opened(place)
     assert [len(manifest.landed_by(f"run-{n}", "emailOpen")) for n in range(4)] == [20, 20, 20, 20]
     assert manifest.next_token() == 81

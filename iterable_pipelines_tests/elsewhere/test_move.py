@@ -1,0 +1,101 @@
+"""Landing moves to S3 and PostgreSQL and back: the same files, the same tables, and the old place as it was."""
+
+from pathlib import Path
+
+import pytest
+
+from iterable_pipelines.api import Ledger
+from iterable_pipelines.cli.console import CannotGoOn
+from iterable_pipelines.cli.move_landing import move_landing
+from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.hours import HOUR
+from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.move import copy_landing
+from iterable_pipelines.landing.move_tables import MoveFailed
+from iterable_pipelines.settings import Settings
+from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.erasure.people import ADA, BOB, START, event, forget, import_people
+from iterable_pipelines_tests.kept_open import kept_open
+from iterable_pipelines_tests.landing_by_hand import land
+from iterable_pipelines_tests.webhooks.world import at, body, bring
+
+FOLDERS = ("events", "webhooks", "quarantine", "project")
+
+
+@pytest.fixture
+def landed(project: Settings) -> Settings:
+    """A project with something in every table that moves."""
+    manifest, warehouse = Manifest.of(project), Warehouse.of(project)
+    warehouse.prepare()
+    with kept_open(warehouse):
+        import_people(project, manifest, warehouse)
+        bring(project, manifest, warehouse, [body("emailOpen", at(600, START), email=BOB)])
+    forget(project, ADA)
+    for _ in range(4):
+        Ledger.of(project).book("export", "a project")
+    return project
+
+
+def files(project: Settings) -> dict[str, int]:
+    sizes = FileStore.of(project).sizes()
+    return {name: size for name, size in sizes.items() if name.startswith(("events/", "webhooks/", "quarantine/"))}
+
+
+def test_there_and_back(landed: Settings, elsewhere: Settings, tmp_path: Path) -> None:
+    before, token = files(landed), Manifest.of(landed).next_token()
+    there = copy_landing(landed, elsewhere)
+    assert there.files == len(before) == len(files(elsewhere)) and there.rows > 10
+    # nothing new the second time, and nothing twice
+    assert copy_landing(landed, elsewhere) == there
+    assert Manifest.of(elsewhere).next_token() == token + 1
+    land(elsewhere, Manifest.of(elsewhere), "emailClick", START + HOUR, [])
+    with pytest.raises(MoveFailed, match="newer manifest"):
+        copy_landing(landed, elsewhere)
+    land(elsewhere, Manifest.of(elsewhere), "emailOpen", START + HOUR, [event(BOB)])
+    with pytest.raises(MoveFailed, match="has gone on"):
+        copy_landing(landed, elsewhere)
+
+    home = elsewhere.model_copy(
+        update={"landing": str(tmp_path / "home"), "postgres": None, "data_dir": tmp_path / "home-data"}
+    )
+    back = copy_landing(elsewhere, home)
+    assert back.files == there.files + 2
+    assert files(home) == files(elsewhere)
+    for name in ("emailOpen", "emailSend", "user"):
+        assert Manifest.of(home).current(name) == Manifest.of(elsewhere).current(name)
+    assert Manifest.of(home).next_token() == token + 2
+    assert Ledger.of(home).delay("export", "a project") > 20
+    # the old place is as it was
+    assert files(landed) == before and Manifest.of(landed).next_token() == token + 1
+
+
+def test_a_file_that_is_not_the_same_is_copied_again(landed: Settings, elsewhere: Settings, tmp_path: Path) -> None:
+    copy_landing(landed, elsewhere)
+    name = min(files(landed))
+    (tmp_path / "other").write_text("somebody else was here")
+    FileStore.of(elsewhere).put(tmp_path / "other", name)
+    copy_landing(landed, elsewhere)
+    assert files(elsewhere) == files(landed)
+
+
+def test_another_landing_is_not_written_over(landed: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "other" / "events" / "hour=2026-01-01T00" / "data_type=user" / "part-0.parquet"
+    file.parent.mkdir(parents=True)
+    file.write_text("somebody's")
+    with pytest.raises(MoveFailed, match="another landing"):
+        copy_landing(landed, landed.model_copy(update={"landing": str(tmp_path / "other")}))
+    assert [each for each in (tmp_path / "other").rglob("*") if each.is_file()] == [file]
+
+
+def test_the_command_says_what_to_write(
+    landed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ITERABLE_DATA_DIR", str(landed.data_dir))
+    monkeypatch.setenv("ITERABLE_START_DATE", "2026-11-01")
+    move_landing(to=str(tmp_path / "new"), tables="")
+    said = capsys.readouterr().out
+    assert f"ITERABLE_LANDING={tmp_path / 'new'}" in said and "iterable-pipelines check" in said
+    assert Manifest(tmp_path / "new").current("emailOpen") == Manifest.of(landed).current("emailOpen")
+    for wrong in ({"to": "memory://x", "tables": ""}, {"to": "", "tables": ""}, {"to": "", "tables": "NOT_THERE"}):
+        with pytest.raises(CannotGoOn, match="Nothing was changed"):
+            move_landing(**wrong)
