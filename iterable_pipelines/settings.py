@@ -163,7 +163,7 @@ class Settings(BaseSettings):
     )
     user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
         (),
-        description="User fields to import. Those that identify a user, name lists or fill `profile_fields` come along.",
+        description="User fields to import. Those that identify a user, name lists or fill `profile_fields` come too.",
         json_schema_extra={"default": "all"},
     )
     dynamic_lists: Annotated[Literal["all", "none"] | tuple[int, ...], BeforeValidator(values.list_ids)] = Field(
