@@ -63,6 +63,8 @@ def _files(settings: Settings) -> Iterator[Path]:
     # files of an object store may have lain in the data folder once, before they moved
     landing = settings.landing_dir / "scratch" if is_remote(settings.landing_root) else settings.landing_dir
     folders = [landing, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
+    # Spark's list of tables and partitions, which names nobody: as text it would take minutes
+    folders.append(settings.data_dir / "spark" / "metastore")
     lake = Lake.of(settings)
     if lake and lake.files.folder:
         folders.append(lake.files.folder)
