@@ -58,6 +58,8 @@ def run_dbt_on_spark(settings: Settings, lake: str, target: str, arguments: list
             "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
             "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
         )
+    if "://" not in lake:
+        _sweep(Path(lake))
     command, *rest = arguments
     run_dbt(settings, [command, "--target", target, *rest], spark_environment(settings, lake))
 
@@ -80,6 +82,15 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
         "DBT_TARGET_PATH": str(folder / "dbt"),
         "DBT_LOG_PATH": str(folder / "dbt" / "logs"),
     }
+
+
+def _sweep(lake: Path) -> None:
+    """Take away what a killed build was writing: Spark makes no table where files lie already."""
+    for schema in ("profiles", "marts", "audiences"):
+        for unfinished in [*lake.glob(f"{schema}/*/_temporary"), *lake.glob(f"{schema}/*/.spark-staging*")]:
+            # a table that was finished once keeps what it has
+            finished = (unfinished.parent / "_SUCCESS").exists()
+            shutil.rmtree(unfinished if finished else unfinished.parent)
 
 
 def _megabytes(limit: str) -> int:
