@@ -164,8 +164,7 @@ class Settings(BaseSettings):
     )
     user_fields: Annotated[tuple[str, ...], BeforeValidator(values.names)] = Field(
         (),
-        description="User fields to import. Those that identify a user, name their lists or fill "
-        "`profile_fields` always come along.",
+        description="User fields to import. Those that identify a user, name lists or fill `profile_fields` come too.",
         json_schema_extra={"default": "all"},
     )
     dynamic_lists: Annotated[Literal["all", "none"] | tuple[int, ...], BeforeValidator(values.list_ids)] = Field(
@@ -287,7 +286,6 @@ class Settings(BaseSettings):
 
     @property
     def lake_url(self) -> str:
-        """Where engine `spark` keeps events."""
         return self.lake or str(self.data_dir / "lake")
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,7 +104,7 @@ def scan_(email: Emails = None, user_id: UserIds = None) -> None:
     if done.found:
         files = "\n".join(f"  {file}" for file in done.found)
         asked_for = Requests(settings).path
-        waits = any(file.name.startswith(asked_for.name) for file in done.found)
+        waits = any(Path(file).name.startswith(asked_for.name) for file in done.found)
         told = f"\n{asked_for.name} keeps whom Iterable is to forget until it has answered." if waits else ""
         then = "erase send" if waits else "erase person"
         raise CannotGoOn(

@@ -12,7 +12,7 @@ from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
 from iterable_pipelines.erasure.unfinished import ENDING
 from iterable_pipelines.erasure.warehouse import leftovers
-from iterable_pipelines.file_store import sync
+from iterable_pipelines.file_store import is_remote, sync
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.track_calls.declaration import FOLDER as TRACK_CALLS
@@ -53,8 +53,18 @@ class OtherFiles:
 def _files(settings: Settings) -> Iterator[Path]:
     """What is left over by the stores that know their files."""
     # what a run that is at work writes beside the warehouse is nobody else's to touch
-    known = {settings.warehouse_path, settings.published_path, settings.spool_path, *leftovers(settings)}
-    folders = [settings.landing_dir, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
+    known = {
+        settings.landing_dir / "manifest.db",
+        settings.warehouse_path,
+        settings.published_path,
+        settings.spool_path,
+        *leftovers(settings),
+    }
+    # files of an object store may have lain in the data folder once, before they moved
+    landing = settings.landing_dir / "scratch" if is_remote(settings.landing_root) else settings.landing_dir
+    folders = [landing, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
+    # Spark's list of tables and partitions, which names nobody: as text it would take minutes
+    folders.append(settings.data_dir / "spark" / "metastore")
     lake = Lake.of(settings)
     if lake and lake.files.folder:
         folders.append(lake.files.folder)

@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from iterable_pipelines.erasure.mentions import spellings
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.lake.layout import Lake
+from iterable_pipelines.landing.nearby import landed_batches
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 
@@ -32,17 +34,19 @@ _ZSTD, _GZIP, _PARQUET, _SQLITE, _DUCKDB = (
 
 @dataclass(frozen=True)
 class Scan:
-    """The files that hold somebody, those that could not be read, and how much was looked through."""
+    """The files that hold somebody, those that could not be read, and how much was looked through.
 
-    found: list[Path] = field(default_factory=list)
-    unread: list[Path] = field(default_factory=list)
+    Files of an object store go by their URL.
+    """
+
+    found: list[Path | str] = field(default_factory=list)
+    unread: list[Path | str] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
 
 
 def scan(settings: Settings, identifiers: list[str]) -> Scan:
-    """Look for identifiers, whole or as a part of something, in every file of the data folder, the warehouse and a lake
-    on this machine.
+    """Look for identifiers, whole or as a part of something, in all files of the data folder, landing, lake, warehouse.
 
     Free pages, write-ahead logs, temporary files and compressed blocks of rows that are deleted count, too.
     Raises ValueError for one that is shorter than SHORTEST.
@@ -52,28 +56,39 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
     words = [shape.lower().encode() for each in identifiers for shape in spellings(each)]
     detector = "(?i)" + "|".join(re.escape(shape) for each in identifiers for shape in spellings(each))
     done = Scan()
-    files, size = _files(settings), 0
+    count = size = 0
     with duckdb.connect() as con:
         con.execute("set variable detector = ?", [detector])
-        for file in files:
+        for file, place in _files(settings):
+            count += 1
             try:
                 size += file.stat().st_size
-                if _hold(iter([str(file).encode()]), words) or _in_bytes(file, words) or _in_values(con, file, words):
-                    done.found.append(file)
+                if _hold(iter([str(place).encode()]), words) or _in_bytes(file, words) or _in_values(con, file, words):
+                    done.found.append(place)
             except FileNotFoundError:
                 # a file on its way
                 continue
             except (OSError, duckdb.Error, sqlite3.Error, pa.ArrowException):
-                done.unread.append(file)
-    return Scan(done.found, done.unread, len(files), size)
+                done.unread.append(place)
+    return Scan(done.found, done.unread, count, size)
 
 
-def _files(settings: Settings) -> list[Path]:
-    outside = [settings.warehouse_path, Path(f"{settings.warehouse_path}.wal")]
+def _files(settings: Settings) -> Iterator[tuple[Path, Path | str]]:
+    """Each file where it can be read, and where it lies."""
+    outside = [settings.warehouse_path, Path(f"{settings.warehouse_path}.wal"), *settings.landing_dir.rglob("*")]
     lake = Lake.of(settings)
-    folders = {settings.data_dir} | ({lake.files.folder} if lake and lake.files.folder else set())
-    files = {each for folder in folders for each in folder.rglob("*") if each.is_file()}
-    return sorted(files | {each for each in outside if each.exists()})
+    if lake and lake.files.folder:
+        outside += lake.files.folder.rglob("*")
+    files = {each for each in (*settings.data_dir.rglob("*"), *outside) if each.is_file()}
+    yield from ((each, each) for each in sorted(files))
+    store = FileStore.of(settings)
+    if store.folder is None:
+        for near, copies in landed_batches(settings, store.names()):
+            yield from ((each, store.url(near.name_of(each))) for each in copies)
+    if lake and lake.files.folder is None:
+        for name in lake.files.names():
+            with lake.scratch() as here:
+                yield lake.files.here([name], here)[0], lake.files.url(name)
 
 
 def _in_bytes(file: Path, words: list[bytes]) -> bool:

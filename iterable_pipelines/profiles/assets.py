@@ -17,7 +17,7 @@ from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, re
 from iterable_pipelines.profiles.build import after_spark, before_spark, spark_arguments
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
 from iterable_pipelines.profiles.picture import events_per_hour, picture
-from iterable_pipelines.profiles.spark import spark_environment
+from iterable_pipelines.profiles.spark import spark_environment, sweep
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -75,6 +75,7 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             arguments = [command, "--vars", dbt_vars(project)]
             if warehouse.lake:
                 before_spark(warehouse, warehouse.lake)
+                sweep(project, warehouse.lake.url)
                 arguments += spark_arguments(project, warehouse.lake)
                 environment = spark_environment(project, warehouse.lake.url)
                 os.environ.update(environment)

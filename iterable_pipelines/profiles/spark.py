@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+from iterable_pipelines.file_store import is_remote
+from iterable_pipelines.lake.layout import OF_SPARK
 from iterable_pipelines.profiles.dbt import ModelsFailed, run_dbt
 from iterable_pipelines.settings import Settings
 
@@ -58,8 +60,7 @@ def run_dbt_on_spark(settings: Settings, lake: str, target: str, arguments: list
             "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
             "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
         )
-    if "://" not in lake:
-        _sweep(Path(lake))
+    sweep(settings, lake)
     command, *rest = arguments
     run_dbt(settings, [command, "--target", target, *rest], spark_environment(settings, lake))
 
@@ -84,10 +85,13 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
     }
 
 
-def _sweep(lake: Path) -> None:
-    """Take away what a killed build was writing: Spark makes no table where files lie already."""
-    for schema in ("profiles", "marts", "audiences"):
-        for unfinished in [*lake.glob(f"{schema}/*/_temporary"), *lake.glob(f"{schema}/*/.spark-staging*")]:
+def sweep(settings: Settings, lake: str) -> None:
+    """Take away what a killed build was writing: Spark makes no table where files lie already. No other may run."""
+    shutil.rmtree(settings.data_dir / "spark" / "scratch", ignore_errors=True)
+    if is_remote(lake):
+        return
+    for schema in OF_SPARK:
+        for unfinished in [*Path(lake).glob(f"{schema}/*/_temporary"), *Path(lake).glob(f"{schema}/*/.spark-staging*")]:
             # a table that was finished once keeps what it has
             finished = (unfinished.parent / "_SUCCESS").exists()
             shutil.rmtree(unfinished if finished else unfinished.parent)

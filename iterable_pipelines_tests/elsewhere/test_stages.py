@@ -8,6 +8,7 @@ import duckdb
 
 from iterable_pipelines.data_types import DATA_TYPE, STREAMS
 from iterable_pipelines.erasure.run import erase
+from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing import Manifest, accept_loss
@@ -46,6 +47,8 @@ def live(project: Settings, folder: Path) -> dict[str, Any]:
         with warehouse.transaction() as con:
             refresh(con, project, manifest, START + 4 * HOUR)
             seen["troubles"] = [each for each in troubles(con) if each.kind != "not landed"]
+    held = [str(each) for each in scan(project, [ADA]).found if "part-" in str(each)]
+    seen["ada before"] = sorted(each.rpartition("landing/")[2] for each in held)
     forget(project, ADA)
     erase(project, lambda text: None)
     seen["erased"] = content_of(warehouse, TABLES)
@@ -90,7 +93,7 @@ def test_a_life_on_s3_and_postgresql_is_that_in_a_folder(
     # and it was a life
     assert here["loaded"] == here["replayed"] != here["erased"]
     assert here["accepted"][:2] == (1, 1)
-    assert here["ada"] == [] and len(here["files"]) > 5
+    assert here["ada"] == [] and len(here["ada before"]) > 5 and len(here["files"]) > 5
     assert [str(each.kind) for each in here["troubles"]] == ["in quarantine"]
     assert here["expired"][0] > 5 and all("hour=2026-11-01T03" not in name for name in here["left"])
     # nothing of an object store stays on this machine but what runs it

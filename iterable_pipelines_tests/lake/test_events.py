@@ -157,7 +157,7 @@ def test_every_check_says_the_same(both: Both) -> None:
     assert [passed for name, _, passed, _ in on_lake if name == "rows_match_manifest"] == [False, True]
 
 
-@pytest.mark.parametrize("step", ["lake_put", "before_commit", "after_commit"])
+@pytest.mark.parametrize("step", ["lake_put", "before_commit"])
 def test_a_killed_load_is_made_up_for(both: Both, step: str) -> None:
     both.land("emailClick", H3, ODD)
     both.land("emailOpen", H3, [event(5)])

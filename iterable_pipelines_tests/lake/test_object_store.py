@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from iterable_pipelines.erasure.run import erase, identifiers_left
+from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
@@ -78,9 +79,10 @@ def test_a_lake_on_s3(
         create_views(con, files, [TABLE], number)
     lake.publish()
     remove_older(files, number)
+    assert f"{files.url}/{files.part(STREAM, 'emailClick', H3)}" in map(str, scan(remote, [ADA]).found)
     forget(remote, ADA)
     assert erase(remote, quiet).complete
-    assert identifiers_left(remote) == 0
+    assert (scan(remote, [ADA]).found, identifiers_left(remote)) == ([], 0)
     with reading(remote) as con:
         assert con.execute("select * from profiles.user_profiles").fetchall() == [("bob",)]
         assert con.execute(f"select email from streams.{STREAM}").fetchall() == [("A@Example.com ",)]

@@ -1,5 +1,6 @@
 """Tells whether Spark's tables hold the rows that DuckDB's do: both are read by DuckDB, and compared as bags."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,6 @@ def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
 
 def write_views(project: Settings, lake: Path, names: list[str], folder: Path) -> None:
     """Let Spark read views, and write their rows below `folder`."""
-    environment = {"PATH": "/usr/bin:/bin", **spark_environment(project, str(lake))}
+    environment = os.environ | spark_environment(project, str(lake))
     command = [sys.executable, str(_VIEWS_AS_FILES), str(folder), *names]
     subprocess.run(command, env=environment, check=True, capture_output=True)

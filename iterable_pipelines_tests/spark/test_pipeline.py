@@ -42,7 +42,7 @@ READ = (
 )
 ENGAGED = (
     "object: user\nsource: ref('engaged')\nprimary_key: user_key\nmatch: {column: user_key, field: email}\n"
-    "mode: upsert\nfields: {lastEngagedAt: last_engaged_at}\n"
+    "mode: upsert\nfields: {last_engaged_at: lastEngagedAt}\n"
 )
 
 
