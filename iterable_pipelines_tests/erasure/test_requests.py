@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from iterable_pipelines import database
 from iterable_pipelines.activation.promise import next_hour
 from iterable_pipelines.api import LIMITS, Iterable, Ledger, Refused, ledger
 from iterable_pipelines.api import client as client_module
@@ -54,7 +55,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the ledger, the queue and the sandbox's limits."""
     made = Clock()
-    for module in (ledger, client_module, sandbox_limits):
+    for module in (database, ledger, client_module, sandbox_limits):
         monkeypatch.setattr(module, "time", made)
     for module in (requests_module, send_module):
         monkeypatch.setattr(module, "now", made.now)

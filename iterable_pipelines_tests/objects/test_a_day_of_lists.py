@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from iterable_pipelines import database
 from iterable_pipelines.api import LIMITS, Ledger, ledger
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.objects.list_members import order
@@ -62,7 +63,7 @@ def day() -> Iterator[Day]:
 
     with pytest.MonkeyPatch.context() as patched, lists_of(world, pace=1.0) as project:
         project.ledger = Ledger(project.settings.data_dir / "another.db")
-        for module in (ledger, limits):
+        for module in (database, ledger, limits):
             patched.setattr(module, "time", clock)
         patched.setattr(turns, "read_list", working)
         # answers take no time here, and everybody who waits for the budget has to be woken
