@@ -123,7 +123,7 @@ def run_models(
 
 def run_dbt(settings: Settings, arguments: list[str], more_environment: Mapping[str, str] = {}) -> None:
     """Run dbt in a process of its own: it leaves its connections open as long as it lives. Raises ModelsFailed."""
-    environment = os.environ | dbt_environment(settings) | more_environment
+    environment = os.environ | dbt_environment(settings) | dict(more_environment)
     command = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments, "--vars", dbt_vars(settings)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
