@@ -1,5 +1,6 @@
 """Every store that may hold a person, one line each, in the order in which they are erased."""
 
+from iterable_pipelines.erasure.dagster_history import DagsterHistory
 from iterable_pipelines.erasure.lake import LakeFiles
 from iterable_pipelines.erasure.landing import LandingFiles
 from iterable_pipelines.erasure.other_files import OtherFiles
@@ -22,6 +23,7 @@ STORES: tuple[Store, ...] = (
     SyncStates(),
     TrackCalls(),
     OtherFiles(),
+    DagsterHistory(),
     LakeFiles(),
     WarehouseFiles(),
 )
