@@ -31,7 +31,7 @@ def publish(settings: Settings, stream: str, records: Sequence[dict[str, Any]], 
                 what = "? as email, ? as user_id, ? as record, ? as _fetched_at, true as _current"
             else:
                 what = "? as email, ? as user_id, ? as record, ? as _loaded_at, left(?, 19)::timestamp as created_at, "
-                what += "? as event_name"
+                what += "? as event_name, md5(random()::varchar) as event_id"
                 values += [record["createdAt"], record["eventName"]]
             con.execute(f"insert into streams.{stream} by name select {what}", values)
 
