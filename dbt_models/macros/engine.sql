@@ -307,8 +307,18 @@
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
-{# Spark spills what does not fit into memory, so that one slice does for all. Files are never changed: a table by hour has
-   its hours replaced, any other is written anew beside the old one and takes its place. #}
+{# One statement for formats that change rows in place: those of `fresh` replace theirs, and leave when they are not kept. #}
+{% macro merge_rows(target, fresh, keys, columns, kept) -%}
+    merge into {{ target }} as old
+    using (select {{ columns | join(', ') }}, {{ kept }} as is_kept_ from {{ fresh }}) as fresh
+    on {% for key in keys %}fresh.{{ key }} = old.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    when matched and not fresh.is_kept_ then delete
+    when matched then update set {% for name in columns %}{{ name }} = fresh.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+    when not matched and fresh.is_kept_ then insert ({{ columns | join(', ') }}) values ({% for name in columns %}fresh.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{# Spark spills what does not fit into memory, so that one slice does for all. A table by hour has its hours replaced; any
+   other is written anew beside the old one and takes its place, or is merged into where the format allows it. #}
 {% materialization sliced, adapter='spark' %}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -346,6 +356,8 @@
         {% endset %}
         {% if by_part %}
             {% call statement('main') %}insert overwrite {{ target }} partition ({{ keys[0] }}) ({{ columns }}) {{ rows }}{% endcall %}
+        {% elif config.get('file_format') in ['delta', 'iceberg', 'hudi'] and not config.get('meta').get('several_rows') %}
+            {% call statement('main') %}{{ merge_rows(target, fresh, keys, adapter.get_columns_in_relation(fresh) | map(attribute='quoted') | list, kept) }}{% endcall %}
         {% else %}
             {% do run_query('drop table if exists ' ~ next) %}
             {% call statement('main') %}create table {{ next }} {{ file_format_clause() }} as {{ rows }}{% endcall %}

@@ -1,5 +1,5 @@
 -- depends_on: {{ ref('build_span') }}
-{{ config(materialized='sliced', unique_key='campaign_id', meta={'gone': 'events = 0'}) }}
+{{ config(materialized='sliced', unique_key='campaign_id', meta={'gone': 'events = 0', 'several_rows': true}) }}
 {# One row per campaign and experiment, counted anew as a whole for the campaigns of which somebody's row changed.
    `unique_…` counts people: a row of user_campaign_activity is one person, whatever they are called. #}
 with touched as (
