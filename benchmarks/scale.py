@@ -26,7 +26,7 @@ import duckdb
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing.cut import cut
 from iterable_pipelines.landing.keep import keep_parts
-from iterable_pipelines.profiles.dbt import run_models
+from iterable_pipelines.profiles import run_models
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import load_hours

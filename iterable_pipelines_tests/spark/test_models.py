@@ -10,7 +10,8 @@ import pytest
 from iterable_pipelines.data_types import DATA_TYPES
 from iterable_pipelines.hours import HOUR, Window, parse_hour
 from iterable_pipelines.landing import Manifest
-from iterable_pipelines.profiles.dbt import run_dbt, run_models
+from iterable_pipelines.profiles.build import run_models
+from iterable_pipelines.profiles.dbt import run_dbt
 from iterable_pipelines.profiles.spark import run_dbt_on_spark
 from iterable_pipelines.sandbox import World
 from iterable_pipelines.settings import Settings
