@@ -16,6 +16,7 @@ import pytest
 from iterable_pipelines.dagster_home import make_storage, prepare_home
 from iterable_pipelines.erasure import dagster_history
 from iterable_pipelines.erasure.dagster_history import DagsterHistory
+from iterable_pipelines.erasure.errors import StoreBusy
 from iterable_pipelines.erasure.run import erase, identifiers_left
 from iterable_pipelines.erasure.store import Erased
 from iterable_pipelines.settings import Settings, load_settings
@@ -135,6 +136,16 @@ def test_what_dagster_writes_meanwhile_is_kept(noted: Settings, url: str, tmp_pa
     eraser.join(60)
     assert done == [Erased("dagster history/notes", 0, mentions=1)]
     assert notes(url) == [("SUCCESS", "asked by erased twice"), ("STARTED", BOB)]
+
+
+def test_a_row_that_cannot_be_replaced_leaves_all_as_it_was(noted: Settings, url: str, tmp_path: Path) -> None:
+    with psycopg.connect(url) as con:
+        con.execute("create table asked as select * from notes")
+        con.execute("create function keep() returns trigger language plpgsql as 'begin return null; end'")
+        con.execute("create trigger keep before update on notes for each row execute function keep()")
+    with pytest.raises(StoreBusy, match=r"dagster history/notes: .* 1 of its rows .* Nothing was changed"):
+        DagsterHistory().erase(noted, persons(tmp_path / "persons"), quiet)
+    assert tables_naming(url) == {"asked", "notes"}
 
 
 def test_a_vacuum_that_cannot_be_done_is_made_up_for(
