@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from iterable_pipelines.dagster_home import make_storage, prepare_home
 from iterable_pipelines.erasure import dagster_history
@@ -197,7 +198,7 @@ def test_a_killed_erasure_is_vacuumed_by_the_next(noted: Settings, url: str, tmp
 
 
 def test_a_server_that_is_away_keeps_nobody_from_the_rest(noted: Settings, url: str) -> None:
-    away = noted.model_copy(update={"dagster_postgres": type(noted.dagster_postgres)(url.replace("/erased", "/gone"))})
+    away = noted.model_copy(update={"dagster_postgres": SecretStr(url.replace("/erased", "/gone"))})
     (noted.data_dir / "people.ndjson").write_text(f'{{"email": "{ADA}"}}\n')
     bury(noted)
     certificate = erase(away, quiet)
