@@ -18,7 +18,7 @@ from iterable_pipelines.quoting import quoted
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import PREFIX
 
-_VARIABLE = f"{PREFIX}DAGSTER_POSTGRES"
+VARIABLE = f"{PREFIX}DAGSTER_POSTGRES"
 # how long vacuum waits for somebody who holds a table
 _PATIENCE = "60s"
 # a row that somebody writes meanwhile is looked at again
@@ -70,7 +70,7 @@ class DagsterHistory:
             with unfinished(mark):
                 _vacuum(url)
         found = Found(scratch / "dagster_history.parquet")
-        with _reached(), connect(url, _VARIABLE) as con:
+        with _reached(), connect(url, VARIABLE) as con:
             for table in _tables(con):
                 names = [column.name for column in table.columns]
                 for row in _rows(con, table):
@@ -87,7 +87,7 @@ class DagsterHistory:
             return []
         named, is_left = Named.of(persons), is_unfinished(mark)
         with unfinished(mark):
-            with _reached(), connect(url, _VARIABLE) as con:
+            with _reached(), connect(url, VARIABLE) as con:
                 every = [_erase_table(con, table, named) for table in _tables(con)]
             erased = [each for each in every if each.rows or each.mentions]
             crashpoint("erasure_history_deleted")
@@ -171,9 +171,7 @@ def _changes(table: _Table, row: _Row, named: Named) -> list[tuple[_Column, Valu
     return changes
 
 
-def _replace(
-    con: Connection, table: _Table, row: _Row, changes: list[tuple[_Column, Value, Value]]
-) -> tuple[int, int]:
+def _replace(con: Connection, table: _Table, row: _Row, changes: list[tuple[_Column, Value, Value]]) -> tuple[int, int]:
     """How many rows went, and how many were replaced: none of either, if somebody has written to it meanwhile."""
     from psycopg.errors import UniqueViolation
 
@@ -197,17 +195,20 @@ def _delete(con: Connection, table: _Table, row: _Row) -> int:
 
 
 def _vacuum(url: str, erased: Sequence[Erased] = ()) -> None:
-    """Take what was replaced out of tables and indexes. Raises StoreBusy where somebody holds one of them."""
-    with _reached("its rows say `erased`, but what they said is not vacuumed yet: ", erased):
-        with connect(url, _VARIABLE) as con:
-            tables = _tables(con)
-            con.commit()
-            # vacuum has transactions of its own
-            con.autocommit = True
-            con.execute(f"set lock_timeout = '{_PATIENCE}'")
-            for table in tables:
-                # by itself, vacuum leaves indexes as they are where few rows were replaced
-                con.execute(f"vacuum (index_cleanup on) {quoted(table.name)}")
+    """Take what was replaced out of tables and indexes. Raises StoreBusy where somebody holds one of them.
+
+    PostgreSQL frees the place of an old row, and writes over its bytes when it needs the place.
+    """
+    told = "its rows say `erased`, but what they said is not vacuumed yet: "
+    with _reached(told, erased), connect(url, VARIABLE) as con:
+        tables = _tables(con)
+        con.commit()
+        # vacuum has transactions of its own
+        con.autocommit = True
+        con.execute(f"set lock_timeout = '{_PATIENCE}'")
+        for table in tables:
+            # by itself, vacuum leaves indexes as they are where few rows were replaced
+            con.execute(f"vacuum (index_cleanup on) {quoted(table.name)}")
 
 
 def _text(value: Value) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from iterable_pipelines.erasure.dagster_history import VARIABLE
 from iterable_pipelines.imports.reading import all_imports, database_file, shown_path
 from iterable_pipelines.replications.declaration import load_replications
 from iterable_pipelines.settings import Settings, SettingsError
@@ -10,13 +11,19 @@ from iterable_pipelines.track_calls.declaration import load_destinations
 
 def elsewhere(settings: Settings) -> list[str]:
     """Each such place, and what becomes of the forgotten there. Names variables, and no address or key in them."""
-    found: list[str] = []
+    found: list[str] = _old_bytes(settings)
     for folder, places in (("replications", _replications), ("imports", _imports), ("track_calls", _track_calls)):
         try:
             found += places(settings)
         except SettingsError:
             found.append(f"whatever {folder}/*.yml name: a file there cannot be read")
     return found
+
+
+def _old_bytes(settings: Settings) -> list[str]:
+    if settings.dagster_postgres is None:
+        return []
+    return [f"old bytes in free pages and the log of the PostgreSQL of {VARIABLE}: until it writes over them"]
 
 
 def _replications(settings: Settings) -> list[str]:
