@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -41,11 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the environment and the `.env` of whoever runs the tests out of them."""
-    for name in [name for name in os.environ if name.startswith("ITERABLE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path_factory.mktemp("root")))
+def _nobody_elses_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the environment and the `.env` of whoever runs the tests out of them, and of one test out of the next."""
+    # what runs in the process of a test says by the environment where dbt finds its files
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("ITERABLE_")]:
+            del os.environ[name]
+        os.environ["ITERABLE_PROJECT_ROOT"] = str(tmp_path_factory.mktemp("root"))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

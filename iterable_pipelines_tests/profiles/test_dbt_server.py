@@ -12,7 +12,12 @@ from iterable_pipelines.profiles.dbt import dbt_executable
 
 
 def environment(folder: Path) -> dict[str, str]:
-    told = {"DBT_PROFILES_DIR": folder, "DBT_TARGET_PATH": folder / "target", "DBT_LOG_PATH": folder / "logs"}
+    told = {
+        "DBT_PROJECT_DIR": folder,
+        "DBT_PROFILES_DIR": folder,
+        "DBT_TARGET_PATH": folder / "target",
+        "DBT_LOG_PATH": folder / "logs",
+    }
     return os.environ | {name: str(path) for name, path in told.items()}
 
 
