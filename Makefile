@@ -30,7 +30,7 @@ test: $(INSTALLED) postgres nginx redis systemd ## every test but those of Spark
 	@$(BIN)/pytest -n 2 --ignore iterable_pipelines_tests/spark $(ARGS)
 
 test-spark: $(INSTALLED_SPARK) java ## the models on Spark beside DuckDB; installs Java and pyspark
-	@$(BIN)/pytest -n 0 iterable_pipelines_tests/spark $(ARGS)
+	@$(BIN)/pytest -n 2 iterable_pipelines_tests/spark $(ARGS)
 
 # the tests start servers of their own and stop them; only the programs are needed
 postgres:

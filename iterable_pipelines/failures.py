@@ -11,6 +11,7 @@ from iterable_pipelines.api import Busy, IterableError, Refused
 from iterable_pipelines.erasure.errors import AlreadyErasing, ErasureFailed, ErasureRefused
 from iterable_pipelines.landing import LandingFailed
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
+from iterable_pipelines.profiles.dbt import ModelsFailed
 from iterable_pipelines.published import NothingPublished
 from iterable_pipelines.replications.errors import ReplicationRefused
 from iterable_pipelines.settings import SettingsError
@@ -37,6 +38,7 @@ _EXPLAINED = (
     ErasureFailed,
     IterableError,
     LandingFailed,
+    ModelsFailed,
     SettingsError,
     StaleWriter,
     WarehouseFailed,

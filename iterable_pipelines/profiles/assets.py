@@ -14,10 +14,9 @@ from packaging.version import Version
 from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
-from iterable_pipelines.profiles.build import after_spark, before_spark, spark_arguments
+from iterable_pipelines.profiles.build import after_spark, before_spark
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
 from iterable_pipelines.profiles.picture import events_per_hour, picture
-from iterable_pipelines.profiles.spark import spark_environment, sweep
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -65,21 +64,18 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         with explained(context):
             project, _, warehouse = open_project(context.log.info)
             warehouse.prepare()
-        # profiles.yml reads them, and dbt runs as a child of this process
-        os.environ.update(dbt_environment(project))
         # the tests look at whole tables, those of the marts too: once an hour is enough
         often = context.run.job_name == WEBHOOKS
         command = "run" if often else "build"
-        folder = project.data_dir / "dbt"
+        arguments, environment = [command, "--vars", dbt_vars(project)], dbt_environment(project)
         with warehouse.locked():
-            arguments = [command, "--vars", dbt_vars(project)]
             if warehouse.lake:
-                before_spark(warehouse, warehouse.lake)
-                sweep(project, warehouse.lake.url)
-                arguments += spark_arguments(project, warehouse.lake)
-                environment = spark_environment(project, warehouse.lake.url)
-                os.environ.update(environment)
-                folder = Path(environment["DBT_TARGET_PATH"])
+                with explained(context):
+                    told, sparks = before_spark(project, warehouse, warehouse.lake)
+                arguments, environment = arguments + told, environment | sparks
+            # profiles.yml reads them, and dbt runs as a child of this process
+            os.environ.update(environment)
+            folder = Path(environment["DBT_TARGET_PATH"])
             invocation = dbt.cli(arguments, context=context, target_path=folder, raise_on_error=False)
             # kept until the end, so that the numbers of the whole build can go with them
             events = list(invocation.stream())

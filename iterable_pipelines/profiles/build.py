@@ -7,7 +7,7 @@ from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
 from iterable_pipelines.lake.snapshots import write_snapshots
 from iterable_pipelines.profiles.dbt import GROWING, manifest_path, run_dbt
-from iterable_pipelines.profiles.spark import run_dbt_on_spark
+from iterable_pipelines.profiles.spark import needs_java, spark_environment, sweep
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
@@ -38,16 +38,25 @@ def _with_duckdb(settings: Settings, warehouse: Warehouse, full_refresh: bool) -
 
 
 def _with_spark(settings: Settings, warehouse: Warehouse, lake: Lake, full_refresh: bool) -> None:
-    before_spark(warehouse, lake)
-    refresh = full_refresh or not is_built(lake)
-    run_dbt_on_spark(settings, lake.url, settings.spark_target, ["build", *(["--full-refresh"] if refresh else [])])
+    arguments, environment = before_spark(settings, warehouse, lake, full_refresh)
+    run_dbt(settings, ["build", *arguments], environment)
     after_spark(settings, warehouse, lake)
 
 
-def before_spark(warehouse: Warehouse, lake: Lake) -> None:
-    """Put what the models read beside the events into the lake."""
+def before_spark(
+    settings: Settings, warehouse: Warehouse, lake: Lake, full_refresh: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Make the lake ready for a build; what dbt is told beside its command, and its environment. Raises ModelsFailed.
+
+    With the target `spark_session` Spark starts within dbt's process.
+    """
+    needs_java(settings.spark_target)
+    sweep(settings, lake.url)
+    # what the models read beside the events
     with warehouse.transaction() as con:
         write_snapshots(con, lake)
+    refresh = ["--full-refresh"] if full_refresh or not is_built(lake) else []
+    return ["--target", settings.spark_target, *refresh], spark_environment(settings, lake.url)
 
 
 def after_spark(settings: Settings, warehouse: Warehouse, lake: Lake) -> None:
@@ -58,11 +67,6 @@ def after_spark(settings: Settings, warehouse: Warehouse, lake: Lake) -> None:
         create_views(con, lake, tables, number)
     run_dbt(settings, ["run", "--select", "config.materialized:view"])
     remove_older(lake, number)
-
-
-def spark_arguments(settings: Settings, lake: Lake) -> list[str]:
-    """What a command of dbt is told beside, for a build on Spark."""
-    return ["--target", settings.spark_target, *([] if is_built(lake) else ["--full-refresh"])]
 
 
 def is_built(lake: Lake) -> bool:

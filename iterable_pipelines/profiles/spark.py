@@ -7,25 +7,23 @@ from pathlib import Path
 
 from iterable_pipelines.file_store import is_remote
 from iterable_pipelines.lake.layout import OF_SPARK
-from iterable_pipelines.profiles.dbt import ModelsFailed, run_dbt
+from iterable_pipelines.profiles.dbt import ModelsFailed
 from iterable_pipelines.settings import Settings
 
+# in the project's root: what somebody's Spark is told otherwise
+OWN_CONFIGURATION = "spark.conf"
 # less than this, and Spark does not start
 _LEAST_MEGABYTES = 1024
 _MEGABYTES = {"KB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024**2}
 # what this machine's own Spark is told beside what profiles.yml says of every Spark
 _DEFAULTS = """\
-spark.master local[2]
+spark.master local[*]
 spark.driver.memory {megabytes}m
 spark.driver.host 127.0.0.1
 spark.driver.bindAddress 127.0.0.1
 spark.ui.enabled false
 spark.ui.showConsoleProgress false
-spark.sql.shuffle.partitions 4
-# plans of profiles are long and builds here short: planning anew after each stage, and compiling for speed, cost most
-spark.sql.adaptive.enabled false
-spark.sql.codegen.wholeStage false
-spark.sql.codegen.factoryMode NO_CODEGEN
+spark.sql.shuffle.partitions {partitions}
 spark.sql.maxPlanStringLength 1000
 # most parts of the lake are small, many of them are read at once
 spark.sql.files.openCostInBytes 65536
@@ -50,29 +48,20 @@ appender.file.policies.size = 10MB
 """
 
 
-def run_dbt_on_spark(settings: Settings, lake: str, target: str, arguments: list[str]) -> None:
-    """Run dbt against Spark, in one process: with target `spark_session` Spark starts within it, which takes seconds.
-
-    `lake` is the lake's absolute path or URL, `target` one of profiles.yml. Raises ModelsFailed.
-    """
-    if target == "spark_session" and not _java():
-        raise ModelsFailed(
-            "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
-            "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
-        )
-    sweep(settings, lake)
-    command, *rest = arguments
-    run_dbt(settings, [command, "--target", target, *rest], spark_environment(settings, lake))
-
-
 def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
-    """What profiles.yml and Spark read, beside dbt's own; writes Spark's configuration below the data folder."""
+    """What profiles.yml and Spark read, beside dbt's own; writes Spark's configuration below the data folder.
+
+    `lake` is the lake's absolute path or URL. The lines of `spark.conf` in the project's root come last, and win.
+    """
     folder = settings.data_dir / "spark"
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     megabytes = max(_LEAST_MEGABYTES, _megabytes(settings.memory_limit))
     java = _JAVA.format(folder=folder)
-    (conf / "spark-defaults.conf").write_text(_DEFAULTS.format(folder=folder, megabytes=megabytes, java=java))
+    partitions = 2 * (os.cpu_count() or 1)
+    defaults = _DEFAULTS.format(folder=folder, megabytes=megabytes, partitions=partitions, java=java)
+    own = settings.project_root / OWN_CONFIGURATION
+    (conf / "spark-defaults.conf").write_text(defaults + (own.read_text() if own.exists() else ""))
     (conf / "log4j2.properties").write_text(_LOGGING.format(folder=folder))
     (folder / "scratch").mkdir(exist_ok=True)
     return {
@@ -83,6 +72,16 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
         "DBT_TARGET_PATH": str(folder / "dbt"),
         "DBT_LOG_PATH": str(folder / "dbt" / "logs"),
     }
+
+
+def needs_java(target: str) -> None:
+    """Raise ModelsFailed where Spark is to start within dbt's process, and cannot."""
+    home = os.environ.get("JAVA_HOME")
+    if target == "spark_session" and not shutil.which("java", path=str(Path(home) / "bin") if home else None):
+        raise ModelsFailed(
+            "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
+            "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
+        )
 
 
 def sweep(settings: Settings, lake: str) -> None:
@@ -100,8 +99,3 @@ def sweep(settings: Settings, lake: str) -> None:
 def _megabytes(limit: str) -> int:
     number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", limit).groups()  # type: ignore[union-attr]
     return int(float(number) * _MEGABYTES[unit.upper().replace("IB", "B")])
-
-
-def _java() -> str | None:
-    home = os.environ.get("JAVA_HOME")
-    return shutil.which("java", path=str(Path(home) / "bin") if home else None)
