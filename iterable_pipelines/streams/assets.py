@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from iterable_pipelines.data_types import STREAMS, USERS, Stream
-from iterable_pipelines.failures import explained
+from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import open_project
@@ -67,12 +67,11 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
         held = [each for each in manifest.quarantined() if each.data_type in types and each.hour in hours]
         if held or loaded.not_landed:
             missing = f"{len(loaded.not_landed)} parts are not landed, the first is {loaded.not_landed[0]}. "
-            raise dg.Failure(
+            raise failure_for_good(
+                context,
                 f"streams/{stream.name}: {missing if loaded.not_landed else ''}"
                 f"{''.join(f'In quarantine: {each}. ' for each in held)}What is landed is loaded and safe. "
                 f"Next: {'accept what is lost, or ' if held else ''}materialize landing/{stream.name} for these hours",
-                metadata={"retry": "never"},
-                allow_retries=False,
             )
         return dg.MaterializeResult(
             metadata={

@@ -194,6 +194,19 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         assert run()["rows_match_manifest"]
 
 
+def test_a_stream_whose_hour_has_not_landed_fails_and_is_not_tried_again(definitions_on: DefinitionsOn) -> None:
+    with running_sandbox(users=5) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+        job = definitions_on(sandbox, data_types="emailSend").resolve_job_def("hourly_import")
+        stream = job.get_subset(asset_selection={dg.AssetKey(["streams", "iterable_activity"])})
+        result = stream.execute_in_process(partition_key="2026-11-01T10", instance=instance, raise_on_error=False)
+        stored = instance.get_run_by_id(result.run_id)
+    failure = result.failure_data_for_node("streams__iterable_activity")
+    assert failure and failure.user_failure_data
+    assert "the first is emailSend 2026-11-01T10" in (failure.user_failure_data.description or "")
+    assert failure.user_failure_data.metadata["retry"].value == "never"
+    assert stored and stored.tags["dagster/max_retries"] == "0"
+
+
 def test_the_launchpad_shows_the_plan_of_a_run_and_asks_for_nothing(definitions_on: DefinitionsOn) -> None:
     world = World(users=5, start=parse_hour("2026-10-31"), end=parse_hour("2026-11-02"))
     with running_sandbox(world=world, relaxed=True) as sandbox, dg.DagsterInstance.ephemeral() as instance:
