@@ -15,7 +15,7 @@ from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
 from iterable_pipelines.profiles.build import after_spark, before_spark, spark_arguments
-from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
+from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, project_dir, read_manifest
 from iterable_pipelines.profiles.picture import events_per_hour, picture
 from iterable_pipelines.profiles.spark import spark_environment, sweep
 from iterable_pipelines.resources import open_project
@@ -56,7 +56,7 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project, in one step; parses the models only if one is newer than the manifest."""
 
     @dbt_assets(
-        manifest=manifest_path(settings),
+        manifest=read_manifest(settings),
         dagster_dbt_translator=_Translator(),
         name="profiles",
         pool="warehouse",
