@@ -4,8 +4,8 @@
 
 For each size, in an empty folder: so many millions of events of four data types over the days, with a user for every
 fifty events and a few users doing most of it, made as files of an export job, cut, landed and loaded; the first build;
-then three more hours of the same rate, step by step, of which the middle figure counts. Everything runs through the code that assets run. Needs about 400
-bytes of disk for every event, and for 100 millions more than an hour.
+then three more hours of the same rate, step by step, of which the middle figure counts. Everything runs through the
+code that assets run. Needs about 400 bytes of disk for every event, and for 100 millions more than an hour.
 """
 
 import argparse

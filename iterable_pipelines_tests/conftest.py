@@ -13,7 +13,7 @@ import pytest
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.sandbox.server import Sandbox
-from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings import Settings, load_settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.dbt_server import running_dbt
 from iterable_pipelines_tests.postgres_server import Server, running_postgres
@@ -105,6 +105,23 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL server of this test run's own."""
     with running_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def dagster_postgres(postgres: Server) -> Iterator[str]:
+    """The URL of an empty database for Dagster's history."""
+    with postgres.database("dagster_history") as url:
+        yield url
+
+
+@pytest.fixture
+def on_postgres(dagster_postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A project whose `.env` names the database `dagster_postgres`."""
+    (tmp_path / ".env").write_text(f"ITERABLE_DAGSTER_POSTGRES={dagster_postgres}\nITERABLE_API_KEY=sandbox\n")
+    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path))
+    # set by the home, and gone with the test
+    monkeypatch.setenv("ITERABLE_DAGSTER_POSTGRES", "")
+    return load_settings()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

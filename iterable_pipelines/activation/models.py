@@ -1,7 +1,6 @@
 """The dbt models that syncs read, as dbt's manifest has them: where they are built, and what their columns say."""
 
 import glob
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from iterable_pipelines.activation.declaration import Sync
 from iterable_pipelines.activation.source import tables_read
 from iterable_pipelines.declared import Section
-from iterable_pipelines.profiles.dbt import manifest_path, project_dir
+from iterable_pipelines.profiles.dbt import project_dir, read_manifest
 from iterable_pipelines.settings import Settings, SettingsError
 
 
@@ -38,8 +37,7 @@ class Model:
 
 def models(settings: Settings) -> dict[tuple[str, str], Model]:
     """Every dbt model by schema and table. Raises SettingsError for a meta that is not understood."""
-    manifest = json.loads(manifest_path(settings).read_bytes())
-    found = (_model(each) for each in manifest["nodes"].values() if each["resource_type"] == "model")
+    found = (_model(each) for each in read_manifest(settings)["nodes"].values() if each["resource_type"] == "model")
     return {(each.schema, each.name): each for each in found}
 
 

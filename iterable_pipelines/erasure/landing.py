@@ -8,7 +8,9 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
+from iterable_pipelines.erasure.gate import CORE_NAMES
+from iterable_pipelines.erasure.landed_files import landed_identifiers, landed_names
+from iterable_pipelines.erasure.parquet import Hit, Shape, hits, scratch_duckdb, sha256_of, write_without
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
 from iterable_pipelines.erasure.store import Erased, Log
@@ -18,10 +20,14 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.nearby import Nearby, landed_batches
 from iterable_pipelines.landing.scratch import scratch_folder, sweep
 from iterable_pipelines.memory import take_share
-from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 
-_SHAPE = Shape("is_person(email) or is_person(user_id) or is_person(itbl_user_id)", "record")
+_FOLDER = "events"
+_SHAPE = Shape(
+    {kind: kind for kind in CORE_NAMES},
+    "is_person(email) or is_person(user_id) or is_person(itbl_user_id)",
+    "record",
+)
 # so many files are noted in one transaction
 _NOTED_AT_ONCE = 200
 
@@ -34,17 +40,7 @@ class LandingFiles:
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who stands in the columns of any file, and the addresses in records besides their own."""
         sweep(settings.landing_dir)
-        offered = list[Path]()
-        for _, files in landed_batches(settings, landed_names(settings)):
-            to = scratch / f"landing-{len(offered)}.parquet"
-            source = f"read_parquet({[str(file) for file in files]}, union_by_name = true, hive_partitioning = false)"
-            with scratch_duckdb(scratch, settings.memory_limit, "landing") as con:
-                con.execute(
-                    f"copy (select distinct email, user_id, itbl_user_id from {source} union "
-                    f"{addresses_sql('record', source, 'email')}) to {literal(str(to))} (format parquet)"
-                )
-            offered.append(to)
-        return offered
+        return landed_identifiers(settings, _FOLDER, _SHAPE, scratch, "landing")
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Write the files with a hit anew, and make the manifest name the new ones."""
@@ -57,7 +53,7 @@ class LandingFiles:
             scratch_folder(settings.landing_dir, "erasure-") as folder,
             scratch_duckdb(folder, settings.memory_limit, "landing") as con,
         ):
-            for near, files in landed_batches(settings, landed_names(settings)):
+            for near, files in landed_batches(settings, landed_names(settings, _FOLDER)):
                 found = list(hits(con, files, _SHAPE, persons))
                 for at in range(0, len(found), _NOTED_AT_ONCE):
                     some = _rewrite(con, settings, near, found[at : at + _NOTED_AT_ONCE], folder, persons)
@@ -68,11 +64,6 @@ class LandingFiles:
         rewritten.settle()
         log(f"landing: {len(erased):,} files are written anew")
         return erased
-
-
-def landed_names(settings: Settings) -> list[str]:
-    """Every landed file of exports that is there, whether it counts or not."""
-    return [name for name in FileStore.of(settings).names("events") if name.endswith(".parquet")]
 
 
 def _rewrite(

@@ -1,7 +1,7 @@
 """A landed Parquet file without somebody: found by the columns that say who, and by a look into every text."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,10 @@ _FILES_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Shape:
-    """How a kind of file says whom a row is about: an SQL condition of macros, and the column with everything in it."""
+    """How a kind of file says whom a row is about: SQL of its identifiers by their kind, an SQL condition of macros,
+    and the column with everything in it."""
 
+    identifiers: Mapping[str, str]
     own: str
     text: str
 

@@ -16,7 +16,7 @@ from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.duckdb_rows import changed_rows
 from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
 from iterable_pipelines.erasure.follow import follow
-from iterable_pipelines.erasure.landing import landed_names
+from iterable_pipelines.erasure.landed_files import landed_names
 from iterable_pipelines.erasure.marts import recount_campaigns
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
@@ -160,7 +160,7 @@ def _note_covered(con: duckdb.DuckDBPyConnection, settings: Settings, tables: li
         con.execute(
             f"insert into covered select distinct data_type, hour from {_OLD}.streams.loads "
             f"join {_OLD}.streams.landed using (data_type, hour, digest) where path in (select unnest($1::varchar[]))",
-            [landed_names(settings)],
+            [landed_names(settings, "events")],
         )
 
 

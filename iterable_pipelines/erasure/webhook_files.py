@@ -5,14 +5,13 @@ from pathlib import Path
 import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
-from iterable_pipelines.erasure.parquet import Hit, Shape, addresses_sql, hits, scratch_duckdb, sha256_of, write_without
+from iterable_pipelines.erasure.landed_files import landed_identifiers, landed_names
+from iterable_pipelines.erasure.parquet import Hit, Shape, hits, scratch_duckdb, sha256_of, write_without
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
-from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.nearby import Nearby, landed_batches
 from iterable_pipelines.landing.scratch import scratch_folder
-from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.webhook_record import named_in_sql
 from iterable_pipelines.webhooks.parts import WebhookParts
@@ -31,7 +30,8 @@ def body_own_sql(body: str) -> str:
     return " or ".join(f"is_person({each})" for each in named_in_sql(body))
 
 
-_SHAPE = Shape(body_own_sql("body"), "body")
+_FOLDER = "webhooks"
+_SHAPE = Shape({kind: body_identity_sql(kind, "body") for kind in _NAMES}, body_own_sql("body"), "body")
 
 
 class WebhookFiles:
@@ -41,19 +41,7 @@ class WebhookFiles:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who the bodies are about, and the addresses in them besides."""
-        offered = list[Path]()
-        named = ", ".join(f"{body_identity_sql(kind, 'body')} as {kind}" for kind in _NAMES)
-        for _, files in landed_batches(settings, _names(settings)):
-            to = scratch / f"webhooks-{len(offered)}.parquet"
-            source = f"read_parquet({[str(file) for file in files]}, hive_partitioning = false)"
-            with scratch_duckdb(scratch, settings.memory_limit, "landing/webhooks") as con:
-                con.execute(
-                    f"copy (select distinct {named} from {source} union "
-                    f"{addresses_sql('body', source, body_identity_sql('email', 'body'))}) "
-                    f"to {literal(str(to))} (format parquet)"
-                )
-            offered.append(to)
-        return offered
+        return landed_identifiers(settings, _FOLDER, _SHAPE, scratch, "landing/webhooks")
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Write the files with a hit anew under their own name: the loader goes by their number, not by their bytes."""
@@ -63,7 +51,7 @@ class WebhookFiles:
             scratch_folder(settings.landing_dir, "erasure-") as folder,
             scratch_duckdb(folder, settings.memory_limit, "landing/webhooks") as con,
         ):
-            for near, files in landed_batches(settings, _names(settings)):
+            for near, files in landed_batches(settings, landed_names(settings, _FOLDER)):
                 for hit in list(hits(con, files, _SHAPE, persons)):
                     fresh = folder / "fresh.parquet"
                     write_without(con, hit, _SHAPE, fresh)
@@ -83,7 +71,3 @@ def _swap(con: duckdb.DuckDBPyConnection, parts: WebhookParts, near: Nearby, hit
     crashpoint("erasure_webhook_file")
     near.store.put(fresh, name)
     return Erased(f"landing/{name}", hit.own, before, after, hit.mentions)
-
-
-def _names(settings: Settings) -> list[str]:
-    return [name for name in FileStore.of(settings).names("webhooks") if name.endswith(".parquet")]

@@ -15,7 +15,7 @@ from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
 from iterable_pipelines.profiles.build import after_spark, before_spark
-from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, manifest_path, project_dir
+from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, project_dir, read_manifest
 from iterable_pipelines.profiles.picture import events_per_hour, picture
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
@@ -55,7 +55,7 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """Every model of the dbt project, in one step; parses the models only if one is newer than the manifest."""
 
     @dbt_assets(
-        manifest=manifest_path(settings),
+        manifest=read_manifest(settings),
         dagster_dbt_translator=_Translator(),
         name="profiles",
         pool="warehouse",
@@ -81,7 +81,8 @@ def profile_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             events = list(invocation.stream())
             succeeded = invocation.is_successful()
             if succeeded and warehouse.lake:
-                after_spark(project, warehouse, warehouse.lake)
+                with explained(context):
+                    after_spark(project, warehouse, warehouse.lake)
         with explained(context):
             if succeeded:
                 for key, facts in _FACTS.items():

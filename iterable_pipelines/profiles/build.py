@@ -1,12 +1,11 @@
 """One build of all models, with the engine that the settings name."""
 
-import json
 from collections.abc import Callable
 
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
 from iterable_pipelines.lake.snapshots import write_snapshots
-from iterable_pipelines.profiles.dbt import GROWING, manifest_path, run_dbt
+from iterable_pipelines.profiles.dbt import GROWING, read_manifest, run_dbt
 from iterable_pipelines.profiles.spark import needs_java, spark_environment, sweep
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
@@ -76,7 +75,7 @@ def is_built(lake: Lake) -> bool:
 
 def spark_tables(settings: Settings) -> set[tuple[str, str]]:
     """Schema and name of every model that is a table."""
-    nodes = json.loads(manifest_path(settings).read_text())["nodes"].values()
+    nodes = read_manifest(settings)["nodes"].values()
     return {
         (node["schema"], node["name"])
         for node in nodes

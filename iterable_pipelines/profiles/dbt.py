@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
 from iterable_pipelines.marts.event_fields import EVENT_FIELDS
@@ -15,6 +17,8 @@ from iterable_pipelines.settings import Settings
 
 # what is being collected into lists stays in memory: this much of it fits into the smallest memory limit
 EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
+# each configuration has its own, of a megabyte, and few of them are still in use
+_MANIFESTS_KEPT = 8
 # the tables that a build adds to; all others it makes anew
 GROWING = (
     "marts.builds",
@@ -86,10 +90,22 @@ def dbt_executable() -> str:
     return os.environ.get("DBT_EXECUTABLE") or str(Path(sys.executable).with_name("dbt"))
 
 
-def manifest_path(settings: Settings) -> Path:
-    """dbt's manifest, parsed anew only when a model, a macro or the configuration is newer: parsing costs seconds.
+def read_manifest(settings: Settings) -> dict[str, Any]:
+    """dbt's manifest, parsed anew where it is not up to date. Raises ModelsFailed."""
+    try:
+        said = manifest_path(settings).read_bytes()
+    except FileNotFoundError:
+        # another process has just removed it as one of the oldest: made anew, it is the newest
+        said = manifest_path(settings).read_bytes()
+    manifest: dict[str, Any] = json.loads(said)
+    return manifest
 
-    It lies with the models and serves every data folder, or in the data folder where the models may only be read.
+
+def manifest_path(settings: Settings) -> Path:
+    """Where dbt's manifest is, parsed anew only when a model, a macro or the configuration is newer: it costs seconds.
+
+    It lies with the models and serves every data folder, or in the data folder where the models may only be read. Of
+    those for other configurations the newest few are kept. Raises ModelsFailed.
     """
     models = project_dir(settings)
     sources = [path for path in models.rglob("*") if path.suffix in (".sql", ".yml")]
@@ -108,7 +124,16 @@ def manifest_path(settings: Settings) -> Path:
         part = folder / f"{name}.{os.getpid()}"
         shutil.copyfile(settings.data_dir / "dbt" / "manifest.json", part)
         part.replace(manifest)
+        _remove_older(folder)
     return manifest
+
+
+def _remove_older(folder: Path) -> None:
+    # another process may be removing the same ones
+    with suppress(FileNotFoundError):
+        oldest_first = sorted(folder.glob("manifest-*.json"), key=lambda each: each.stat().st_mtime)
+        for each in oldest_first[:-_MANIFESTS_KEPT]:
+            each.unlink()
 
 
 def run_dbt(settings: Settings, arguments: list[str], more_environment: dict[str, str] | None = None) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from iterable_pipelines.data_types import STREAMS, USERS, Stream
-from iterable_pipelines.failures import explained
+from iterable_pipelines.failures import explained, failure_for_good
 from iterable_pipelines.hours import hour_key, now
 from iterable_pipelines.partitions import HOURS_PER_RUN, hourly, hours_of_run
 from iterable_pipelines.resources import open_project
@@ -65,14 +65,15 @@ def _stream_asset(stream: Stream, settings: Settings) -> dg.AssetsDefinition:
             total = warehouse.read(f"select count(*) from streams.{stream.name}")[0][0]
         types = project.enabled_data_types(stream.name)
         held = [each for each in manifest.quarantined() if each.data_type in types and each.hour in hours]
-        if held or loaded.not_landed:
-            missing = f"{len(loaded.not_landed)} parts are not landed, the first is {loaded.not_landed[0]}. "
-            raise dg.Failure(
-                f"streams/{stream.name}: {missing if loaded.not_landed else ''}"
-                f"{''.join(f'In quarantine: {each}. ' for each in held)}What is landed is loaded and safe. "
+        missing = loaded.not_landed
+        red = [f"{len(missing)} parts are not landed, the first is {missing[0]}. "] if missing else []
+        # where a refetch is in quarantine, what was landed before it is there still
+        red += [f"In quarantine: {each}. " for each in held]
+        if red:
+            raise failure_for_good(
+                context,
+                f"streams/{stream.name}: {''.join(red)}What is landed is loaded and safe. "
                 f"Next: {'accept what is lost, or ' if held else ''}materialize landing/{stream.name} for these hours",
-                metadata={"retry": "never"},
-                allow_retries=False,
             )
         return dg.MaterializeResult(
             metadata={

@@ -63,7 +63,7 @@ def load_hours(
     Events replace their hour, users merge by identity. Raises StaleWriter, WarehouseFailed, or FileNotFoundError when
     a landing file is gone. What has not landed is named in the result, not guessed.
     """
-    token = manifest.next_token()
+    load = _Load(warehouse, manifest, settings, STREAM[stream], run_id, manifest.next_token())
     wanted = without_expired(manifest, stream, (hour_of(hour) for hour in hours))
     loaded = Loaded()
     parts: list[Part] = []
@@ -74,7 +74,7 @@ def load_hours(
     changed = parts if again else _changed(warehouse, stream, parts)
     loaded.unchanged = len(parts) - len(changed)
     for batch in _by_hour(changed):
-        _load(warehouse, manifest, settings, STREAM[stream], batch, run_id, token)
+        load.bring(batch)
         crashpoint("after_commit")
         loaded.rows += sum(part.rows for part in batch)
         loaded.late_rows += sum(part.late_rows for part in batch)
@@ -142,48 +142,43 @@ def reload_users(warehouse: Warehouse, manifest: Manifest, settings: Settings, r
     return int(found[0]) if found else 0
 
 
-def _load(
-    warehouse: Warehouse,
-    manifest: Manifest,
-    settings: Settings,
-    stream: Stream,
-    batch: list[Part],
-    run_id: str,
-    token: int,
-) -> None:
-    _check_files(settings, batch)
-    with landed_here(settings) as near:
-        # before the warehouse is held: whoever waits for it should not wait for a network
-        near.files(part.path for part in batch if part.path)
-        bring_webhooks(near, manifest, {part.hour for part in batch})
-        _replace(warehouse, manifest, settings, stream, batch, run_id, token, near)
+@dataclass(frozen=True)
+class _Load:
+    """The load of one stream by one run."""
 
+    warehouse: Warehouse
+    manifest: Manifest
+    settings: Settings
+    stream: Stream
+    run_id: str
+    token: int
 
-def _replace(
-    warehouse: Warehouse,
-    manifest: Manifest,
-    settings: Settings,
-    stream: Stream,
-    batch: list[Part],
-    run_id: str,
-    token: int,
-    near: Nearby,
-) -> None:
-    with warehouse.transaction() as con:
-        files = _stage(con, near, batch)
-        _refuse_stale(con, stream.name, token)
-        load_id = next_load_id(con)
-        if stream.name == USERS:
-            merge_users(con, settings, files, load_id)
-        else:
-            with events_table(con, settings, stream, "from batch"):
-                _replace_events(con, settings, stream, files, load_id)
-                tell_batch(con, settings, manifest, near, stream, load_id, run_id)
-        con.execute(
-            "delete from streams.loads using batch where loads.data_type = batch.data_type and loads.hour = batch.hour"
-        )
-        _log_loads(con, stream.name, load_id, run_id, token)
-        crashpoint("before_commit")
+    def bring(self, batch: list[Part]) -> None:
+        """Check and copy the files of a batch, then put their rows in the place of what the table has of its hours."""
+        _check_files(self.settings, batch)
+        with landed_here(self.settings) as near:
+            # before the warehouse is held: whoever waits for it should not wait for a network
+            near.files(part.path for part in batch if part.path)
+            bring_webhooks(near, self.manifest, {part.hour for part in batch})
+            self._replace(batch, near)
+
+    def _replace(self, batch: list[Part], near: Nearby) -> None:
+        with self.warehouse.transaction() as con:
+            files = _stage(con, near, batch)
+            _refuse_stale(con, self.stream.name, self.token)
+            load_id = next_load_id(con)
+            if self.stream.name == USERS:
+                merge_users(con, self.settings, files, load_id)
+            else:
+                with events_table(con, self.settings, self.stream, "from batch"):
+                    _replace_events(con, self.settings, self.stream, files, load_id)
+                    tell_batch(con, self.settings, self.manifest, near, self.stream, load_id, self.run_id)
+            con.execute(
+                "delete from streams.loads using batch "
+                "where loads.data_type = batch.data_type and loads.hour = batch.hour"
+            )
+            _log_loads(con, self.stream.name, load_id, self.run_id, self.token)
+            crashpoint("before_commit")
 
 
 def _stage(con: duckdb.DuckDBPyConnection, near: Nearby, batch: list[Part]) -> list[Path]:

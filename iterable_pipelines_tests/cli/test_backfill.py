@@ -30,6 +30,8 @@ def command(
     root: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> CommandHere:
     """The command line of that project on the sandbox."""
+    # hours are what is looked at here: the tests of the models take longer than the models
+    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
     return CommandHere(
         root,
         monkeypatch,

@@ -3,34 +3,15 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import psycopg
-import pytest
 from dagster._core.events import EngineEventData
 
 from iterable_pipelines.dagster_home import make_storage, prepare_home
 from iterable_pipelines.ghosts import HOST, ghost_runs
-from iterable_pipelines.settings import Settings, load_settings
-from iterable_pipelines_tests.postgres_server import PASSWORD, Server
-
-
-@pytest.fixture
-def url(postgres: Server) -> Iterator[str]:
-    with postgres.database("dagster_history") as made:
-        yield made
-
-
-@pytest.fixture
-def shared(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A project whose `.env` names the database."""
-    (tmp_path / ".env").write_text(f"ITERABLE_DAGSTER_POSTGRES={url}\nITERABLE_API_KEY=sandbox\n")
-    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path))
-    # set by the home, and gone with the test
-    monkeypatch.setenv("ITERABLE_DAGSTER_POSTGRES", "")
-    return load_settings()
+from iterable_pipelines.settings import Settings
+from iterable_pipelines_tests.postgres_server import PASSWORD
 
 
 @dg.asset(pool="warehouse")
@@ -38,8 +19,8 @@ def stored() -> None:
     """Something to run."""
 
 
-def test_runs_stand_there_and_the_password_nowhere(shared: Settings, url: str) -> None:
-    home = prepare_home(shared)
+def test_runs_stand_there_and_the_password_nowhere(on_postgres: Settings, dagster_postgres: str) -> None:
+    home = prepare_home(on_postgres)
     make_storage(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         done = dg.materialize([stored], instance=instance)
@@ -55,10 +36,10 @@ def test_runs_stand_there_and_the_password_nowhere(shared: Settings, url: str) -
     make_storage(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()}["iterable"] == 2
-    with psycopg.connect(url) as con:
+    with psycopg.connect(dagster_postgres) as con:
         assert con.execute("select run_id, status from runs").fetchall() == [(done.run_id, "SUCCESS")]
     written = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
-    for secret in (PASSWORD, url.split(":")[2].partition("@")[0]):
+    for secret in (PASSWORD, dagster_postgres.split(":")[2].partition("@")[0]):
         assert secret.encode() not in written
         assert secret not in reference
     assert not list(home.rglob("*.db"))
@@ -72,7 +53,7 @@ def test_without_it_the_home_is_as_it_was(project: Settings) -> None:
         assert instance.event_log_storage.get_pool_limits() == []
 
 
-def test_runs_of_other_machines_are_no_ghosts(shared: Settings) -> None:
+def test_runs_of_other_machines_are_no_ghosts(on_postgres: Settings) -> None:
     """Their processes are not here, and live."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -80,7 +61,7 @@ def test_runs_of_other_machines_are_no_ghosts(shared: Settings) -> None:
     @dg.job
     def empty() -> None: ...
 
-    with dg.DagsterInstance.from_config(str(prepare_home(shared))) as instance:
+    with dg.DagsterInstance.from_config(str(prepare_home(on_postgres))) as instance:
 
         def started(tags: dict[str, str]) -> str:
             run = instance.create_run_for_job(empty, status=dg.DagsterRunStatus.STARTED, tags=tags)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -20,11 +19,11 @@ from iterable_pipelines.erasure.dagster_history import DagsterHistory
 from iterable_pipelines.erasure.errors import StoreBusy
 from iterable_pipelines.erasure.run import erase, identifiers_left
 from iterable_pipelines.erasure.store import Erased
-from iterable_pipelines.settings import Settings, load_settings
+from iterable_pipelines.settings import Settings
 from iterable_pipelines_tests.erasure.everywhere import quiet
 from iterable_pipelines_tests.erasure.planted import ADA, ADA_ID, BOB, bury, naming, persons
 from iterable_pipelines_tests.erasure.test_dagster_home import greeted, greetings
-from iterable_pipelines_tests.postgres_server import PASSWORD, Server
+from iterable_pipelines_tests.postgres_server import PASSWORD
 
 ERASE = """
 import sys
@@ -36,23 +35,6 @@ DagsterHistory().erase(load_settings(), Persons(Path(sys.argv[1]), 1), print)
 """
 
 
-@pytest.fixture
-def url(postgres: Server) -> Iterator[str]:
-    with postgres.database("erased_history") as made:
-        yield made
-
-
-@pytest.fixture
-def shared(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A project whose `.env` names the database."""
-    (tmp_path / ".env").write_text(f"ITERABLE_DAGSTER_POSTGRES={url}\nITERABLE_API_KEY=sandbox\n")
-    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path))
-    # set by the home, and gone with the test
-    monkeypatch.setenv("ITERABLE_DAGSTER_POSTGRES", "")
-    (tmp_path / "data" / "erasure").mkdir(parents=True)
-    return load_settings()
-
-
 def tables_naming(url: str, *words: str) -> set[str]:
     """The tables in whose rows one of the words stands."""
     with psycopg.connect(url) as con:
@@ -61,34 +43,34 @@ def tables_naming(url: str, *words: str) -> set[str]:
     return {name for name, text in rows.items() if any(word.lower() in text for word in words or (ADA, ADA_ID))}
 
 
-def test_x16_runs_tags_and_events(shared: Settings, url: str) -> None:
-    home = prepare_home(shared)
+def test_x16_runs_tags_and_events(on_postgres: Settings, dagster_postgres: str) -> None:
+    home = prepare_home(on_postgres)
     make_storage(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         hers, his = greeted(instance, ADA), greeted(instance, BOB)
         instance.add_dynamic_partitions("people", [ADA, ADA_ID, BOB])
         before = [str(each) for each in instance.all_logs(his)]
-    with psycopg.connect(url) as con:
+    with psycopg.connect(dagster_postgres) as con:
         con.execute("create table asked (user_id text, at int, note bytea, more json)")
         con.execute(
             "insert into asked values (%s, 1, null, null), (%s, 2, %s, %s)",
             [ADA_ID, BOB, f"\udcff like {ADA}".encode("utf-8", "surrogateescape"), f'{{"by": "{ADA}", "at": [1]}}'],
         )
     # that both names are one person's stands elsewhere
-    (shared.data_dir / "people.ndjson").write_text(f'{{"email": "{ADA}", "userId": "{ADA_ID}"}}\n')
+    (on_postgres.data_dir / "people.ndjson").write_text(f'{{"email": "{ADA}", "userId": "{ADA_ID}"}}\n')
     everywhere = {"runs", "run_tags", "event_logs", "dynamic_partitions", "asked"}
-    assert tables_naming(url) == everywhere
-    bury(shared)
-    certificate = erase(shared, quiet)
+    assert tables_naming(dagster_postgres) == everywhere
+    bury(on_postgres)
+    certificate = erase(on_postgres, quiet)
     assert certificate.complete
     assert any("ITERABLE_DAGSTER_POSTGRES" in place for place in certificate.elsewhere)
     places = {each.place: (each.rows, each.mentions) for each in certificate.erased}
     assert {place.rpartition("/")[2] for place in places if place.startswith("dagster history/")} == everywhere
     # of two keys that named her, one can say `erased`
     assert places["dagster history/dynamic_partitions"] == places["dagster history/asked"] == (1, 1)
-    assert tables_naming(url) == naming(shared.data_dir) == set()
-    assert identifiers_left(shared) == 0
-    with psycopg.connect(url) as con:
+    assert tables_naming(dagster_postgres) == naming(on_postgres.data_dir) == set()
+    assert identifiers_left(on_postgres) == 0
+    with psycopg.connect(dagster_postgres) as con:
         assert con.execute("select user_id, at, note, more from asked").fetchall() == [
             (BOB, 2, b"\xff like erased", {"by": "erased", "at": [1]})
         ]
@@ -107,13 +89,15 @@ def test_x16_runs_tags_and_events(shared: Settings, url: str) -> None:
 
 
 @pytest.fixture
-def noted(shared: Settings, url: str) -> Settings:
+def noted(on_postgres: Settings, dagster_postgres: str) -> Settings:
     """A table as Dagster might have it, with a note of Ada."""
-    with psycopg.connect(url) as con:
+    with psycopg.connect(dagster_postgres) as con:
         con.execute("create table notes (id int primary key, status text, note text)")
         con.execute("create index by_note on notes (note)")
         con.execute("insert into notes values (1, 'STARTED', %s), (2, 'STARTED', %s)", [f"asked by {ADA}", BOB])
-    return shared
+    # as an erasure of all stores makes it
+    (on_postgres.data_dir / "erasure").mkdir(parents=True)
+    return on_postgres
 
 
 def notes(url: str) -> list[tuple[str, str]]:
@@ -121,12 +105,12 @@ def notes(url: str) -> list[tuple[str, str]]:
         return con.execute("select status, note from notes order by id").fetchall()
 
 
-def test_what_dagster_writes_meanwhile_is_kept(noted: Settings, url: str, tmp_path: Path) -> None:
+def test_what_dagster_writes_meanwhile_is_kept(noted: Settings, dagster_postgres: str, tmp_path: Path) -> None:
     """The erasure has read the row, and waits for a run that ends just then and says once more who asked."""
     done: list[Erased] = []
     forgotten = persons(tmp_path / "persons")
     eraser = threading.Thread(target=lambda: done.extend(DagsterHistory().erase(noted, forgotten, quiet)))
-    with psycopg.connect(url) as dagster, psycopg.connect(url, autocommit=True) as watcher:
+    with psycopg.connect(dagster_postgres) as dagster, psycopg.connect(dagster_postgres, autocommit=True) as watcher:
         dagster.execute("update notes set status = 'SUCCESS', note = note || ' twice' where id = 1")
         eraser.start()
         waiting = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
@@ -136,36 +120,38 @@ def test_what_dagster_writes_meanwhile_is_kept(noted: Settings, url: str, tmp_pa
             time.sleep(0.02)
     eraser.join(60)
     assert done == [Erased("dagster history/notes", 0, mentions=1)]
-    assert notes(url) == [("SUCCESS", "asked by erased twice"), ("STARTED", BOB)]
+    assert notes(dagster_postgres) == [("SUCCESS", "asked by erased twice"), ("STARTED", BOB)]
 
 
-def test_a_row_that_cannot_be_replaced_leaves_all_as_it_was(noted: Settings, url: str, tmp_path: Path) -> None:
-    with psycopg.connect(url) as con:
+def test_a_row_that_cannot_be_replaced_leaves_all_as_it_was(
+    noted: Settings, dagster_postgres: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(dagster_postgres) as con:
         con.execute("create table asked as select * from notes")
         con.execute("create function keep() returns trigger language plpgsql as 'begin return null; end'")
         con.execute("create trigger keep before update on notes for each row execute function keep()")
     with pytest.raises(StoreBusy, match=r"dagster history/notes: .* 1 of its rows .* Nothing was changed"):
         DagsterHistory().erase(noted, persons(tmp_path / "persons"), quiet)
-    assert tables_naming(url) == {"asked", "notes"}
+    assert tables_naming(dagster_postgres) == {"asked", "notes"}
 
 
 def test_a_vacuum_that_cannot_be_done_is_made_up_for(
-    noted: Settings, url: str, monkeypatch: pytest.MonkeyPatch
+    noted: Settings, dagster_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dagster_history, "_PATIENCE", "50ms")
     # that the address is hers stands in the row itself
     bury(noted, ADA)
-    with psycopg.connect(url) as other:
+    with psycopg.connect(dagster_postgres) as other:
         # lets others read and write, but not vacuum
         other.execute("lock table notes in share update exclusive mode")
         certificate = erase(noted, quiet)
         assert "not vacuumed yet" in certificate.open["dagster history"]
         assert (certificate.persons, certificate.mentions) == (1, 1)
-        assert notes(url)[0] == ("STARTED", "asked by erased")
-        assert dead(url) == 1
+        assert notes(dagster_postgres)[0] == ("STARTED", "asked by erased")
+        assert dead(dagster_postgres) == 1
     # nobody is found any more
     assert erase(noted, quiet).complete
-    assert dead(url) == 0
+    assert dead(dagster_postgres) == 0
 
 
 def dead(url: str) -> int:
@@ -176,12 +162,12 @@ def dead(url: str) -> int:
     return int(count[0])
 
 
-def test_a_killed_erasure_is_vacuumed_by_the_next(noted: Settings, url: str, tmp_path: Path) -> None:
+def test_a_killed_erasure_is_vacuumed_by_the_next(noted: Settings, dagster_postgres: str, tmp_path: Path) -> None:
     persons(tmp_path / "persons")
     environment = {
         **os.environ,
         "ITERABLE_PROJECT_ROOT": str(tmp_path),
-        "ITERABLE_DAGSTER_POSTGRES": url,
+        "ITERABLE_DAGSTER_POSTGRES": dagster_postgres,
         "ITERABLE_CRASH_AT": "erasure_history_deleted",
     }
     killed = subprocess.run(
@@ -191,14 +177,14 @@ def test_a_killed_erasure_is_vacuumed_by_the_next(noted: Settings, url: str, tmp
         timeout=60,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert notes(url)[0] == ("STARTED", "asked by erased")
-    assert dead(url) == 1
+    assert notes(dagster_postgres)[0] == ("STARTED", "asked by erased")
+    assert dead(dagster_postgres) == 1
     assert erase(noted, quiet).complete
-    assert dead(url) == 0
+    assert dead(dagster_postgres) == 0
 
 
-def test_a_server_that_is_away_keeps_nobody_from_the_rest(noted: Settings, url: str) -> None:
-    away = noted.model_copy(update={"dagster_postgres": SecretStr(url.replace("/erased", "/gone"))})
+def test_a_server_that_is_away_keeps_nobody_from_the_rest(noted: Settings, dagster_postgres: str) -> None:
+    away = noted.model_copy(update={"dagster_postgres": SecretStr(dagster_postgres.replace("/dagster", "/gone"))})
     (noted.data_dir / "people.ndjson").write_text(f'{{"email": "{ADA}"}}\n')
     bury(noted)
     certificate = erase(away, quiet)

@@ -28,6 +28,13 @@ def rows(warehouse: Warehouse, stream: str = STREAM, columns: str = "* exclude (
     return sorted(warehouse.read(f"select {columns} from streams.{stream}"), key=str)
 
 
+def _prepared(settings: Settings) -> Warehouse:
+    """The empty warehouse of a project, which gives up waiting at once."""
+    warehouse = Warehouse.of(settings, quiet, wait_seconds=1)
+    warehouse.prepare()
+    return warehouse
+
+
 @pytest.fixture
 def spark(project: Settings) -> Settings:
     """The project with engine `spark`."""
@@ -37,9 +44,7 @@ def spark(project: Settings) -> Settings:
 @pytest.fixture
 def lake(spark: Settings) -> Warehouse:
     """The warehouse whose events lie in the lake."""
-    warehouse = Warehouse.of(spark, quiet, wait_seconds=1)
-    warehouse.prepare()
-    return warehouse
+    return _prepared(spark)
 
 
 @pytest.fixture
@@ -51,9 +56,7 @@ def other(project: Settings) -> Settings:
 @pytest.fixture
 def tables(other: Settings) -> Warehouse:
     """The warehouse of engine `duckdb`: what the lake must be equal to."""
-    warehouse = Warehouse.of(other, quiet, wait_seconds=1)
-    warehouse.prepare()
-    return warehouse
+    return _prepared(other)
 
 
 @pytest.fixture

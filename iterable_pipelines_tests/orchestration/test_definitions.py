@@ -7,12 +7,15 @@ import pytest
 
 from iterable_pipelines.campaigns.procedures import PROCEDURES
 from iterable_pipelines.data_types import STREAMS
-from iterable_pipelines.hours import parse_hour
+from iterable_pipelines.hours import HOUR, Window, parse_hour
+from iterable_pipelines.landing import Manifest
 from iterable_pipelines.marts.columns import MARTS
 from iterable_pipelines.objects import OBJECT_TYPES
 from iterable_pipelines.resources import IterableResource
 from iterable_pipelines.sandbox import World, running_sandbox
+from iterable_pipelines.settings import load_settings
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines_tests.landing_by_hand import land
 from iterable_pipelines_tests.orchestration.conftest import DefinitionsOn
 
 OF_AN_HOUR = ("rows_match_manifest", "inside_its_hour", "unique_event_id", "complete", "volume_in_band")
@@ -192,6 +195,31 @@ def test_a_planted_fault_turns_the_check_red_and_loading_again_turns_it_green(
         }
         assert found == {"2026-11-01T09": True, hour: False, None: False}
         assert run()["rows_match_manifest"]
+
+
+def test_a_stream_whose_hour_is_not_whole_fails_and_is_not_tried_again(definitions_on: DefinitionsOn) -> None:
+    with running_sandbox(users=5) as sandbox, dg.DagsterInstance.ephemeral() as instance:
+        job = definitions_on(sandbox, data_types="emailSend").resolve_job_def("hourly_import")
+        stream = job.get_subset(asset_selection={dg.AssetKey(["streams", "iterable_activity"])})
+
+        def failed() -> str:
+            result = stream.execute_in_process(partition_key="2026-11-01T10", instance=instance, raise_on_error=False)
+            failure = result.failure_data_for_node("streams__iterable_activity")
+            assert failure and failure.user_failure_data
+            assert failure.user_failure_data.metadata["retry"].value == "never"
+            stored = instance.get_run_by_id(result.run_id)
+            assert stored and stored.tags["dagster/max_retries"] == "0"
+            return failure.user_failure_data.description or ""
+
+        assert "the first is emailSend 2026-11-01T10" in failed()
+        # landed once, and fetched again with a line that cannot be read
+        hour, project = parse_hour("2026-11-01T10"), load_settings()
+        manifest = Manifest.of(project)
+        land(project, manifest, "emailSend", hour, [])
+        manifest.quarantine("emailSend", Window.of_hour(hour), hour + 5 * HOUR, (1, 0, "not JSON"), "quarantine/it")
+        said = failed()
+    assert said.startswith("streams/iterable_activity: In quarantine: emailSend 2026-11-01T10, line 1")
+    assert "Next: accept what is lost, or materialize landing/iterable_activity" in said
 
 
 def test_the_launchpad_shows_the_plan_of_a_run_and_asks_for_nothing(definitions_on: DefinitionsOn) -> None:

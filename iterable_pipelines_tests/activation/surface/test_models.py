@@ -79,7 +79,7 @@ def test_a_meta_that_is_not_understood_is_refused_by_model_and_column(
     column = {"config": {"meta": {"iterable": {"ignored": True}}}}
     node = {"resource_type": "model", "schema": "shop", "name": "customers", "columns": {"n": column}}
     (tmp_path / "manifest.json").write_text(json.dumps({"nodes": {"model.shop.customers": node}}))
-    monkeypatch.setattr("iterable_pipelines.activation.models.manifest_path", lambda _: tmp_path / "manifest.json")
+    monkeypatch.setattr("iterable_pipelines.profiles.dbt.manifest_path", lambda _: tmp_path / "manifest.json")
     with pytest.raises(SettingsError, match=r"dbt model customers, column n, meta\.iterable\.ignored: Extra inputs"):
         models(Settings(project_root=tmp_path))
 
