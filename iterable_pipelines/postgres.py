@@ -50,7 +50,15 @@ TRANSACTION = (
     "set_config('datestyle', 'ISO, YMD', true), set_config('idle_in_transaction_session_timeout', '0', true)"
 )
 # the server is there, and will take the same login later
-_PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery", "admin shutdown")
+_PASSING = (
+    "starting up",
+    "not yet accepting",
+    "shutting down",
+    "too many",
+    "remaining connection slots",
+    "in recovery",
+    "admin shutdown",
+)
 # what DuckDB's types are called there, as PostgreSQL itself spells them; those that are not listed are text
 _TYPES = {
     "BOOLEAN": "boolean",
