@@ -88,18 +88,22 @@ def _begun(url: str, where: dict[str, str], opening: str) -> Connection:
 def _taken(url: str) -> Connection | None:
     """The connection that was used last; those that were idle for too long are closed, whatever their URL."""
     kept = _kept[os.getpid()]
+    for each in kept.copy():
+        if not each.is_fresh() and _take(kept, each):
+            each.con.close()
     for each in reversed(kept.copy()):
-        if each.is_fresh() and each.url != url:
-            continue
-        try:
-            kept.remove(each)
-        except ValueError:
-            # another thread was quicker
-            continue
-        if each.is_fresh():
+        if each.url == url and _take(kept, each):
             return each.con
-        each.con.close()
     return None
+
+
+def _take(kept: list[_Kept], wanted: _Kept) -> bool:
+    """Whether it is the caller's now: another thread may have been quicker."""
+    try:
+        kept.remove(wanted)
+    except ValueError:
+        return False
+    return True
 
 
 def _put_back(url: str, con: Connection) -> None:

@@ -65,15 +65,19 @@ def seen_from_outside(url: str, asked: str) -> list[tuple[object, ...]]:
         return con.execute(asked.encode()).fetchall()
 
 
-def sessions(url: str) -> int:
-    """How many are open, once those that were closed have ended."""
-    deadline, found = time.monotonic() + 10, -1
-    while time.monotonic() < deadline:
-        before, found = found, len(seen_from_outside(url, f"select pid {_OTHERS}"))
-        if found == before:
-            break
-        time.sleep(0.2)
-    return found
+def sessions(url: str, expected: int) -> bool:
+    """Whether so many are open, once those that were closed have ended."""
+    deadline = time.monotonic() + 10
+    while len(seen_from_outside(url, f"select pid {_OTHERS}")) != expected:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def kept(url: str) -> int:
+    """How many this process keeps."""
+    return sum(each.url == url for each in kept_connections._kept[os.getpid()])
 
 
 def fork(do: Callable[[], object]) -> None:
@@ -116,18 +120,18 @@ def test_within_another_it_is_another_connection(database: SharedDatabase, url: 
         used = {session(each) for each in (one, two, three)}
         one.execute("insert into numbers values (1)")
         assert two.execute("select count(*) from numbers").fetchone() == (0,)
-    assert len(used) == 3 and numbers(database) == [1] and sessions(url) == 2
+    assert len(used) == 3 and numbers(database) == [1] and sessions(url, 2)
 
 
 def test_an_error_undoes_and_the_connection_goes_on(database: SharedDatabase, one_try: None) -> None:
-    kept = database.run(add(1))
+    before = database.run(add(1))
     with pytest.raises(ZeroDivisionError), database.transaction() as con:
         con.execute("insert into numbers values (2)")
         raise ZeroDivisionError
     with pytest.raises(PostgresFailed), database.transaction() as con:
         con.execute("insert into numbers values (3)")
         con.execute("insert into numbers values (1)")
-    assert database.run(add(4)) == kept
+    assert database.run(add(4)) == before
     assert numbers(database) == [1, 4]
 
 
@@ -162,11 +166,26 @@ def test_what_was_idle_for_long_is_closed(
     before = database.run(add(1))
     monkeypatch.setattr(kept_connections, "_IDLE_SECONDS", 0.0)
     assert database.run(add(2)) != before
-    assert sessions(url) == 1
+    assert sessions(url, 1)
     # the next use closes them, of whatever database it is
     with SharedDatabase(postgres.url, "other").connection() as con:
         session(con)
-    assert sessions(url) == 0
+    assert sessions(url, 0)
+
+
+def test_the_second_of_two_is_closed_when_only_one_is_used(
+    database: SharedDatabase, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.connection(), database.connection():
+        pass
+    assert sessions(url, 2)
+    monkeypatch.setattr(kept_connections, "_IDLE_SECONDS", 1.0)
+    deadline = time.monotonic() + 10
+    while kept(url) == 2:
+        assert time.monotonic() < deadline
+        numbers(database)
+        time.sleep(0.05)
+    assert sessions(url, 1)
 
 
 def test_a_fork_has_connections_of_its_own(database: SharedDatabase, url: str) -> None:
@@ -178,7 +197,7 @@ def test_a_fork_has_connections_of_its_own(database: SharedDatabase, url: str) -
 
     fork(work)
     assert database.run(add(3)) == before
-    assert numbers(database) == [1, 2, 3] and sessions(url) == 1
+    assert numbers(database) == [1, 2, 3] and sessions(url, 1)
 
 
 def test_a_fork_within_a_transaction_leaves_it_to_the_parent(database: SharedDatabase) -> None:
@@ -201,7 +220,8 @@ def test_threads_do_not_share_one(database: SharedDatabase, url: str) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(work, range(6))) == [None] * 6
-    assert numbers(database) == list(range(150)) and sessions(url) <= 2
+    assert numbers(database) == list(range(150)) and sessions(url, kept(url))
+    assert kept(url) <= 2
 
 
 def test_a_process_that_ends_closes_them(database: SharedDatabase, url: str, tmp_path: Path) -> None:
@@ -218,5 +238,5 @@ def test_a_process_that_ends_closes_them(database: SharedDatabase, url: str, tmp
     command = [sys.executable, str(program), url]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert numbers(database) == [1, 2] and sessions(url) == 1
+    assert numbers(database) == [1, 2] and sessions(url, 1)
     assert seen_from_outside(url, f"select count(*) {_OTHERS} and state <> 'idle'") == [(0,)]
