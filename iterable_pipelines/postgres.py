@@ -45,12 +45,20 @@ _DEFAULTS = {
     "keepalives_idle": "30",
     "tcp_user_timeout": "60000",
 }
-_TRANSACTION = (
+TRANSACTION = (
     "select set_config('timezone', 'UTC', true), set_config('lock_timeout', '60s', true), "
     "set_config('datestyle', 'ISO, YMD', true), set_config('idle_in_transaction_session_timeout', '0', true)"
 )
 # the server is there, and will take the same login later
-_PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery", "admin shutdown")
+_PASSING = (
+    "starting up",
+    "not yet accepting",
+    "shutting down",
+    "too many",
+    "remaining connection slots",
+    "in recovery",
+    "admin shutdown",
+)
 # what DuckDB's types are called there, as PostgreSQL itself spells them; those that are not listed are text
 _TYPES = {
     "BOOLEAN": "boolean",
@@ -146,16 +154,23 @@ def connect(url: str, variable: str) -> Iterator[Connection]:
     than host and database. `variable` is how they call the URL.
     """
     import psycopg
-    from psycopg.conninfo import make_conninfo
 
     where, committing = url_parts(url, variable), False
     try:
-        with psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where})) as con:
-            con.execute(_TRANSACTION)
+        with new_connection(url, where) as con:
+            con.execute(TRANSACTION)
             yield con
             committing = True
     except psycopg.Error as error:
-        raise _explained(error, where, variable, committing) from None
+        raise explained(error, where, variable, committing) from None
+
+
+def new_connection(url: str, where: dict[str, str]) -> Connection:
+    """A connection of its own, `where` being the `url_parts` of its URL. Raises psycopg.Error."""
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    return psycopg.connect(make_conninfo(url, **{**_DEFAULTS, **where}))
 
 
 def identifier(name: str) -> str:
@@ -286,7 +301,8 @@ def url_parts(url: str, variable: str) -> dict[str, str]:
     return parts
 
 
-def _explained(error: "psycopg.Error", where: dict[str, str], variable: str, committing: bool) -> PostgresFailed:
+def explained(error: "psycopg.Error", where: dict[str, str], variable: str, committing: bool) -> PostgresFailed:
+    """What `connect` raises for an error; `committing` if it came while the server was told to store."""
     import psycopg
 
     place = f"PostgreSQL at {where.get('host', 'the local socket')}, database {where.get('dbname', 'of the user')}"

@@ -14,7 +14,8 @@ from tenacity import (
 )
 
 from iterable_pipelines.database import Connection
-from iterable_pipelines.postgres import PostgresFailed, PostgresRefused, connect
+from iterable_pipelines.kept_connections import kept_connection
+from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.settings_sources import PREFIX
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ _made: set[tuple[str, str]] = set()
 class SharedDatabase:
     """Tables of one purpose in a PostgreSQL database. Raises PostgresFailed, whose text holds no password.
 
-    A server that is away is asked again for half a minute.
+    A server that is away is asked again for half a minute. Connections are kept for the next operation.
     """
 
     shared = True
@@ -103,8 +104,7 @@ class SharedDatabase:
 
     @contextmanager
     def _open(self, lock: str | None) -> Iterator[Connection]:
-        with connect(self.url, VARIABLE) as con:
-            con.execute(_OPENING)
+        with kept_connection(self.url, VARIABLE, _OPENING) as con:
             if lock:
                 con.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"{SCHEMA}.{lock}",))
             yield _Translating(con)

@@ -7,6 +7,7 @@ from iterable_pipelines.lake.publish import create_views, publish_tables, remove
 from iterable_pipelines.lake.snapshots import write_snapshots
 from iterable_pipelines.profiles.dbt import GROWING, read_manifest, run_dbt
 from iterable_pipelines.profiles.spark import needs_java, spark_environment, sweep
+from iterable_pipelines.profiles.views import make_views
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
@@ -64,7 +65,7 @@ def after_spark(settings: Settings, warehouse: Warehouse, lake: Lake) -> None:
     number = publish_tables(lake, tables)
     with warehouse.transaction() as con:
         create_views(con, lake, tables, number)
-    run_dbt(settings, ["run", "--select", "config.materialized:view"])
+    make_views(settings, warehouse)
     remove_older(lake, number)
 
 

@@ -93,3 +93,44 @@ def test_snapshots_are_the_tables_that_the_models_read(lake: Warehouse, files: L
         ]
         write_snapshots(con, files)
         assert con.execute(f"select user_key {users}").fetchall() == []
+
+
+def test_a_snapshot_is_written_when_its_table_changed(lake: Warehouse, files: Lake) -> None:
+    def written(*changes: str) -> set[str]:
+        """Which copies another build writes after these changes."""
+        before = {name: Path(files.url, name).stat().st_ino for name in names if Path(files.url, name).exists()}
+        with lake.transaction() as con:
+            for change in changes:
+                con.execute(change)
+            write_snapshots(con, files)
+        return {name for name in names if Path(files.url, name).stat().st_ino != before.get(name)}
+
+    names = {files.snapshot(schema, table) for schema, table in SNAPSHOTS}
+    users, channels = files.snapshot("streams", "iterable_users"), files.snapshot("objects", "channels")
+    add = "insert into streams.iterable_users (user_key, user_id, record) values "
+    assert written(f"{add} ('ada', null, '{{}}'), ('bob', 'b', '{{}}')") == names
+    assert written() == set()
+    # in place, with the same number of rows: a value, a value in another column, two rows that swap a value
+    assert written("update streams.iterable_users set record = '{\"a\": 1}' where user_key = 'bob'") == {users}
+    assert written("update streams.iterable_users set user_id = null, email = 'b' where user_id = 'b'") == {users}
+    swapped = "case user_key when 'ada' then 'bob' else 'ada' end"
+    assert written(f"update streams.iterable_users set user_key = {swapped}") == {users}
+    # rows that are twice there, other order, and a column more
+    assert written(f"{add} ('cat', null, '{{}}'), ('cat', null, '{{}}')") == {users}
+    assert written("delete from streams.iterable_users where user_key = 'cat'") == {users}
+    moved = "insert into streams.iterable_users from aside order by user_key desc"
+    assert written("create temp table aside as from streams.iterable_users", "delete from streams.iterable_users") == {
+        users
+    }
+    assert written(f"{add} ('ada', null, '{{}}'), ('bob', null, '{{}}')") == {users}
+    again = "create temp table aside as from streams.iterable_users"
+    assert written(again, "delete from streams.iterable_users", moved) == set()
+    assert written("alter table objects.channels add column more integer") == {channels}
+    # a copy that is gone, or that somebody else has written, as an erasure does
+    Path(files.url, channels).unlink()
+    assert written() == {channels}
+    duckdb.execute(f"copy (from '{files.url}/{users}') to '{files.url}/{users}' (format parquet)")
+    assert written() == {users}
+    Path(files.url, users).write_text("no Parquet")
+    assert written() == names
+    assert written() == set()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from iterable_pipelines.postgres import _TRANSACTION, PostgresFailed, PostgresRefused
+from iterable_pipelines.postgres import TRANSACTION, PostgresFailed, PostgresRefused
 from iterable_pipelines_tests.postgres_server import Server
 from iterable_pipelines_tests.replications.conftest import VARIABLE, Replica
 
@@ -140,7 +140,7 @@ def test_a_locked_table_is_an_error_that_says_so(replica: Replica, monkeypatch: 
     fill(replica)
     replica.run()
     change(replica)
-    monkeypatch.setattr("iterable_pipelines.postgres._TRANSACTION", _TRANSACTION.replace("60s", "200ms"))
+    monkeypatch.setattr("iterable_pipelines.postgres.TRANSACTION", TRANSACTION.replace("60s", "200ms"))
     with psycopg.connect(replica.url) as holder:
         holder.execute("lock table iterable.people")
         with pytest.raises(PostgresFailed, match="another session keeps the table locked") as caught:
