@@ -89,7 +89,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(INSTALLED_SPARK): $(INSTALLED)
 	@echo "Installing Spark into .venv; this happens once, and is 500 MB"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,thrift]'
 	@touch $@
 
 # their libraries of that age run with no newer Python than 3.11

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # the adapter of each target, and what installs it
 _ADAPTERS = {
     "spark_session": ("pyspark", "'.[spark]'"),
-    "spark_thrift": ("dbt.adapters.spark", "'.[spark]'"),
+    "spark_thrift": ("pyhive", "'.[thrift]'"),
     "databricks": ("dbt.adapters.databricks", "dbt-databricks"),
     "glue": ("dbt.adapters.glue", "dbt-glue"),
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from iterable_pipelines.profiles.spark import OWN_CONFIGURATION
 
-_QUICKLY = """\
+QUICKLY = """\
 spark.sql.adaptive.enabled false
 spark.sql.codegen.wholeStage false
 spark.sql.codegen.factoryMode NO_CODEGEN
@@ -14,4 +14,4 @@ spark.sql.shuffle.partitions 4
 
 def plan_quickly(project_root: Path) -> None:
     """Have the project's own Spark do so."""
-    (project_root / OWN_CONFIGURATION).write_text(_QUICKLY)
+    (project_root / OWN_CONFIGURATION).write_text(QUICKLY)

@@ -1,7 +1,7 @@
-"""A project on Spark, hour by hour, is to its readers what it is on DuckDB, and forgets as that does."""
+"""A project on a Spark cluster, hour by hour, is to its readers what it is on DuckDB, and forgets as that does."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -33,7 +33,7 @@ from iterable_pipelines_tests.erasure.people import (
     import_people,
 )
 from iterable_pipelines_tests.landing_by_hand import land
-from iterable_pipelines_tests.spark.quick_plans import plan_quickly
+from iterable_pipelines_tests.spark.cluster import running_cluster
 
 READ = (
     "profiles.user_profiles",
@@ -56,7 +56,6 @@ def quiet(text: str) -> None:
 
 def made(folder: Path, engine: str) -> Settings:
     """An empty project with that engine."""
-    plan_quickly(folder)
     return Settings(
         project_root=folder,
         api_key="sandbox",
@@ -64,6 +63,7 @@ def made(folder: Path, engine: str) -> Settings:
         data_dir=folder / engine,
         start_date=START.replace(hour=0),
         engine=engine,
+        spark_target="spark_thrift",
     )
 
 
@@ -96,6 +96,7 @@ def build_by_dagster(settings: Settings) -> None:
     given = {
         "PROJECT_ROOT": str(settings.project_root),
         "ENGINE": settings.engine,
+        "SPARK_TARGET": settings.spark_target,
         "DATA_DIR": str(settings.data_dir),
         "BASE_URL": settings.base_url or "",
         "API_KEY": "sandbox",
@@ -128,12 +129,16 @@ def read(settings: Settings) -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("project")
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the projects are, while a cluster runs to which dbt finds the way."""
+    with running_cluster(tmp_path / "cluster") as port:
+        monkeypatch.setenv("ITERABLE_SPARK_PORT", str(port))
+        yield tmp_path / "project"
 
 
-def test_hour_by_hour(folder: Path) -> None:
+def test_hour_by_hour_on_a_cluster(folder: Path) -> None:
+    folder.mkdir()
     spark, duckdb = made(folder, "spark"), made(folder, "duckdb")
     steps: list[Callable[[Settings], None]] = [first_hour, build, another_hour, build_by_dagster]
     for step in steps:
@@ -151,7 +156,14 @@ def test_hour_by_hour(folder: Path) -> None:
 
 
 def check_commands(folder: Path, spark: Settings) -> None:
-    command = Command(folder, engine="spark", data_dir=str(spark.data_dir), start_date="2026-11-01", api_key="sandbox")
+    command = Command(
+        folder,
+        engine="spark",
+        spark_target=spark.spark_target,
+        data_dir=str(spark.data_dir),
+        start_date="2026-11-01",
+        api_key="sandbox",
+    )
     profile = command("profile", BOB)
     assert (profile.code, "email_open" in profile.out) == (0, True), profile.err
     query = command("query", f"select count(*) as n from streams.{EMAIL}", "--format", "csv")
