@@ -171,8 +171,9 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def gigabytes(folder: Path) -> float:
-    """What the files below a folder take."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9
+    """What the files below a folder take; second names take nothing."""
+    files = {found.st_ino: found.st_size for file in folder.rglob("*") if file.is_file() for found in [file.stat()]}
+    return sum(files.values()) / 1e9
 
 
 def _unheard(text: str) -> None:
@@ -198,7 +199,7 @@ def main() -> None:
         print("| " + " | ".join(measure(given.millions[0], given.days, given.engine, given.folder)) + " |")
         return
     lines = [
-        f"{platform.machine()}, 2 cores, Python {platform.python_version()}, engine {given.engine}, {given.days} days"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, engine {given.engine}, {given.days} days"
     ]
     lines += ["", HEADER]
     print("\n".join(lines), flush=True)

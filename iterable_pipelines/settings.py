@@ -211,6 +211,9 @@ class Settings(BaseSettings):
     spark_target: Annotated[Literal["spark_session", "spark_thrift", "databricks", "glue"], BeforeValidator(_lower)] = (
         Field("spark_session", description="Which Spark: one on this machine (`spark_session`), or a cluster's.")
     )
+    spark_format: Annotated[Literal["parquet", "delta", "iceberg"], BeforeValidator(_lower)] = Field(
+        "parquet", description="What Spark writes tables as: people are merged into `delta` and `iceberg`."
+    )
     lake: Annotated[str, BeforeValidator(places.landing)] | None = Field(
         None,
         description="Where events lie with engine `spark`: a folder, or a URL such as `s3://bucket/lake`.",

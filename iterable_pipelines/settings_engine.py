@@ -1,5 +1,6 @@
 """The engine that builds profiles and marts: what its settings may say, and what they need."""
 
+import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 # the adapter of each target, and what installs it
 _ADAPTERS = {
-    "spark_session": ("pyspark", "'.[spark]'"),
-    "spark_thrift": ("pyhive", "'.[thrift]'"),
+    "spark_session": ("pyspark", "-e '.[spark]'"),
+    "spark_thrift": ("pyhive", "-e '.[thrift]'"),
     "databricks": ("dbt.adapters.databricks", "dbt-databricks"),
     "glue": ("dbt.adapters.glue", "dbt-glue"),
 }
@@ -60,9 +61,15 @@ def missing_programs(engine: str, target: str) -> list[str]:
             f"{PREFIX}SPARK_TARGET={target} needs {module}, which is not installed: "
             f".venv/bin/python -m pip install -c constraints.txt {package}"
         )
-    if target == "spark_session" and not shutil.which("java"):
+    if target == "spark_session" and not java():
         problems.append(f"{PREFIX}SPARK_TARGET={target} needs Java 17 or newer, and there is no java: make java")
     return problems
+
+
+def java() -> str | None:
+    """The Java that Spark would start: JAVA_HOME's, if that is set, else the first on PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return shutil.which("java", path=str(Path(home) / "bin") if home else None)
 
 
 def _is_installed(module: str) -> bool:

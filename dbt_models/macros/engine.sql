@@ -223,7 +223,7 @@
         "select distinct stream, date_format(hour, 'yyyy-MM-dd\\'T\\'HH'), data_type from ("
         ~ 'select load_id, stream, hour, data_type from streams.loads union all '
         ~ 'select load_id, stream, hour, data_type from streams.webhook_loads where stream is not null) '
-        ~ 'where load_id > (select max(built_to) from ' ~ finished ~ ')'
+        ~ 'where load_id > (select coalesce(max(built_to), -1) from ' ~ finished ~ ')'
     ).rows if finished else [] %}
     {% for stream in var('streams') %}
         {% set name = 'streams.' ~ stream['name'] %}
@@ -242,6 +242,11 @@
 {% macro read_files(name, lake) %}
     {% do run_query('drop table if exists ' ~ name) %}
     {% do run_query('create table ' ~ name ~ " using parquet location '" ~ lake ~ '/' ~ name | replace('.', '/') ~ "'") %}
+{% endmacro %}
+
+{# For readers, of tables whose files are not all of now: the rows of each in a folder of its own. #}
+{% macro write_published(folders) %}
+    {% for table, folder in folders.items() %}{% do run_query("insert overwrite directory '" ~ folder ~ "' using parquet select * from " ~ table) %}{% endfor %}
 {% endmacro %}
 
 {# The databases of models lie in the lake, too. #}

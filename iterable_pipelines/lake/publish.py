@@ -17,19 +17,34 @@ _KEPT = 2
 Table = tuple[str, str]
 
 
-def publish_tables(lake: Lake, tables: Iterable[Table]) -> int:
-    """Give the files of these tables of Spark's another name, under the number that is returned."""
-    numbers = _numbers(lake)
-    number = max(numbers, default=0) + 1
-    for schema, table in tables:
-        _give_second_names(lake, f"{schema}/{table}", f"{PUBLISHED}/{number}/{schema}/{table}")
-    return number
+def tables_made(lake: Lake, tables: Iterable[Table]) -> list[Table]:
+    """Those of these tables of Spark's that have files: a build may make some of them only."""
+    return [(schema, table) for schema, table in tables if files_of(lake, f"{schema}/{table}")]
 
 
-def remove_older(lake: Lake, number: int) -> None:
-    """Remove what was published before, but for the last."""
-    for old in _numbers(lake):
-        if old <= number - _KEPT:
+def next_number(lake: Lake) -> int:
+    """The number under which nothing was published yet."""
+    return max(_numbers(lake), default=0) + 1
+
+
+def published(number: int, table: Table) -> str:
+    """The folder of a table that is published under a number."""
+    return f"{PUBLISHED}/{number}/{table[0]}/{table[1]}"
+
+
+def publish_tables(lake: Lake, tables: Iterable[Table], number: int) -> None:
+    """Give the files of these tables of Spark's another name, under a number."""
+    for table in tables:
+        source = "/".join(table)
+        names = files_of(lake, source)
+        lake.files.link_all((name, f"{published(number, table)}{name.removeprefix(source)}") for name in names)
+
+
+def remove_unread(lake: Lake, views: Iterable[str]) -> None:
+    """Remove what was published, but for the last numbers and those that these views' statements name."""
+    read = {int(number) for sql in views for number in re.findall(rf"/{PUBLISHED}/([0-9]+)/", sql)}
+    for old in _numbers(lake)[:-_KEPT]:
+        if old not in read:
             lake.files.remove_folder(f"{PUBLISHED}/{old}")
 
 
@@ -43,25 +58,18 @@ def create_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Ta
 
 
 def _files_sql(lake: Lake, schema: str, table: str, number: int) -> str:
-    pattern = lake.files.url(f"{PUBLISHED}/{number}/{schema}/{table}/**/*.parquet")
+    pattern = lake.files.url(f"{published(number, (schema, table))}/**/*.parquet")
     return f"read_parquet({literal(pattern)}, hive_partitioning = true, hive_types_autocast = false)"
 
 
+def files_of(lake: Lake, folder: str) -> list[str]:
+    """The names of the Parquet files of a table, without what Spark is at work on."""
+    return [name for name in lake.files.names(folder) if name.endswith(".parquet") and not _is_hidden(name)]
+
+
 def _numbers(lake: Lake) -> list[int]:
-    names = _folders(lake, PUBLISHED)
+    names = (name.removeprefix(f"{PUBLISHED}/") for name in lake.files.folders(PUBLISHED))
     return sorted(int(name) for name in names if re.fullmatch(r"[0-9]+", name))
-
-
-def _folders(lake: Lake, under: str) -> list[str]:
-    if lake.files.folder:
-        folder = lake.files.folder / under
-        return [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    return sorted({name.removeprefix(f"{under}/").partition("/")[0] for name in lake.files.names(under)})
-
-
-def _give_second_names(lake: Lake, source: str, target: str) -> None:
-    names = [name for name in lake.files.names(source) if name.endswith(".parquet") and not _is_hidden(name)]
-    lake.files.link_all((name, f"{target}{name.removeprefix(source)}") for name in names)
 
 
 def _is_hidden(name: str) -> bool:

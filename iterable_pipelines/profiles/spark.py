@@ -3,17 +3,19 @@
 import os
 import re
 import shutil
-from pathlib import Path
 
-from iterable_pipelines.file_store import is_remote
-from iterable_pipelines.lake.layout import OF_SPARK
+from iterable_pipelines.lake.layout import OF_SPARK, Lake
 from iterable_pipelines.profiles.dbt import ModelsFailed
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_engine import java
 
 # in the project's root: what somebody's Spark is told otherwise
 OWN_CONFIGURATION = "spark.conf"
 # less than this, and Spark does not start
 _LEAST_MEGABYTES = 1024
+# what Spark writes before it is a table's, and tables that a model needs for a moment (engine.sql)
+_UNFINISHED = ("_temporary", ".spark-staging")
+_PASSING = ("__fresh", "__next")
 _MEGABYTES = {"KB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024**2}
 # what this machine's own Spark is told beside what profiles.yml says of every Spark
 _DEFAULTS = """\
@@ -32,7 +34,7 @@ spark.sql.warehouse.dir {folder}/warehouse
 spark.hadoop.javax.jdo.option.ConnectionURL jdbc:derby:;databaseName={folder}/metastore;create=true
 spark.driver.extraJavaOptions {java}
 """
-_JAVA = "-Dderby.system.home={folder} -Djava.io.tmpdir={folder}/scratch -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_JAVA = '"-Dderby.system.home={folder}" "-Djava.io.tmpdir={folder}/scratch" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
 # Hive's metastore warns of types that only Spark knows; what matters is in the error that dbt shows
 _LOGGING = """\
 rootLogger.level = error
@@ -67,6 +69,7 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
     return {
         # Hadoop has its own name for S3
         "ITERABLE_LAKE_URL": re.sub("^s3://", "s3a://", lake),
+        "ITERABLE_SPARK_FORMAT": settings.spark_format,
         "SPARK_CONF_DIR": str(conf),
         # what dbt has parsed for one engine does not serve another
         "DBT_TARGET_PATH": str(folder / "dbt"),
@@ -76,24 +79,23 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
 
 def needs_java(target: str) -> None:
     """Raise ModelsFailed where Spark is to start within dbt's process, and cannot."""
-    home = os.environ.get("JAVA_HOME")
-    if target == "spark_session" and not shutil.which("java", path=str(Path(home) / "bin") if home else None):
+    if target == "spark_session" and not java():
         raise ModelsFailed(
             "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
             "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
         )
 
 
-def sweep(settings: Settings, lake: str) -> None:
+def sweep(settings: Settings) -> None:
     """Take away what a killed build was writing: Spark makes no table where files lie already. No other may run."""
     shutil.rmtree(settings.data_dir / "spark" / "scratch", ignore_errors=True)
-    if is_remote(lake):
-        return
-    for schema in OF_SPARK:
-        for unfinished in [*Path(lake).glob(f"{schema}/*/_temporary"), *Path(lake).glob(f"{schema}/*/.spark-staging*")]:
-            # a table that was finished once keeps what it has
-            finished = (unfinished.parent / "_SUCCESS").exists()
-            shutil.rmtree(unfinished if finished else unfinished.parent)
+    files = Lake(settings).files
+    for table in (table for schema in OF_SPARK for table in files.folders(schema)):
+        unfinished = [each for each in files.folders(table) if each.removeprefix(f"{table}/").startswith(_UNFINISHED)]
+        # a table that was finished once keeps what it has
+        finished = not table.endswith(_PASSING) and (not unfinished or files.exists(f"{table}/_SUCCESS"))
+        for folder in unfinished if finished else [table]:
+            files.remove_folder(folder)
 
 
 def _megabytes(limit: str) -> int:

@@ -39,7 +39,8 @@ def filled(spark: Settings, landing: Manifest, lake: Warehouse) -> Settings:
             con.execute(
                 f"copy ({made} from (values {who}) t (user_key, it_user_id)) to '{profiles}/part-{number}.parquet'"
             )
-    number = publish_tables(files, [("profiles", "user_profiles")])
+    number = 1
+    publish_tables(files, [("profiles", "user_profiles")], number)
     with lake.transaction() as con:
         create_views(con, files, [("profiles", "user_profiles")], number)
     lake.publish()

@@ -11,9 +11,10 @@ from iterable_pipelines.erasure.run import erase, identifiers_left
 from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.lake.layout import Lake
-from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
+from iterable_pipelines.lake.publish import create_views, next_number, publish_tables, remove_unread
 from iterable_pipelines.lake.snapshots import write_snapshots
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.profiles.build import views_of_readers
 from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
@@ -74,11 +75,12 @@ def test_a_lake_on_s3(
         with files.scratch() as folder:
             con.execute(f"copy (select '{ADA}' as user_key union all select 'bob') to '{folder}/made' (format parquet)")
             files.files.put(folder / "made", "profiles/user_profiles/part-0.parquet")
-    number = publish_tables(files, [TABLE])
+    number = next_number(files)
+    publish_tables(files, [TABLE], number)
     with lake.transaction() as con:
         create_views(con, files, [TABLE], number)
     lake.publish()
-    remove_older(files, number)
+    remove_unread(files, views_of_readers(lake))
     assert f"{files.url}/{files.part(STREAM, 'emailClick', H3)}" in map(str, scan(remote, [ADA]).found)
     forget(remote, ADA)
     assert erase(remote, quiet).complete

@@ -8,9 +8,10 @@ import yaml
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS
 from iterable_pipelines.lake.layout import Lake
-from iterable_pipelines.lake.publish import create_views, publish_tables, remove_older
+from iterable_pipelines.lake.publish import create_views, next_number, publish_tables, remove_unread, tables_made
 from iterable_pipelines.lake.snapshots import SNAPSHOTS, write_snapshots
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.profiles.build import views_of_readers
 from iterable_pipelines.profiles.dbt import project_dir
 from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
@@ -39,13 +40,19 @@ def make(files: Lake, *people: str) -> None:
         duckdb.execute(f"copy (select '{who}' as user_key) to '{folder}/{who}.snappy.parquet' (format parquet)")
 
 
-def publish(files: Lake, lake: Warehouse) -> int:
-    number = publish_tables(files, [TABLE])
+def publish(files: Lake, lake: Warehouse, copy: bool = True) -> int:
+    number = next_number(files)
+    publish_tables(files, [TABLE], number)
     with lake.transaction() as con:
         create_views(con, files, [TABLE], number)
-    lake.publish()
-    remove_older(files, number)
+    if copy:
+        lake.publish()
+    remove_unread(files, views_of_readers(lake))
     return number
+
+
+def numbers(files: Lake) -> list[str]:
+    return sorted(each.name for each in Path(files.url, "published").iterdir())
 
 
 def test_readers_see_the_last_finished_build(spark: Settings, lake: Warehouse, files: Lake) -> None:
@@ -61,7 +68,26 @@ def test_readers_see_the_last_finished_build(spark: Settings, lake: Warehouse, f
         assert after.execute(who).fetchone() == (["cy"],)
     make(files, "dee")
     publish(files, lake)
-    assert sorted(each.name for each in Path(files.url, "published").iterdir()) == ["2", "3"]
+    assert numbers(files) == ["2", "3"]
+
+
+def test_what_the_copy_reads_stays_until_there_is_a_newer_copy(spark: Settings, lake: Warehouse, files: Lake) -> None:
+    make(files, "ada")
+    publish(files, lake)
+    for _ in range(3):
+        publish(files, lake, copy=False)
+    assert numbers(files) == ["1", "3", "4"]
+    with reading(spark) as con:
+        assert con.execute("select user_key from profiles.user_profiles").fetchall() == [("ada",)]
+    publish(files, lake)
+    publish(files, lake)
+    assert numbers(files) == ["5", "6"]
+
+
+def test_a_table_that_no_build_has_made_yet_is_not_published(files: Lake) -> None:
+    make(files, "ada")
+    Path(files.url, "marts", "builds", "_temporary").mkdir(parents=True)
+    assert tables_made(files, [TABLE, ("marts", "builds")]) == [TABLE]
 
 
 def test_readers_read_the_lake_and_nothing_else(

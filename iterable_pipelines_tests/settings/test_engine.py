@@ -42,10 +42,10 @@ def test_the_lake_lies_in_the_data_folder_unless_it_is_named(tmp_path: Path) -> 
 def test_every_variable_of_dbt_is_known_and_refused_where_dbt_does_not_look(tmp_path: Path) -> None:
     models = Settings().checkout / "dbt_models"
     files = [models / "profiles.yml", models / "dbt_project.yml", *models.rglob("*.sql")]
-    own = "ITERABLE_MEMORY_LIMIT"
-    named = {name for file in files for name in re.findall(r"env_var\('(ITERABLE_\w+)'", file.read_text())} - {own}
+    own = ["ITERABLE_MEMORY_LIMIT", "ITERABLE_SPARK_FORMAT"]
+    named = {name for file in files for name in re.findall(r"env_var\('(ITERABLE_\w+)'", file.read_text())} - {*own}
     (tmp_path / DOTENV).write_text("".join(f"{name}=x\n" for name in named))
-    problems = [each for each in read_sources(Settings, tmp_path, [own], []).problems if DOTENV in each]
+    problems = [each for each in read_sources(Settings, tmp_path, own, []).problems if DOTENV in each]
     assert sorted(problems) == [
         f"{name} cannot stand in .env: it is read from the environment alone" for name in sorted(named)
     ]

@@ -86,7 +86,7 @@ def built(project: Settings, warehouse: Warehouse) -> Callable[..., None]:
         else:
             run_models(project, warehouse, full_refresh="--full-refresh" in arguments)
         write_lake(warehouse, lake)
-        sweep(project, str(lake))
+        sweep(project)
         run_dbt(project, [command, "--target", "spark_session", *arguments], spark_environment(project, str(lake)))
         assert differences(warehouse, lake, models(warehouse, SPARK_TABLES)) == {}
         if views:

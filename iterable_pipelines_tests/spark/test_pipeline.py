@@ -15,8 +15,10 @@ from iterable_pipelines.data_types import EMAIL
 from iterable_pipelines.erasure.run import erase, follow_up
 from iterable_pipelines.erasure.scan import scan
 from iterable_pipelines.hours import HOUR
+from iterable_pipelines.lake.publish import next_number
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import run_models
+from iterable_pipelines.profiles.build import after_spark, views_of_readers
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.cli.command import Command
@@ -148,6 +150,8 @@ def test_hour_by_hour_on_a_cluster(folder: Path) -> None:
             assert read(spark) == read(duckdb)
     check_commands(folder, spark)
     check_a_sync(spark)
+    publish_as_of_another_format(spark)
+    assert read(spark) == read(duckdb)
     forgotten(spark)
     forgotten(duckdb)
     assert read(spark) == read(duckdb)
@@ -173,6 +177,16 @@ def check_commands(folder: Path, spark: Settings) -> None:
     assert (status.code, "Profiles: 3" in status.out) == (0, True), status.err
     again = command("rebuild", "--hash-only")
     assert (again.code, "iterable_activity" in again.out) == (0, True), again.err
+
+
+def publish_as_of_another_format(spark: Settings) -> None:
+    """Have Spark itself write what readers see, as it must where the files of a table are not all of now."""
+    warehouse = Warehouse.of(spark, quiet)
+    assert warehouse.lake
+    before = next_number(warehouse.lake)
+    after_spark(spark.model_copy(update={"spark_format": "delta"}), warehouse, warehouse.lake)
+    assert f"/published/{before}/" in "".join(views_of_readers(warehouse))
+    warehouse.publish()
 
 
 def check_a_sync(spark: Settings) -> None:
