@@ -199,7 +199,8 @@ def main() -> None:
         print("| " + " | ".join(measure(given.millions[0], given.days, given.engine, given.folder)) + " |")
         return
     lines = [
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, engine {given.engine}, {given.days} days"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"engine {given.engine}, {given.days} days"
     ]
     lines += ["", HEADER]
     print("\n".join(lines), flush=True)
