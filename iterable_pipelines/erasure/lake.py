@@ -13,6 +13,7 @@ import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import ErasureFailed
+from iterable_pipelines.erasure.held import PATIENCE, held
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
@@ -54,13 +55,21 @@ class LakeFiles:
 
     name = "lake"
 
+    def __init__(self, wait_seconds: float = PATIENCE) -> None:
+        """`wait_seconds` is how long the warehouse, and the lake with it, may be held by somebody else."""
+        self.wait_seconds = wait_seconds
+
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Who stands in a column of any table, and the addresses in records besides."""
+        """Who stands in a column of any table, and the addresses in records besides. Raises StoreBusy."""
         lake = Lake.of(settings)
         if lake is None:
             return []
         to = scratch / "lake.parquet"
-        with lake.scratch() as here, scratch_duckdb(scratch, settings.memory_limit, "the lake") as con:
+        with (
+            held(settings, print, self.wait_seconds),
+            lake.scratch() as here,
+            scratch_duckdb(scratch, settings.memory_limit, "the lake") as con,
+        ):
             folders = list(_folders(con, lake, here))
             for each in folders:
                 files = [str(file) for file in lake.files.here(each.names, here)]
@@ -71,11 +80,16 @@ class LakeFiles:
         return [to]
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
-        """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew."""
+        """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew. Raises StoreBusy if
+        somebody holds the warehouse: a load or a build beside this would write back what it has read before."""
         lake = Lake.of(settings)
         if lake is None:
             return []
-        with lake.scratch() as here, scratch_duckdb(here, settings.memory_limit, "the lake") as con:
+        with (
+            held(settings, log, self.wait_seconds),
+            lake.scratch() as here,
+            scratch_duckdb(here, settings.memory_limit, "the lake") as con,
+        ):
             persons.into(con)
             found = [hit for each in _folders(con, lake, here) for hit in _hits(con, lake, here, each)]
             if not found:

@@ -3,18 +3,25 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from iterable_pipelines.erasure import lake as lake_erasure
+from iterable_pipelines.erasure.errors import StoreBusy
+from iterable_pipelines.erasure.lake import LakeFiles
+from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.run import erase, identifiers_left
 from iterable_pipelines.erasure.scan import scan
+from iterable_pipelines.erasure.stores import STORES, Erased
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, publish_tables
 from iterable_pipelines.lake.snapshots import write_snapshots
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
+from iterable_pipelines.streams.warehouse import WarehouseLocked
 from iterable_pipelines_tests.erasure.people import ADA, ADA_BEFORE, ADA_ID, ADA_ITBL, BOB, CAT, forget, import_people
 from iterable_pipelines_tests.lake import erase_by_itself
 from iterable_pipelines_tests.lake.conftest import quiet, rows
@@ -74,6 +81,32 @@ def test_killed_twice_no_byte_is_left_and_others_stay(filled: Settings, lake: Wa
         assert rows(lake, stream) == rows(tables, stream)
     counted = "select data_type, hour, rows, digest from streams.loads order by all"
     assert lake.read(counted) == tables.read(counted)
+
+
+def test_beside_a_load_or_a_build_the_lake_is_left_alone(
+    filled: Settings, lake: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget(filled, ADA)
+    busy = LakeFiles(wait_seconds=0.1)
+    before = {part: part.read_bytes() for part in Path(filled.lake_url).rglob("*.parquet")}
+    with lake.locked():
+        assert list(erase(filled, quiet, [*STORES[:-2], busy]).open) == ["lake"]
+        with pytest.raises(StoreBusy, match="another run of this project"):
+            busy.erase(filled, Persons(tmp_path / "nobody.parquet", 0), quiet)
+    assert {part: part.read_bytes() for part in before} == before
+    # who loads or builds waits in turn
+    waited, rewrite = [], lake_erasure._rewrite
+    lake.wait_seconds = 0
+
+    def beside_it(*given: Any) -> Erased:
+        with pytest.raises(WarehouseLocked):
+            lake.read("select 1")
+        waited.append(given)
+        return rewrite(*given)
+
+    monkeypatch.setattr(lake_erasure, "_rewrite", beside_it)
+    assert erase(filled, quiet).complete
+    assert waited
 
 
 def with_the_other_engine(project: Settings) -> Warehouse:
