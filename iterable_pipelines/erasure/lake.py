@@ -4,7 +4,9 @@ Spark knows its files by more than their names, and others' rows count what the 
 tables anew at once. What readers see meanwhile is what was published, without the person.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,15 +25,17 @@ from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 
 _FILES_AT_ONCE = 500
+# of an object store, copied to this machine; a file that is larger is copied alone
+_BYTES_AT_ONCE = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """The files of one table. `under` is where they lie; the table is named after that."""
+    """The files of one table, and their bytes. `under` is where they lie; the table is named after that."""
 
     under: str
     table: Table
-    names: tuple[str, ...]
+    sizes: Mapping[str, int]
 
     @property
     def is_sparks(self) -> bool:
@@ -44,7 +48,6 @@ class _Hit:
 
     folder: _Folder
     name: str
-    path: Path
     rows: int
     own: int
     mentions: int
@@ -64,20 +67,22 @@ class LakeFiles:
         lake = Lake.of(settings)
         if lake is None:
             return []
-        to = scratch / "lake.parquet"
+        offered = list[Path]()
         with (
             held(settings, print, self.wait_seconds),
             lake.scratch() as here,
             scratch_duckdb(scratch, settings.memory_limit, "the lake") as con,
         ):
-            folders = list(_folders(con, lake, here))
-            for each in folders:
-                files = [str(file) for file in lake.files.here(each.names, here)]
+            for each in _folders(con, lake, here):
                 con.execute(f"create schema if not exists {quoted(each.table.schema)}")
-                con.execute(f"create view {each.table.sql} as from {_source(files)}")
-            select = identifiers_sql([each.table for each in folders], "memory")
-            con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
-        return [to]
+                for names in _portions(lake, each, len(each.sizes)):
+                    to = scratch / f"lake-{len(offered)}.parquet"
+                    with _near(lake, names, here) as files:
+                        con.execute(f"create or replace view {each.table.sql} as from {_source(files)}")
+                        select = identifiers_sql([each.table], "memory")
+                        con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
+                    offered.append(to)
+        return offered
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew. Raises StoreBusy if
@@ -110,16 +115,40 @@ class LakeFiles:
 
 
 def _folders(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path) -> Iterator[_Folder]:
-    names = [name for name in lake.files.names() if name.endswith(".parquet") and not _is_unfinished(name)]
+    sizes = lake.files.sizes()
+    names = sorted(name for name in sizes if name.endswith(".parquet") and not _is_unfinished(name))
     for under, some in groupby(names, _table_of):
         if under is None:
             continue
-        listed = tuple(some)
-        (file,) = lake.files.here(listed[:1], here)
-        columns = con.execute(f"describe from {_source([str(file)])}").fetchall()
+        listed = {name: sizes[name] for name in some}
+        with _near(lake, list(listed)[:1], here) as first:
+            columns = con.execute(f"describe from {_source(first)}").fetchall()
         # made by models: what these say of others is made anew
         schema = under.split("/")[-2] if under.startswith((PUBLISHED, *OF_SPARK)) else "lake"
         yield _Folder(under, Table(schema, under, tuple((name, kind) for name, kind, *_ in columns)), listed)
+
+
+def _portions(lake: Lake, folder: _Folder, most: int) -> Iterator[list[str]]:
+    """The files in portions: of an object store no more than there is room for on this machine."""
+    names, size = list[str](), 0
+    for name, its_own in folder.sizes.items():
+        too_large = lake.files.folder is None and size + its_own > _BYTES_AT_ONCE
+        if names and (too_large or len(names) == most):
+            yield names
+            names, size = [], 0
+        names.append(name)
+        size += its_own
+    yield names
+
+
+@contextmanager
+def _near(lake: Lake, names: Sequence[str], here: Path) -> Iterator[list[str]]:
+    """The files where DuckDB reads them at once; those of an object store as copies, which are gone at the end."""
+    copies = here / "copies"
+    try:
+        yield [str(file) for file in lake.files.here(names, copies)]
+    finally:
+        shutil.rmtree(copies, ignore_errors=True)
 
 
 def _table_of(name: str) -> str | None:
@@ -135,31 +164,30 @@ def _is_unfinished(name: str) -> bool:
 
 def _hits(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, folder: _Folder) -> Iterator[_Hit]:
     own, named = folder.table.own_sql, folder.table.names_sql
-    for at in range(0, len(folder.names), _FILES_AT_ONCE):
-        some = folder.names[at : at + _FILES_AT_ONCE]
-        paths = lake.files.here(some, here)
-        by_path = {str(path): (name, path) for name, path in zip(some, paths, strict=True)}
-        rows = con.execute(
-            "select filename, count(*), count(*) filter (own), count(*) filter (not own and named) from "
-            f"(select filename, {own} as own, {named} as named from {_source(list(by_path), 'filename = true')}) "
-            "group by filename having bool_or(own or named) order by filename"
-        ).fetchall()
-        yield from (_Hit(folder, *by_path[path], *counts) for path, *counts in rows)
+    for names in _portions(lake, folder, _FILES_AT_ONCE):
+        with _near(lake, names, here) as files:
+            rows = con.execute(
+                "select filename, count(*), count(*) filter (own), count(*) filter (not own and named) from "
+                f"(select filename, {own} as own, {named} as named from {_source(files, 'filename = true')}) "
+                "group by filename having bool_or(own or named) order by filename"
+            ).fetchall()
+        name_of = dict(zip(files, names, strict=True))
+        yield from (_Hit(folder, name_of[file], *counts) for file, *counts in rows)
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, hit: _Hit) -> Erased:
     table, fresh = hit.folder.table, here / "fresh"
-    stays = f"from {_source([str(hit.path)])} where not ({table.own_sql})"
-    select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
-    before = hit.path.stat().st_size
-    con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
+    with _near(lake, [hit.name], here) as file:
+        stays = f"from {_source(file)} where not ({table.own_sql})"
+        select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
+        con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
     (rows,) = con.execute(f"select count(*) from {_source([str(fresh)])}").fetchone() or (0,)
     if rows != hit.rows - hit.own:
         raise ErasureFailed(
             f"{lake.files.url(hit.name)}: {hit.rows:,} rows, {hit.own:,} to erase, but {rows:,} copied. The file is as "
             "it was. Next: iterable-pipelines erase run"
         )
-    after = fresh.stat().st_size
+    before, after = hit.folder.sizes[hit.name], fresh.stat().st_size
     lake.files.put(fresh, hit.name)
     return Erased(f"lake/{hit.name}", hit.own, before, after, hit.mentions)
 
