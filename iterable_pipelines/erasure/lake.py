@@ -1,7 +1,8 @@
-"""The lake of engine spark: events, snapshots and what is published are written anew, Spark's own tables are dropped.
+"""The lake of engine spark, or what is left of it after moving back.
 
-Spark knows its files by more than their names, and others' rows count what the person did: a full build makes these
-tables anew at once. What readers see meanwhile is what was published, without the person.
+Events, snapshots and what is published are written anew, Spark's own tables are dropped. Spark knows its files by more
+than their names, and others' rows count what the person did: a full build makes these tables anew at once. What readers
+see meanwhile is what was published, without the person.
 """
 
 import shutil
@@ -64,7 +65,7 @@ class LakeFiles:
 
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
         """Who stands in a column of any table, and the addresses in records besides. Raises StoreBusy."""
-        lake = Lake.of(settings)
+        lake = Lake.with_persons(settings)
         if lake is None:
             return []
         offered = list[Path]()
@@ -87,7 +88,7 @@ class LakeFiles:
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
         """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew. Raises StoreBusy if
         somebody holds the warehouse: a load or a build beside this would write back what it has read before."""
-        lake = Lake.of(settings)
+        lake = Lake.with_persons(settings)
         if lake is None:
             return []
         with (

@@ -109,6 +109,26 @@ def test_beside_a_load_or_a_build_the_lake_is_left_alone(
     assert waited
 
 
+def test_after_moving_back_the_lake_is_erased_as_long_as_it_is_named(
+    spark: Settings, project: Settings, landing: Manifest, tmp_path: Path
+) -> None:
+    named = {"lake": str(tmp_path / "elsewhere")}
+    there, back = spark.model_copy(update=named), project.model_copy(update=named)
+    lake, tables = Warehouse.of(there, quiet), Warehouse.of(back, quiet)
+    lake.prepare()
+    import_people(there, landing, lake)
+    tables.change_engine()
+    tables.prepare()
+    before = sorted(Path(there.lake_url).rglob("*.parquet"))
+    assert set(before) & set(scan(back, NAMES).found)
+    forget(back, ADA)
+    certificate = erase(back, quiet)
+    assert (certificate.complete, certificate.persons) == (True, 1)
+    assert any(each.place.startswith("lake/streams/") for each in certificate.erased)
+    assert sorted(Path(there.lake_url).rglob("*.parquet")) == before
+    assert (scan(back, NAMES).found, identifiers_left(back)) == ([], 0)
+
+
 def with_the_other_engine(project: Settings) -> Warehouse:
     """The same people, and the same one erased."""
     warehouse = Warehouse.of(project, quiet)
