@@ -8,7 +8,7 @@ see meanwhile is what was published, without the person.
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -123,10 +123,10 @@ def _folders(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path) -> Iterator
             continue
         listed = {name: sizes[name] for name in some}
         with _near(lake, list(listed)[:1], here) as first:
-            columns = con.execute(f"describe from {_source(first)}").fetchall()
+            columns = _columns(con, first)
         # made by models: what these say of others is made anew
         schema = under.split("/")[-2] if under.startswith((PUBLISHED, *OF_SPARK)) else "lake"
-        yield _Folder(under, Table(schema, under, tuple((name, kind) for name, kind, *_ in columns)), listed)
+        yield _Folder(under, Table(schema, under, columns), listed)
 
 
 def _portions(lake: Lake, folder: _Folder, most: int) -> Iterator[list[str]]:
@@ -177,8 +177,10 @@ def _hits(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, folder: _Folde
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, hit: _Hit) -> Erased:
-    table, fresh = hit.folder.table, here / "fresh"
+    fresh = here / "fresh"
     with _near(lake, [hit.name], here) as file:
+        # it may have fewer columns than those that were written since
+        table = replace(hit.folder.table, columns=_columns(con, file))
         stays = f"from {_source(file)} where not ({table.own_sql})"
         select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
         con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
@@ -193,5 +195,10 @@ def _rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, hit: _Hit) 
     return Erased(f"lake/{hit.name}", hit.own, before, after, hit.mentions)
 
 
+def _columns(con: duckdb.DuckDBPyConnection, files: list[str]) -> tuple[tuple[str, str], ...]:
+    described = con.execute(f"describe from {_source(files)}").fetchall()
+    return tuple((name, kind) for name, kind, *_ in described)
+
+
 def _source(files: list[str], more: str = "filename = false") -> str:
-    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, {more})"
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, union_by_name = true, {more})"

@@ -24,7 +24,7 @@ from iterable_pipelines.streams import Warehouse
 from iterable_pipelines.streams.warehouse import WarehouseLocked
 from iterable_pipelines_tests.erasure.people import ADA, ADA_BEFORE, ADA_ID, ADA_ITBL, BOB, CAT, forget, import_people
 from iterable_pipelines_tests.lake import erase_by_itself
-from iterable_pipelines_tests.lake.conftest import quiet, rows
+from iterable_pipelines_tests.lake.conftest import become_older, quiet, rows
 
 NAMES = [ADA_BEFORE, ADA_ID, ADA_ITBL]
 STREAMS = ("iterable_activity", "iterable_custom_activity")
@@ -107,6 +107,16 @@ def test_beside_a_load_or_a_build_the_lake_is_left_alone(
     monkeypatch.setattr(lake_erasure, "_rewrite", beside_it)
     assert erase(filled, quiet).complete
     assert waited
+
+
+def test_parts_that_lack_a_column_of_an_update_are_erased_from(filled: Settings, lake: Warehouse) -> None:
+    become_older(filled, lake, without="workflow_name")
+    lake.prepare()
+    forget(filled, ADA)
+    certificate = erase(filled, quiet)
+    assert (certificate.complete, certificate.persons) == (True, 1)
+    assert (scan(filled, NAMES).found, identifiers_left(filled)) == ([], 0)
+    assert lake.read("select count(distinct email) from streams.iterable_activity") == [(2,)]
 
 
 def test_after_moving_back_the_lake_is_erased_as_long_as_it_is_named(
