@@ -40,14 +40,18 @@ def check_engine(settings: "Settings") -> None:
             f"{PREFIX}LAKE is {url}, a folder of this machine that {PREFIX}SPARK_TARGET={target} cannot read: name a "
             "URL such as s3://bucket/lake"
         )
-    folder = Path(url)
-    if not remote and (
+
+
+def check_lake(settings: "Settings") -> None:
+    """Raise ValueError for a lake that lies among other files: what erases from it takes all of them for its own."""
+    folder = Path(settings.lake_url)
+    if not is_remote(settings.lake_url) and (
         settings.data_dir.is_relative_to(folder)
         or folder.is_relative_to(settings.landing_dir)
         or any(folder.is_relative_to(settings.data_dir / own) for own in ("erasure", "dagster", "activation"))
         or settings.warehouse_path.is_relative_to(folder)
     ):
-        raise ValueError(f"{PREFIX}LAKE is {url}, where other files of the project lie: name a folder of its own")
+        raise ValueError(f"{PREFIX}LAKE is {folder}, where other files of the project lie: name a folder of its own")
 
 
 def missing_programs(engine: str, target: str) -> list[str]:

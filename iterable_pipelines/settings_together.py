@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from iterable_pipelines import settings_values as values
 from iterable_pipelines.data_types import STREAM
 from iterable_pipelines.settings_dagster import refuse_what_cannot_run
-from iterable_pipelines.settings_engine import check_engine
+from iterable_pipelines.settings_engine import check_engine, check_lake
 from iterable_pipelines.settings_sources import PREFIX
 
 if TYPE_CHECKING:
@@ -35,3 +35,5 @@ def check(settings: "Settings") -> None:
     )
     if settings.engine == "spark":
         check_engine(settings)
+    if settings.engine == "spark" or settings.lake:
+        check_lake(settings)

@@ -1,11 +1,14 @@
-"""The lake of engine spark: events, snapshots and what is published are written anew, Spark's own tables are dropped.
+"""The lake of engine spark, or what is left of it after moving back.
 
-Spark knows its files by more than their names, and others' rows count what the person did: a full build makes these
-tables anew at once. What readers see meanwhile is what was published, without the person.
+Events, snapshots and what is published are written anew, Spark's own tables are dropped. Spark knows its files by more
+than their names, and others' rows count what the person did: a full build makes these tables anew at once. What readers
+see meanwhile is what was published, without the person.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import ErasureFailed
+from iterable_pipelines.erasure.held import PATIENCE, held
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
 from iterable_pipelines.erasure.store import Erased, Log
@@ -22,15 +26,17 @@ from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
 
 _FILES_AT_ONCE = 500
+# of an object store, copied to this machine; a file that is larger is copied alone
+_BYTES_AT_ONCE = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """The files of one table. `under` is where they lie; the table is named after that."""
+    """The files of one table, and their bytes. `under` is where they lie; the table is named after that."""
 
     under: str
     table: Table
-    names: tuple[str, ...]
+    sizes: Mapping[str, int]
 
     @property
     def is_sparks(self) -> bool:
@@ -43,7 +49,6 @@ class _Hit:
 
     folder: _Folder
     name: str
-    path: Path
     rows: int
     own: int
     mentions: int
@@ -54,28 +59,43 @@ class LakeFiles:
 
     name = "lake"
 
+    def __init__(self, wait_seconds: float = PATIENCE) -> None:
+        """`wait_seconds` is how long the warehouse, and the lake with it, may be held by somebody else."""
+        self.wait_seconds = wait_seconds
+
     def identifiers(self, settings: Settings, scratch: Path) -> list[Path]:
-        """Who stands in a column of any table, and the addresses in records besides."""
-        lake = Lake.of(settings)
+        """Who stands in a column of any table, and the addresses in records besides. Raises StoreBusy."""
+        lake = Lake.with_persons(settings)
         if lake is None:
             return []
-        to = scratch / "lake.parquet"
-        with lake.scratch() as here, scratch_duckdb(scratch, settings.memory_limit, "the lake") as con:
-            folders = list(_folders(con, lake, here))
-            for each in folders:
-                files = [str(file) for file in lake.files.here(each.names, here)]
+        offered = list[Path]()
+        with (
+            held(settings, print, self.wait_seconds),
+            lake.scratch() as here,
+            scratch_duckdb(scratch, settings.memory_limit, "the lake") as con,
+        ):
+            for each in _folders(con, lake, here):
                 con.execute(f"create schema if not exists {quoted(each.table.schema)}")
-                con.execute(f"create view {each.table.sql} as from {_source(files)}")
-            select = identifiers_sql([each.table for each in folders], "memory")
-            con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
-        return [to]
+                for names in _portions(lake, each, len(each.sizes)):
+                    to = scratch / f"lake-{len(offered)}.parquet"
+                    with _near(lake, names, here) as files:
+                        con.execute(f"create or replace view {each.table.sql} as from {_source(files)}")
+                        select = identifiers_sql([each.table], "memory")
+                        con.execute(f"copy ({select}) to {literal(str(to))} (format parquet)")
+                    offered.append(to)
+        return offered
 
     def erase(self, settings: Settings, persons: Persons, log: Log) -> list[Erased]:
-        """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew."""
-        lake = Lake.of(settings)
+        """Drop Spark's tables if anybody is found anywhere, then write each file with a hit anew. Raises StoreBusy if
+        somebody holds the warehouse: a load or a build beside this would write back what it has read before."""
+        lake = Lake.with_persons(settings)
         if lake is None:
             return []
-        with lake.scratch() as here, scratch_duckdb(here, settings.memory_limit, "the lake") as con:
+        with (
+            held(settings, log, self.wait_seconds),
+            lake.scratch() as here,
+            scratch_duckdb(here, settings.memory_limit, "the lake") as con,
+        ):
             persons.into(con)
             found = [hit for each in _folders(con, lake, here) for hit in _hits(con, lake, here, each)]
             if not found:
@@ -96,16 +116,40 @@ class LakeFiles:
 
 
 def _folders(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path) -> Iterator[_Folder]:
-    names = [name for name in lake.files.names() if name.endswith(".parquet") and not _is_unfinished(name)]
+    sizes = lake.files.sizes()
+    names = sorted(name for name in sizes if name.endswith(".parquet") and not _is_unfinished(name))
     for under, some in groupby(names, _table_of):
         if under is None:
             continue
-        listed = tuple(some)
-        (file,) = lake.files.here(listed[:1], here)
-        columns = con.execute(f"describe from {_source([str(file)])}").fetchall()
+        listed = {name: sizes[name] for name in some}
+        with _near(lake, list(listed)[:1], here) as first:
+            columns = _columns(con, first)
         # made by models: what these say of others is made anew
         schema = under.split("/")[-2] if under.startswith((PUBLISHED, *OF_SPARK)) else "lake"
-        yield _Folder(under, Table(schema, under, tuple((name, kind) for name, kind, *_ in columns)), listed)
+        yield _Folder(under, Table(schema, under, columns), listed)
+
+
+def _portions(lake: Lake, folder: _Folder, most: int) -> Iterator[list[str]]:
+    """The files in portions: of an object store no more than there is room for on this machine."""
+    names, size = list[str](), 0
+    for name, its_own in folder.sizes.items():
+        too_large = lake.files.folder is None and size + its_own > _BYTES_AT_ONCE
+        if names and (too_large or len(names) == most):
+            yield names
+            names, size = [], 0
+        names.append(name)
+        size += its_own
+    yield names
+
+
+@contextmanager
+def _near(lake: Lake, names: Sequence[str], here: Path) -> Iterator[list[str]]:
+    """The files where DuckDB reads them at once; those of an object store as copies, which are gone at the end."""
+    copies = here / "copies"
+    try:
+        yield [str(file) for file in lake.files.here(names, copies)]
+    finally:
+        shutil.rmtree(copies, ignore_errors=True)
 
 
 def _table_of(name: str) -> str | None:
@@ -121,34 +165,40 @@ def _is_unfinished(name: str) -> bool:
 
 def _hits(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, folder: _Folder) -> Iterator[_Hit]:
     own, named = folder.table.own_sql, folder.table.names_sql
-    for at in range(0, len(folder.names), _FILES_AT_ONCE):
-        some = folder.names[at : at + _FILES_AT_ONCE]
-        paths = lake.files.here(some, here)
-        by_path = {str(path): (name, path) for name, path in zip(some, paths, strict=True)}
-        rows = con.execute(
-            "select filename, count(*), count(*) filter (own), count(*) filter (not own and named) from "
-            f"(select filename, {own} as own, {named} as named from {_source(list(by_path), 'filename = true')}) "
-            "group by filename having bool_or(own or named) order by filename"
-        ).fetchall()
-        yield from (_Hit(folder, *by_path[path], *counts) for path, *counts in rows)
+    for names in _portions(lake, folder, _FILES_AT_ONCE):
+        with _near(lake, names, here) as files:
+            rows = con.execute(
+                "select filename, count(*), count(*) filter (own), count(*) filter (not own and named) from "
+                f"(select filename, {own} as own, {named} as named from {_source(files, 'filename = true')}) "
+                "group by filename having bool_or(own or named) order by filename"
+            ).fetchall()
+        name_of = dict(zip(files, names, strict=True))
+        yield from (_Hit(folder, name_of[file], *counts) for file, *counts in rows)
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, lake: Lake, here: Path, hit: _Hit) -> Erased:
-    table, fresh = hit.folder.table, here / "fresh"
-    stays = f"from {_source([str(hit.path)])} where not ({table.own_sql})"
-    select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
-    before = hit.path.stat().st_size
-    con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
+    fresh = here / "fresh"
+    with _near(lake, [hit.name], here) as file:
+        # it may have fewer columns than those that were written since
+        table = replace(hit.folder.table, columns=_columns(con, file))
+        stays = f"from {_source(file)} where not ({table.own_sql})"
+        select = f"select {table.copied_sql} from (select *, {table.names_sql} as _named {stays})"
+        con.execute(f"copy ({select}) to {literal(str(fresh))} (format parquet, compression zstd)")
     (rows,) = con.execute(f"select count(*) from {_source([str(fresh)])}").fetchone() or (0,)
     if rows != hit.rows - hit.own:
         raise ErasureFailed(
             f"{lake.files.url(hit.name)}: {hit.rows:,} rows, {hit.own:,} to erase, but {rows:,} copied. The file is as "
             "it was. Next: iterable-pipelines erase run"
         )
-    after = fresh.stat().st_size
+    before, after = hit.folder.sizes[hit.name], fresh.stat().st_size
     lake.files.put(fresh, hit.name)
     return Erased(f"lake/{hit.name}", hit.own, before, after, hit.mentions)
 
 
+def _columns(con: duckdb.DuckDBPyConnection, files: list[str]) -> tuple[tuple[str, str], ...]:
+    described = con.execute(f"describe from {_source(files)}").fetchall()
+    return tuple((name, kind) for name, kind, *_ in described)
+
+
 def _source(files: list[str], more: str = "filename = false") -> str:
-    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, {more})"
+    return f"read_parquet([{', '.join(map(literal, files))}], hive_partitioning = false, union_by_name = true, {more})"

@@ -65,7 +65,7 @@ def _files(settings: Settings) -> Iterator[Path]:
     folders = [landing, settings.data_dir / "erasure", settings.data_dir / TRACK_CALLS]
     # Spark's list of tables and partitions, which names nobody: as text it would take minutes
     folders.append(settings.data_dir / "spark" / "metastore")
-    lake = Lake.of(settings)
+    lake = Lake.with_persons(settings)
     if lake and lake.files.folder:
         folders.append(lake.files.folder)
     for path in sorted(settings.data_dir.rglob("*")):

@@ -76,7 +76,7 @@ def scan(settings: Settings, identifiers: list[str]) -> Scan:
 def _files(settings: Settings) -> Iterator[tuple[Path, Path | str]]:
     """Each file where it can be read, and where it lies."""
     outside = [settings.warehouse_path, Path(f"{settings.warehouse_path}.wal"), *settings.landing_dir.rglob("*")]
-    lake = Lake.of(settings)
+    lake = Lake.with_persons(settings)
     if lake and lake.files.folder:
         outside += lake.files.folder.rglob("*")
     files = {each for each in (*settings.data_dir.rglob("*"), *outside) if each.is_file()}

@@ -14,8 +14,9 @@ import duckdb
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.duckdb_rows import changed_rows
-from iterable_pipelines.erasure.errors import ErasureFailed, StoreBusy
+from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.erasure.follow import follow
+from iterable_pipelines.erasure.held import PATIENCE, held
 from iterable_pipelines.erasure.landed_files import landed_names
 from iterable_pipelines.erasure.marts import recount_campaigns
 from iterable_pipelines.erasure.parquet import scratch_duckdb
@@ -29,7 +30,7 @@ from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.landing.scratch import check_space
 from iterable_pipelines.quoting import literal, quoted
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.warehouse import Warehouse, WarehouseLocked
+from iterable_pipelines.streams.warehouse import Warehouse
 
 _OLD, _FRESH = "old", "fresh"
 
@@ -39,7 +40,7 @@ class WarehouseFiles:
 
     name = "warehouse"
 
-    def __init__(self, wait_seconds: float = 600.0) -> None:
+    def __init__(self, wait_seconds: float = PATIENCE) -> None:
         """`wait_seconds` is how long the warehouse may be held by somebody else."""
         self.wait_seconds = wait_seconds
 
@@ -48,7 +49,10 @@ class WarehouseFiles:
         to = scratch / "warehouse.parquet"
         if not settings.warehouse_path.exists():
             return []
-        with self._held(settings, print), scratch_duckdb(scratch, settings.memory_limit, "the warehouse") as con:
+        with (
+            _alone(settings, print, self.wait_seconds),
+            scratch_duckdb(scratch, settings.memory_limit, "the warehouse") as con,
+        ):
             # nobody else can be at work on these now; they may hold somebody whom no table knows any more
             _tidy(settings)
             _attach(con, settings.warehouse_path, _OLD)
@@ -64,7 +68,7 @@ class WarehouseFiles:
         if not settings.warehouse_path.exists():
             return []
         path, fresh = settings.warehouse_path, settings.warehouse_path.with_suffix(".erasing")
-        with self._held(settings, log) as warehouse:
+        with _alone(settings, log, self.wait_seconds) as warehouse:
             _tidy(settings)
             files = RewrittenFiles(Manifest.of(settings), FileStore.of(settings))
             numbers = follow(warehouse, settings, files, log)
@@ -94,18 +98,14 @@ class WarehouseFiles:
         whole = Erased(path.name, 0, before, after)
         return [whole, *(Erased(str(table), rows, mentions=mentions) for table, rows, mentions in done)]
 
-    @contextmanager
-    def _held(self, settings: Settings, log: Log) -> Iterator[Warehouse]:
-        """The warehouse, with everybody else kept out and nothing left in a write-ahead log."""
-        warehouse = Warehouse.of(settings, log)
-        warehouse.wait_seconds = self.wait_seconds
-        try:
-            with warehouse.locked():
-                # whoever has it open is waited for, and what a killed process left is played back
-                warehouse.prepare()
-                yield warehouse
-        except WarehouseLocked as held:
-            raise StoreBusy(str(held)) from None
+
+@contextmanager
+def _alone(settings: Settings, log: Log, wait_seconds: float) -> Iterator[Warehouse]:
+    """The warehouse, with everybody else kept out and nothing left in a write-ahead log."""
+    with held(settings, log, wait_seconds) as warehouse:
+        # whoever has it open is waited for, and what a killed process left is played back
+        warehouse.prepare()
+        yield warehouse
 
 
 def _attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, read_only: bool = True) -> None:

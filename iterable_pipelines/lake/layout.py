@@ -44,6 +44,11 @@ class Lake:
         """The lake of a project; None with engine `duckdb`, whose events lie in the warehouse."""
         return cls(settings) if settings.engine == "spark" else None
 
+    @classmethod
+    def with_persons(cls, settings: Settings) -> "Lake | None":
+        """The lake that may hold persons: after moving back to engine `duckdb` the one that is still named, too."""
+        return cls(settings) if settings.engine == "spark" or settings.lake else None
+
     def open_for(self, con: duckdb.DuckDBPyConnection) -> None:
         """Let a connection read the lake where it is an object store."""
         if is_remote(self.url):

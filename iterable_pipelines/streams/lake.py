@@ -22,15 +22,22 @@ _PARQUET = "(format parquet, compression zstd)"
 
 def create_views(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Make the views over the lake that are not there yet, or read another lake, or other columns."""
-    told = dict(con.execute("select view_name, comment from duckdb_views() where schema_name = 'streams'").fetchall())
+    made = _made(con)
     for stream in ACTIVITY_STREAMS:
-        if told.get(stream.name) == _view_sql(lake, stream):
+        if made.get(stream.name) in (_view_sql(lake, stream), _view_sql(lake, stream, united=True)):
             continue
         with lake.scratch() as folder:
             typed = ", ".join(f"null::{kind} as {name}" for name, kind in _in_file(stream).items())
             con.execute(f"copy (select {typed} where false) to {literal(str(folder / 'none'))} {_PARQUET}")
             lake.files.put(folder / "none", lake.no_events(stream.name))
-        _create_view(con, lake, stream)
+        _create_view(con, stream, _fitting_sql(con, lake, stream))
+
+
+def settle_view(con: duckdb.DuckDBPyConnection, settings: Settings, stream: Stream) -> None:
+    """Let a view that has to look for its columns in every part be a plain one again, once all parts have them."""
+    lake = Lake.of(settings)
+    if lake and _made(con).get(stream.name) == _view_sql(lake, stream, united=True):
+        _create_view(con, stream, _fitting_sql(con, lake, stream))
 
 
 @contextmanager
@@ -48,10 +55,13 @@ def events_table(con: duckdb.DuckDBPyConnection, settings: Settings, stream: Str
     wanted = con.execute(f"select distinct data_type, hour from (select * {parts}) order by all").fetchall()
     names = {lake.part(stream.name, data_type, hour): (data_type, hour) for data_type, hour in wanted}
     there = names.keys() - lake.files.missing(names)
+    view = _made(con)[stream.name]
     con.execute(f"drop view streams.{stream.name}")
     con.execute(create_events_table(stream))
     if there:
-        con.execute(f"insert into streams.{stream.name} by name {_select_sql(lake, stream, sorted(there))}")
+        # older parts may lack columns, which the file without events has
+        sources = [lake.no_events(stream.name), *sorted(there)]
+        con.execute(f"insert into streams.{stream.name} by name {_select_sql(lake, stream, sources)}")
     yield
     filled = con.execute(f"select distinct data_type, _hour from streams.{stream.name}").fetchall()
     if strangers := set(filled) - set(wanted):
@@ -59,7 +69,7 @@ def events_table(con: duckdb.DuckDBPyConnection, settings: Settings, stream: Str
     # a part that never had rows needs no file
     _put_parts(con, lake, stream, [key for name, key in names.items() if name in there or key in filled])
     con.execute(f"drop table streams.{stream.name}")
-    _create_view(con, lake, stream)
+    _create_view(con, stream, view)
 
 
 def _put_parts(
@@ -80,21 +90,36 @@ def _put_parts(
             crashpoint("lake_put")
 
 
-def _create_view(con: duckdb.DuckDBPyConnection, lake: Lake, stream: Stream) -> None:
-    sql = _view_sql(lake, stream)
+def _made(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What each view of events is made of."""
+    return dict(con.execute("select view_name, comment from duckdb_views() where schema_name = 'streams'").fetchall())
+
+
+def _create_view(con: duckdb.DuckDBPyConnection, stream: Stream, sql: str) -> None:
     con.execute(f"create or replace view streams.{stream.name} as {sql}")
     con.execute(f"comment on view streams.{stream.name} is {literal(sql)}")
 
 
-def _view_sql(lake: Lake, stream: Stream) -> str:
-    return _from(stream, literal(lake.events(stream.name)))
+def _fitting_sql(con: duckdb.DuckDBPyConnection, lake: Lake, stream: Stream) -> str:
+    """The view that parts need: one that unites their columns if an update has added some since they were written."""
+    found = con.execute(
+        "select count(distinct columns) from (select list((name, duckdb_type) order by name) as columns "
+        f"from parquet_schema({literal(lake.events(stream.name))}) group by file_name)"
+    ).fetchone()
+    return _view_sql(lake, stream, united=found != (1,))
+
+
+def _view_sql(lake: Lake, stream: Stream, united: bool = False) -> str:
+    return _from(stream, literal(lake.events(stream.name)), united)
 
 
 def _select_sql(lake: Lake, stream: Stream, names: Iterable[str]) -> str:
-    return _from(stream, f"[{', '.join(literal(lake.files.url(name)) for name in names)}]")
+    return _from(stream, f"[{', '.join(literal(lake.files.url(name)) for name in names)}]", united=True)
 
 
-def _from(stream: Stream, files: str) -> str:
+def _from(stream: Stream, files: str, united: bool) -> str:
+    # a plain view takes the columns of the first file for those of all; united, the head of every file is read first
+    more = ", union_by_name = true" if united else ""
     # the hour of the path: DuckDB then opens the files of the hours that are asked for, and no others
     spelled = {"_hour": "strptime(hour, '%Y-%m-%dT%H') as _hour", "data_type": "data_type"}
     columns = ", ".join(
@@ -103,7 +128,7 @@ def _from(stream: Stream, files: str) -> str:
     )
     return (
         f"select {columns} from read_parquet({files}, hive_partitioning = true, "
-        "hive_types = {'hour': varchar, 'data_type': varchar})"
+        f"hive_types = {{'hour': varchar, 'data_type': varchar}}{more})"
     )
 
 

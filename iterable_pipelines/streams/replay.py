@@ -11,7 +11,7 @@ from iterable_pipelines.landing.expired import without_expired
 from iterable_pipelines.landing.manifest import Manifest
 from iterable_pipelines.quoting import literal
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams.lake import events_table
+from iterable_pipelines.streams.lake import events_table, settle_view
 from iterable_pipelines.streams.load import load_hours, naive, reload_users
 from iterable_pipelines.streams.warehouse import Warehouse
 from iterable_pipelines.streams.webhooks import reload_untouched
@@ -49,6 +49,9 @@ def replay(
         some = hours[at : at + _HOURS_AT_ONCE]
         rows += load_hours(warehouse, manifest, settings, stream, some, "rebuild", again=True, log=log).rows
     _tell_anew(warehouse, manifest, settings, stream, window)
+    if window is None:
+        with warehouse.transaction() as con:
+            settle_view(con, settings, STREAM[stream])
     return rows
 
 

@@ -12,10 +12,10 @@ from iterable_pipelines.data_types import ACTIVITY_STREAMS, STREAM
 from iterable_pipelines.hours import HOUR, Window
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.streams import StaleWriter, Warehouse, load_hours, replay
+from iterable_pipelines.streams import StaleWriter, Warehouse, content_of, load_hours, replay
 from iterable_pipelines.streams.checks import check_hours
 from iterable_pipelines_tests.lake import load_an_hour
-from iterable_pipelines_tests.lake.conftest import H3, event, quiet, rows
+from iterable_pipelines_tests.lake.conftest import H3, become_older, event, quiet, rows, view_of
 from iterable_pipelines_tests.lake.conftest import STREAM as EMAIL
 from iterable_pipelines_tests.landing_by_hand import land
 
@@ -120,6 +120,32 @@ def test_rebuilt_hours_are_the_same_and_strays_leave(both: Both) -> None:
     assert len(rows(both.lake)) == 7
     assert replay(both.lake, both.manifest, both.spark, EMAIL, log=quiet) == 6
     assert both.check() == 6
+
+
+def test_a_column_that_an_update_adds(both: Both) -> None:
+    both.land("emailClick", H3, [*ODD, event(8, workflowName="w")])
+    both.land("emailOpen", H3, [event(5)])
+    both.land("emailClick", H4, [event(7, hour=4)])
+    both.load(H3, H4)
+    plain = view_of(both.lake)
+    become_older(both.spark, both.lake)
+    both.lake.prepare()
+    named = f"select count(*), count(workflow_name) from streams.{EMAIL}"
+    assert (both.lake.read(named), both.tables.read(named)) == ([(8, 0)], [(8, 1)])
+    # an hour with parts that have the column, and parts that have not
+    both.land("emailClick", H4, [event(7, hour=4, workflowName="v"), event(9, hour=4)], minutes_after=200)
+    both.load(H4)
+    assert both.lake.read(named) == [(9, 1)]
+    both.lake.prepare()
+    assert "union_by_name" in view_of(both.lake)
+    before = content_of(both.lake, [f"streams.{EMAIL}"])
+    assert replay(both.lake, both.manifest, both.spark, EMAIL, Window(H4, H4 + HOUR), log=quiet) == 2
+    assert content_of(both.lake, [f"streams.{EMAIL}"]) == before
+    assert "union_by_name" in view_of(both.lake)
+    assert replay(both.lake, both.manifest, both.spark, EMAIL, log=quiet) == 9
+    assert (both.check(), view_of(both.lake)) == (9, plain)
+    both.lake.prepare()
+    assert view_of(both.lake) == plain
 
 
 def test_an_older_writer_is_refused(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,16 @@
 """A lake in an object store: loaded, read, published and erased as in a folder, over a real socket."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from iterable_pipelines.erasure import lake as lake_erasure
 from iterable_pipelines.erasure.run import erase, identifiers_left
 from iterable_pipelines.erasure.scan import scan
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, next_number, publish_tables, remove_unread
@@ -83,7 +85,18 @@ def test_a_lake_on_s3(
     remove_unread(files, views_of_readers(lake))
     assert f"{files.url}/{files.part(STREAM, 'emailClick', H3)}" in map(str, scan(remote, [ADA]).found)
     forget(remote, ADA)
+    # as if one file were all that this machine has room for
+    monkeypatch.setattr(lake_erasure, "_BYTES_AT_ONCE", 1)
+    copies, fetch = [], FileStore.here
+
+    def fetched(store: FileStore, names: Iterable[str], scratch: Path) -> list[Path]:
+        paths = fetch(store, names, scratch)
+        copies.append(len(list(Path(remote.data_dir, "lake", "scratch").rglob("*.parquet"))))
+        return paths
+
+    monkeypatch.setattr(FileStore, "here", fetched)
     assert erase(remote, quiet).complete
+    assert max(copies) == 1
     assert (scan(remote, [ADA]).found, identifiers_left(remote)) == ([], 0)
     with reading(remote) as con:
         assert con.execute("select * from profiles.user_profiles").fetchall() == [("bob",)]

@@ -26,6 +26,7 @@ SPARK = {"ITERABLE_ENGINE": "spark"}
         ({**SPARK, "ITERABLE_RETENTION": "400d"}, "ITERABLE_RETENTION does not go together with ITERABLE_ENGINE=spark"),
         ({**SPARK, "ITERABLE_DATA_DIR": "data", "ITERABLE_LAKE": "."}, "where other files of the project lie"),
         ({**SPARK, "ITERABLE_DATA_DIR": "data", "ITERABLE_LAKE": "data/landing/x"}, "name a folder of its own"),
+        ({"ITERABLE_DATA_DIR": "data", "ITERABLE_LAKE": "data"}, "where other files of the project lie"),
     ],
 )
 def test_what_does_not_go_together_is_refused(refused: Refused, written: dict[str, str], said: str) -> None:
