@@ -96,5 +96,5 @@ def refuse_what_cannot_run(
         if isinstance(package, _Package) and find_spec(package.module) is None:
             raise ValueError(
                 f"{setting} needs the package {package.module}, which is not installed: "
-                f"pip install -c constraints.txt -e '.[{package.extra}]'"
+                f".venv/bin/python -m pip install -c constraints.txt -e '.[{package.extra}]'"
             )
