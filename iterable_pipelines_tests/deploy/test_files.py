@@ -203,6 +203,19 @@ def test_pods_of_steps_have_the_volume_and_its_node() -> None:
     assert pod["node_selector"] == {"iterable-pipelines/data": "true"}
 
 
+def test_the_secret_names_the_history_of_the_chart() -> None:
+    """The chart's own variables say nothing to erasures and commands."""
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    own = VALUES["postgresql"]
+    (literal,) = re.findall(r"--from-literal=ITERABLE_DAGSTER_POSTGRES=(\S+)", guide)
+    assert literal == (
+        f"postgresql://{own['postgresqlUsername']}:password@{own['postgresqlHost']}:{own['service']['port']}"
+        f"/{own['postgresqlDatabase']}"
+    )
+    (secret,) = re.findall(r"kubectl create secret generic (\S+) --from-literal=ITERABLE_API_KEY", guide)
+    assert CODE["envSecrets"] == [{"name": secret}]
+
+
 def test_the_queue_is_that_of_the_project() -> None:
     own = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     process_config(dagster_instance_config_schema(), own)
