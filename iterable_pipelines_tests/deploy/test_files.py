@@ -216,6 +216,20 @@ def test_the_secret_names_the_history_of_the_chart() -> None:
     assert CODE["envSecrets"] == [{"name": secret}]
 
 
+def test_a_command_is_run_as_the_service_runs() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    (given,) = re.findall(r"^systemd-run (.+?) (/\S+) status$", guide.replace("\\\n", ""), re.MULTILINE)
+    unit = (DEPLOY / "iterable-pipelines.service").read_text()
+    said = dict(re.findall(r"^(\w+)=(\S+)", unit, re.MULTILINE))
+    assert given[1] == said["ExecStart"]
+    assert set(given[0].split()) == {
+        *("--pty", "--quiet", "-p", "-E", f"UMask={said['UMask']}", f"EnvironmentFile={said['EnvironmentFile']}"),
+        *(f"--uid={said['User']}", f"--gid={said['Group']}", f"--working-directory={said['WorkingDirectory']}"),
+        # the first of its variables is the data folder
+        said["Environment"],
+    }
+
+
 def test_the_queue_is_that_of_the_project() -> None:
     own = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     process_config(dagster_instance_config_schema(), own)
