@@ -8,6 +8,7 @@ from celery import Celery
 from celery.exceptions import TimeoutError as CeleryTimeout
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
 from dagster._core.execution.retries import RetryMode
+from dagster_celery.defaults import broker_transport_options
 from dagster_celery.executor import CELERY_CONFIG, CeleryExecutor
 from dagster_celery.make_app import make_app
 from dagster_celery.tasks import create_task
@@ -16,6 +17,9 @@ from kombu.exceptions import OperationalError
 from iterable_pipelines.settings_sources import PREFIX
 
 QUEUE = "dagster"
+# Redis hands out again what nobody acknowledged for so long: longer than any run may take, three days against the two
+# of dagster.yaml. Whoever listens does that, so that runs need it as well as workers
+_TRANSPORT = {**broker_transport_options, "visibility_timeout": 3 * 24 * 3600}
 # workers answer from a process of their own, within milliseconds, however busy they are
 _PATIENCE_SECONDS = 3.0
 
@@ -27,8 +31,10 @@ class NoWorkers(Exception):
 def app_of_workers(broker: str, backend: str) -> Celery:
     """The Celery app of a worker: it takes steps from the queue, and does them as Dagster's own do."""
     app = make_app({"broker": broker, "backend": backend})
-    # one step at a time, and none taken in advance: another worker may be free
+    app.conf.broker_transport_options = _TRANSPORT
+    # none is taken in advance: another worker may be free, and Redis would hand out again what waits here for long
     app.conf.worker_prefetch_multiplier = 1
+    app.conf.worker_disable_prefetch = True
     app.conf.broker_connection_retry_on_startup = True
     create_task(app)
     return app
@@ -64,13 +70,13 @@ class _Executor(CeleryExecutor):
 
 @dg.executor(name="celery", config_schema=CELERY_CONFIG, requirements=multiple_process_executor_requirements())
 def _celery(context: dg.InitExecutorContext) -> _Executor:
-    config = context.executor_config
+    config: dict[str, Any] = dict(context.executor_config)
     return _Executor(
-        retries=RetryMode.from_config(config["retries"]),  # type: ignore[arg-type]
+        retries=RetryMode.from_config(config["retries"]),
         broker=config["broker"],
         backend=config["backend"],
         include=config.get("include"),
-        config_source=config.get("config_source"),
+        config_source={"broker_transport_options": _TRANSPORT, **(config.get("config_source") or {})},
     )
 
 

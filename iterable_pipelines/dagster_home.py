@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 import yaml
 
@@ -47,11 +48,14 @@ class Place(NamedTuple):
     socket: str | None = None
 
 
-def code_server_at(home: Path, place: Place) -> Path:
-    """The workspace file of a code server, in Dagster's home. It is called as in the project's own workspace.yaml."""
+def code_server_at(home: Path, place: Place, reader: str = "") -> Path:
+    """The workspace file of a code server, in Dagster's home. It is called as in the project's own workspace.yaml.
+
+    `reader` is who reads it alone: containers share the home, and each may have been told another place.
+    """
     named = {name: value for name, value in place._asdict().items() if value is not None}
     server = {"grpc_server": {**named, "location_name": "iterable_pipelines"}}
-    workspace = home / "workspace.yaml"
+    workspace = home / (f"workspace-{reader}.yaml" if reader else "workspace.yaml")
     _write(workspace, yaml.safe_dump({"load_from": [server]}))
     return workspace
 
@@ -59,8 +63,8 @@ def code_server_at(home: Path, place: Place) -> Path:
 def _write(path: Path, text: str) -> None:
     """Write it, unless that stands there already."""
     if not path.exists() or path.read_text() != text:
-        # beside it first: another process may be reading
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        # beside it first: another process may be reading, and one of another container may have the same id
+        aside = path.with_name(f"{path.name}.{uuid4().hex}")
         aside.write_text(text)
         aside.replace(path)
 

@@ -21,7 +21,7 @@ ExecutorName = Annotated[
     Literal["in_process", "celery", "kubernetes"],
     Field(
         description="Who does the steps of a run: `in_process` the run's own process, `celery` workers on the machine "
-        "of the data folder, `kubernetes` a pod each (docs/deploy.md)."
+        "of the data folder, `kubernetes` a pod each on the node of its volume (docs/deploy.md)."
     ),
 ]
 CeleryBroker = Annotated[
@@ -79,8 +79,9 @@ def refuse_what_cannot_run(
     named = f"{PREFIX}EXECUTOR is {executor}"
     if executor == KUBERNETES and engine == "duckdb":
         raise ValueError(
-            f"{named}: each step is a pod of its own then, and pods of several nodes cannot share one DuckDB file; set "
-            f"{PREFIX}ENGINE=spark, or leave {PREFIX}EXECUTOR={IN_PROCESS}: a run is one pod, on the node of the volume"
+            f"{named}: each step is a pod of its own then, and pods that build at once cannot share one DuckDB file: "
+            f"each would wait for the others; set {PREFIX}ENGINE=spark, which builds profiles and marts elsewhere, or "
+            f"leave {PREFIX}EXECUTOR={IN_PROCESS}. A run, and each step, is on the node of the volume either way"
         )
     if executor == CELERY and broker is None:
         raise ValueError(f"{named}, and {PREFIX}CELERY_BROKER is not set: nothing would hand out steps")
@@ -96,5 +97,5 @@ def refuse_what_cannot_run(
         if isinstance(package, _Package) and find_spec(package.module) is None:
             raise ValueError(
                 f"{setting} needs the package {package.module}, which is not installed: "
-                f"pip install -c constraints.txt -e '.[{package.extra}]'"
+                f".venv/bin/python -m pip install -c constraints.txt -e '.[{package.extra}]'"
             )

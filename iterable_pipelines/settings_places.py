@@ -37,8 +37,9 @@ def landing(given: str) -> str:
         raise ValueError(f"there is no driver for {parts.scheme}://: {_WRITE}")
     driver = known_implementations[parts.scheme]["class"].split(".")[0]
     if find_spec(driver) is None:
-        wanted = f"'iterable-pipelines[{_EXTRA[driver]}]'" if driver in _EXTRA else driver
-        raise ValueError(f"the driver {driver} is not installed: pip install {wanted}")
+        wanted = f"-e '.[{_EXTRA[driver]}]'" if driver in _EXTRA else driver
+        command = f".venv/bin/python -m pip install -c constraints.txt {wanted}"
+        raise ValueError(f"the driver {driver} is not installed: {command}")
     return root
 
 

@@ -51,7 +51,9 @@ def serve(
     make_storage(home)
     if what != What.ALL:
         listening = ["-h", host, "-p", str(port)]
-        command = _commands(str(code_server_at(home, _place(code))), listening, host, port)[what]
+        # the code server reads none, and knows of no place but its own
+        workspace = "" if what == What.CODE else str(code_server_at(home, _place(code), what.value))
+        command = _commands(workspace, listening, host, port)[what]
         os.execv(command[0], command)
     with tempfile.TemporaryDirectory(prefix="iterable-") as folder:
         # a socket, which no other user of this machine can open; its path has to be short

@@ -1,10 +1,14 @@
 """Dagster's history in PostgreSQL, where it is kept there: runs, their config and tags, events, ticks. Rows that name
 a person stay and say `erased` instead, so that Dagster goes on with them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from iterable_pipelines.crashpoints import crashpoint
 from iterable_pipelines.erasure.errors import StoreBusy
@@ -23,6 +27,11 @@ VARIABLE = f"{PREFIX}DAGSTER_POSTGRES"
 _PATIENCE = "60s"
 # a row that somebody writes meanwhile is looked at again
 _PASSES = 3
+
+# of dagster.yaml: its storage as one, or three
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+# Dagster's Helm chart sets it in every pod, also in those without its dagster.yaml
+_PASSWORD_OF_CHART = "DAGSTER_PG_PASSWORD"
 
 Value = str | bytes
 
@@ -97,10 +106,25 @@ class DagsterHistory:
 
 
 def _url(settings: Settings) -> str | None:
+    """Where the history is; None where it is in SQLite. Raises StoreBusy where nobody says where it is."""
     if settings.dagster_postgres is None:
+        home = Path(os.environ.get("DAGSTER_HOME") or settings.dagster_home)
+        if _PASSWORD_OF_CHART in os.environ or _is_in_postgres(home / "dagster.yaml"):
+            raise StoreBusy(
+                f"{DagsterHistory.name}: it is in PostgreSQL, and {VARIABLE} is not set, so that nobody can be erased "
+                f"there.\nNext: set {VARIABLE} to the database that Dagster writes to (docs/deploy.md), then "
+                "iterable-pipelines erase run"
+            )
         return None
     # the driver that Dagster needs is no part of libpq's URL
     return "postgresql://" + settings.dagster_postgres.get_secret_value().partition("://")[2]
+
+
+def _is_in_postgres(written: Path) -> bool:
+    """Whether Dagster's own configuration says so: ours and that of the Helm chart say it differently."""
+    config = yaml.safe_load(written.read_text()) if written.exists() else None
+    storages: list[dict[str, Any]] = [(config or {}).get(name) or {} for name in _STORAGES]
+    return any("postgres" in each or str(each.get("module")).startswith("dagster_postgres") for each in storages)
 
 
 def _mark(settings: Settings) -> Path:

@@ -14,6 +14,8 @@ from compose_spec import PyCompose
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config_schema
 from dagster_k8s import K8sRunLauncher
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import DagsterK8sJobConfig, UserDefinedDagsterK8sConfig, construct_dagster_k8s_job
 from dagster_k8s.models import k8s_model_from_dict
 from kubernetes import client
 
@@ -177,6 +179,55 @@ def test_the_run_launcher_takes_its_configuration() -> None:
     assert K8sRunLauncher.__name__ == VALUES["runLauncher"]["type"]
     # a run writes the warehouse too: it is where the volume is
     assert given["runK8sConfig"]["podSpecConfig"]["nodeSelector"] == CODE["nodeSelector"]
+
+
+def test_pods_of_steps_have_the_volume_and_its_node() -> None:
+    """Also with Spark: state lies in the data folder. The volume is the code server's, the node the launcher's."""
+    assert CODE["includeConfigInLaunchedRuns"]["enabled"]
+    handed = {"k8s": {"volumes": CODE["volumes"], "volume_mounts": CODE["volumeMounts"]}}
+    of_runs = UserDefinedDagsterK8sConfig.from_dict(
+        snake(VALUES["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"])
+    )
+    # as the executor puts them together, without what the tags of an asset may add
+    context = K8sContainerContext(run_k8s_config=of_runs).merge(K8sContainerContext.create_from_config(handed))
+    job = construct_dagster_k8s_job(
+        DagsterK8sJobConfig(job_image="image", dagster_home="/opt/dagster/dagster_home"),
+        ["dagster", "api", "execute_step"],
+        "dagster-step-1",
+        user_defined_k8s_config=context.run_k8s_config,
+    ).to_dict()
+    pod = job["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["persistent_volume_claim"]]
+    mounted = {each["name"]: each["mount_path"] for each in pod["containers"][0]["volume_mounts"]}
+    assert mounted[volume["name"]] == "/data"
+    assert pod["node_selector"] == {"iterable-pipelines/data": "true"}
+
+
+def test_the_secret_names_the_history_of_the_chart() -> None:
+    """The chart's own variables say nothing to erasures and commands."""
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    own = VALUES["postgresql"]
+    (literal,) = re.findall(r"--from-literal=ITERABLE_DAGSTER_POSTGRES=(\S+)", guide)
+    assert literal == (
+        f"postgresql://{own['postgresqlUsername']}:password@{own['postgresqlHost']}:{own['service']['port']}"
+        f"/{own['postgresqlDatabase']}"
+    )
+    (secret,) = re.findall(r"kubectl create secret generic (\S+) --from-literal=ITERABLE_API_KEY", guide)
+    assert CODE["envSecrets"] == [{"name": secret}]
+
+
+def test_a_command_is_run_as_the_service_runs() -> None:
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    (given,) = re.findall(r"^systemd-run (.+?) (/\S+) status$", guide.replace("\\\n", ""), re.MULTILINE)
+    unit = (DEPLOY / "iterable-pipelines.service").read_text()
+    said = dict(re.findall(r"^(\w+)=(\S+)", unit, re.MULTILINE))
+    assert given[1] == said["ExecStart"]
+    assert set(given[0].split()) == {
+        *("--pty", "--quiet", "-p", "-E", f"UMask={said['UMask']}", f"EnvironmentFile={said['EnvironmentFile']}"),
+        *(f"--uid={said['User']}", f"--gid={said['Group']}", f"--working-directory={said['WorkingDirectory']}"),
+        # the first of its variables is the data folder
+        said["Environment"],
+    }
 
 
 def test_the_queue_is_that_of_the_project() -> None:

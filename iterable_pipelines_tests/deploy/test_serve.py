@@ -9,9 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from iterable_pipelines.cli.serve import What, serve
+from iterable_pipelines.dagster_home import Place, code_server_at
 from iterable_pipelines.sandbox import running_sandbox
 from iterable_pipelines.supervisor import Part, supervise
 from iterable_pipelines_tests.cli.command import Command
@@ -102,6 +105,52 @@ def test_serve_shows_the_project_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert "location_name: iterable_pipelines" in workspace
     with socket.create_server(("127.0.0.1", port)):
         """The port is free again: nothing of it is left running."""
+
+
+def test_parts_in_containers_keep_to_their_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share Dagster's home and may have the same process id; a code server that starts again tells nobody else."""
+    monkeypatch.setenv("ITERABLE_PROJECT_ROOT", str(tmp_path))
+    monkeypatch.setenv("ITERABLE_API_KEY", "sandbox")
+    # set by serve, and gone with the test
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    begun: list[list[str]] = []
+
+    def replaced(program: str, command: list[str]) -> NoReturn:
+        begun.append(command)
+        raise SystemExit
+
+    monkeypatch.setattr("iterable_pipelines.cli.serve.os.execv", replaced)
+    monkeypatch.setattr("iterable_pipelines.cli.serve.make_storage", lambda home: None)
+    home = tmp_path / "data" / "dagster"
+    for part in (What.DAEMON, What.WEBSERVER):
+        with pytest.raises(SystemExit):
+            serve(part, host="127.0.0.1", port=None, code="code:4000")
+    told = {each.name: each.read_text() for each in home.iterdir()}
+    with pytest.raises(SystemExit):
+        serve(What.CODE, host="127.0.0.1", port=None, code="127.0.0.1:4000")
+    assert {each.name: each.read_text() for each in home.iterdir()} == told
+    assert set(told) == {"dagster.yaml", "workspace-daemon.yaml", "workspace-webserver.yaml"}
+    assert all("host: code" in text for name, text in told.items() if name.startswith("workspace"))
+    assert [command[-1] for command in begun[:2]] == [
+        str(home / f"workspace-{part}.yaml") for part in ("daemon", "webserver")
+    ]
+    assert "-w" not in begun[2]
+
+
+def test_what_is_written_at_once_does_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers, in which the same process id writes another text at the same time."""
+    written: list[Path] = []
+    kept = Path.write_text
+
+    def noted(path: Path, text: str) -> int:
+        written.append(path)
+        return kept(path, text)
+
+    monkeypatch.setattr(Path, "write_text", noted)
+    for host in ("code", "other"):
+        code_server_at(tmp_path, Place(host=host, port=4000), "daemon")
+    assert len(set(written)) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["workspace-daemon.yaml"]
 
 
 def test_serve_needs_a_key(tmp_path: Path) -> None:

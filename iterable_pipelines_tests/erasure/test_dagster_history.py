@@ -194,6 +194,38 @@ def test_a_server_that_is_away_keeps_nobody_from_the_rest(noted: Settings, dagst
     assert certificate.rows == 1 and naming(noted.data_dir) == set()
 
 
+CHART = """
+run_storage:
+  module: dagster_postgres.run_storage
+  class: PostgresRunStorage
+  config:
+    postgres_db: {username: dagster, password: {env: DAGSTER_PG_PASSWORD}, hostname: db, db_name: dagster, port: 5432}
+"""
+
+
+@pytest.mark.parametrize("told_by", ["own", "chart", "password"])
+def test_a_history_that_nobody_says_where_to_find_stays_open(
+    on_postgres: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_by: str
+) -> None:
+    """Dagster writes to PostgreSQL, and the setting is absent: as in a command without the service's variables."""
+    home = prepare_home(on_postgres) if told_by == "own" else tmp_path / "elsewhere"
+    monkeypatch.setenv("DAGSTER_HOME", "" if told_by == "own" else str(home))
+    if told_by == "chart":
+        home.mkdir()
+        (home / "dagster.yaml").write_text(CHART)
+    elif told_by == "password":
+        monkeypatch.setenv("DAGSTER_PG_PASSWORD", PASSWORD)
+    without = on_postgres.model_copy(update={"dagster_postgres": None})
+    without.data_dir.mkdir(exist_ok=True)
+    (without.data_dir / "people.ndjson").write_text(f'{{"email": "{ADA}"}}\n')
+    bury(without)
+    certificate = erase(without, quiet)
+    said = certificate.open["dagster history"]
+    assert "ITERABLE_DAGSTER_POSTGRES is not set" in said and "Next: set ITERABLE_DAGSTER_POSTGRES" in said
+    # the other stores are done
+    assert certificate.rows == 1 and naming(without.data_dir) == set()
+
+
 def test_without_the_setting_there_is_no_such_store(project: Settings, tmp_path: Path) -> None:
     assert DagsterHistory().identifiers(project, tmp_path) == []
     assert DagsterHistory().erase(project, persons(tmp_path / "persons"), quiet) == []

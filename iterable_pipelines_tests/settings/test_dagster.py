@@ -82,7 +82,7 @@ def test_a_missing_package_is_named(refused: Callable[..., str], monkeypatch: py
     monkeypatch.setattr("iterable_pipelines.settings_dagster.find_spec", without)
     said = refused(ITERABLE_DAGSTER_POSTGRES=POSTGRES)
     assert "ITERABLE_DAGSTER_POSTGRES needs the package dagster_postgres" in said
-    assert "pip install -c constraints.txt -e '.[postgres]'" in said
+    assert ".venv/bin/python -m pip install -c constraints.txt -e '.[postgres]'" in said
 
 
 def test_secrets_do_not_stand_in_the_file_that_everybody_reads(refused: Callable[..., str]) -> None:

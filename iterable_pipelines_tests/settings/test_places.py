@@ -46,7 +46,8 @@ def test_a_driver_that_is_not_installed_is_named_with_its_command(
 ) -> None:
     monkeypatch.setattr(settings_places, "find_spec", lambda name: None if name == "gcsfs" else find_spec(name))
     text = refused(ITERABLE_LANDING="gs://company/landing")
-    assert "the driver gcsfs is not installed: pip install 'iterable-pipelines[gcs]'" in text
+    command = ".venv/bin/python -m pip install -c constraints.txt -e '.[gcs]'"
+    assert f"the driver gcsfs is not installed: {command}" in text
 
 
 def test_the_secrets_of_both_are_never_shown(given: Given, refused: Refused) -> None:
