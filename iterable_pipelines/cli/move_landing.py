@@ -27,7 +27,10 @@ def move_landing(
         ),
     ] = "",
 ) -> None:
-    """Copy landing elsewhere and compare every byte. What lies at the old place stays there, unchanged."""
+    """Copy landing elsewhere and compare every byte. Stop imports and the receiver of webhooks first.
+
+    What lies at the old place stays there, unchanged.
+    """
     source = load_settings()
     target, lines = _target(source, to, tables)
     if not lines:

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from iterable_pipelines.file_store import FileStore
-from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables
+from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables, named_files
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.same_project import MARK, mark_of
 from iterable_pipelines.settings import Settings
@@ -31,8 +31,11 @@ class Copied:
 
 def copy_landing(source: Settings, target: Settings, log: Callable[[str], None] = print) -> Copied:
     """Copy the files and tables of `source` to where `target` has them. Raises MoveFailed, OSError, PostgresFailed."""
-    sizes = _copy_files(FileStore.of(source), FileStore.of(target), target.landing_dir, log)
+    old, new = FileStore.of(source), FileStore.of(target)
+    sizes = _copy_files(old, new, target.landing_dir, log)
     rows = copy_tables(source, target)
+    if old.root != new.root:
+        _refuse_missing(old, new, named_files(target))
     return Copied(len(sizes), sum(sizes.values()), rows)
 
 
@@ -54,6 +57,19 @@ def _copy_files(old: FileStore, new: FileStore, scratch_root: Path, log: Callabl
             if done % 1000 == 0:
                 log(f"{done:,} of {len(sizes):,} files are copied and compared")
     return sizes
+
+
+def _refuse_missing(old: FileStore, new: FileStore, named: set[str]) -> None:
+    """Raise MoveFailed if something has landed after the files were listed, and before the tables were copied."""
+    missing = sorted(named - _sizes(new).keys())
+    landed = sorted(set(missing).difference(old.missing(missing)))
+    if landed:
+        raise MoveFailed(
+            f"{len(landed):,} files that the manifest names are not at the new place, such as {new.url(landed[0])}: "
+            "imports, or the receiver of webhooks, are running. Nothing at the old place was changed, and all of them "
+            "are there; do not use the new place yet.\n"
+            "Next: stop imports and the receiver on every machine, then run the same command again"
+        )
 
 
 def _sizes(store: FileStore) -> dict[str, int]:

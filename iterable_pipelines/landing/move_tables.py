@@ -57,6 +57,16 @@ def copy_tables(source: Settings, target: Settings) -> int:
     return rows
 
 
+def named_files(settings: Settings) -> set[str]:
+    """The files that the manifest names, as landing has them. Raises PostgresFailed."""
+    with _open(settings, "manifest").connection() as con:
+        return {
+            path
+            for table in ("parts", "webhook_parts", "quarantine")
+            for (path,) in con.execute(f"select path from {table} where path is not null").fetchall()
+        }
+
+
 def _place(settings: Settings, purpose: str) -> str | Path:
     if settings.postgres is not None:
         return settings.postgres.get_secret_value()

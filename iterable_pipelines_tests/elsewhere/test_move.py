@@ -11,7 +11,7 @@ from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.landing.move import copy_landing
-from iterable_pipelines.landing.move_tables import MoveFailed
+from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.erasure.people import ADA, BOB, START, event, forget, import_people
@@ -85,6 +85,24 @@ def test_another_landing_is_not_written_over(landed: Settings, tmp_path: Path) -
     with pytest.raises(MoveFailed, match="another landing"):
         copy_landing(landed, landed.model_copy(update={"landing": str(tmp_path / "other")}))
     assert [each for each in (tmp_path / "other").rglob("*") if each.is_file()] == [file]
+
+
+def test_what_lands_meanwhile_is_not_left_behind(
+    landed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files first, tables afterwards: the manifest names what came in between, and the new place has it not."""
+
+    def lands_before(source: Settings, target: Settings) -> int:
+        bring(landed, Manifest.of(landed), Warehouse.of(landed), [body("emailOpen", at(660, START), email=BOB)])
+        return copy_tables(source, target)
+
+    target = landed.model_copy(update={"landing": str(tmp_path / "new")})
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("iterable_pipelines.landing.move.copy_tables", lands_before)
+        with pytest.raises(MoveFailed, match="imports, or the receiver of webhooks, are running"):
+            copy_landing(landed, target)
+    copy_landing(landed, target)
+    assert files(target) == files(landed)
 
 
 def test_the_command_says_what_to_write(
