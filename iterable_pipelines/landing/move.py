@@ -32,31 +32,37 @@ class Copied:
 def copy_landing(source: Settings, target: Settings, log: Callable[[str], None] = print) -> Copied:
     """Copy the files and tables of `source` to where `target` has them. Raises MoveFailed, OSError, PostgresFailed."""
     old, new = FileStore.of(source), FileStore.of(target)
-    sizes = _copy_files(old, new, target.landing_dir, log)
+    sizes = _sizes(old)
+    if not _same_place(source, target):
+        _copy_files(old, new, sizes, target.landing_dir, log)
     rows = copy_tables(source, target)
-    if old.root != new.root:
+    if not _same_place(source, target):
         _refuse_missing(old, new, named_files(target))
     return Copied(len(sizes), sum(sizes.values()), rows)
 
 
-def _copy_files(old: FileStore, new: FileStore, scratch_root: Path, log: Callable[[str], None]) -> dict[str, int]:
-    sizes = _sizes(old)
-    if old.root == new.root:
-        return sizes
+def _same_place(source: Settings, target: Settings) -> bool:
+    # the same bucket and folder at another server is another place
+    return (source.landing_root, source.landing_options) == (target.landing_root, target.landing_options)
+
+
+def _copy_files(
+    old: FileStore, new: FileStore, sizes: dict[str, int], scratch_root: Path, log: Callable[[str], None]
+) -> None:
     strange = sorted(_sizes(new).keys() - sizes.keys() - {MARK})
     if strange or (MARK in sizes and mark_of(new) not in (None, mark_of(old))):
         found = new.url(strange[0] if strange else MARK)
         raise MoveFailed(
-            f"{found} is there, and {old.url()} has nothing like it: the new place holds another "
-            "landing, or has gone on since it was copied. Nothing was changed there.\nNext: name an empty folder; or, "
-            "if it is yours already, write it into .env"
+            f"{found} is there, and {old.url()} has nothing like it: the new place holds another landing, or "
+            "has gone on since it was copied, or an erasure or retention has been at the old place since. Nothing "
+            "was changed there.\nNext: name an empty folder, and remove what an earlier run of this command has "
+            "copied: no erasure reaches it"
         )
     with scratch_folder(scratch_root, "move-") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
         copies = pool.map(lambda name: _copy_file(old, new, name, scratch / uuid4().hex), sorted(sizes))
         for done, _ in enumerate(copies, 1):
             if done % 1000 == 0:
                 log(f"{done:,} of {len(sizes):,} files are copied and compared")
-    return sizes
 
 
 def _refuse_missing(old: FileStore, new: FileStore, named: set[str]) -> None:
