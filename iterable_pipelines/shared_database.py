@@ -1,6 +1,7 @@
 """PostgreSQL as the place of tables that several machines share: a schema of ours, made on first use."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -74,6 +75,27 @@ class SharedDatabase:
     def transaction(self) -> Iterator[Connection]:
         with self._opened(self._purpose) as con:
             yield con
+
+    @contextmanager
+    def alone(self, wait_seconds: float) -> Iterator[bool]:
+        """Keep other machines out for as long as the block takes; False where one of them does so after the wait.
+
+        The lock lies in a transaction that does nothing else, so poolers let it be.
+        """
+        deadline, done = time.monotonic() + wait_seconds, False
+        try:
+            with self._opened(None) as con:
+                ask = "select pg_try_advisory_xact_lock(hashtext(?))"
+                while not (got := con.execute(ask, (f"{SCHEMA}.{self._purpose}",)).fetchone()[0]):
+                    if time.monotonic() >= deadline:
+                        break
+                    time.sleep(1)
+                yield got
+                done = True
+        except PostgresFailed:
+            # the lock went with the connection, and the work is done
+            if not done:
+                raise
 
     def run(self, do: Callable[[Connection], T]) -> T:
         return self._run(self._purpose, do)

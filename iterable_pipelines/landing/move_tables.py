@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, str | None]] = {
         "expired": None,
         "webhook_parts": "id",
         "rewritten": "id",
+        "follows": None,
     },
     "ledger": {"calls": "id", "stops": None, "jobs": None, "job_labels": None},
     "tombstones": {"tombstones": None},
