@@ -40,6 +40,7 @@ _JULIANDAY = (
     "$$ select extract(epoch from (case when moment ~ '[+Z]' then moment else moment || '+00:00' end)::timestamptz)"
     "::double precision / 86400 + 2440587.5 $$"
 )
+_NAMED = re.compile(r"\s*create (?:unique )?(?:table|index) if not exists (\w+)")
 # what this process has made already, by database: asking again and again would cost a round trip a statement
 _made: set[tuple[str, str]] = set()
 
@@ -148,10 +149,19 @@ class _Translating:
 
 
 def _make(con: Connection, statements: Iterable[str]) -> None:
-    con.execute(f"create schema if not exists {SCHEMA}")
-    con.execute(_JULIANDAY)
+    # asked first: "if not exists" takes the right to create even where there is nothing to do
+    if _lacks(con, "to_regnamespace", SCHEMA):
+        con.execute(f"create schema if not exists {SCHEMA}")
+    if _lacks(con, "to_regprocedure", f"{SCHEMA}.julianday(text)"):
+        con.execute(_JULIANDAY)
     for statement in statements:
-        con.execute(_declared(statement))
+        named = _NAMED.match(statement)
+        if named is None or _lacks(con, "to_regclass", f"{SCHEMA}.{named[1]}"):
+            con.execute(_declared(statement))
+
+
+def _lacks(con: Connection, ask: str, name: str) -> bool:
+    return bool(con.execute(f"select {ask}(?) is null", (name,)).fetchone()[0])
 
 
 def _translated(sql: str) -> str:
