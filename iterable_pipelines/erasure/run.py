@@ -21,7 +21,6 @@ from iterable_pipelines.erasure.tombstones import Tombstones
 from iterable_pipelines.hours import iso, now
 from iterable_pipelines.profiles.build import run_models
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.shared_database import SharedDatabase
 from iterable_pipelines.streams.warehouse import Warehouse
 
 # every machine's schedule says the same minute, so one waits for the other
@@ -128,6 +127,8 @@ def _alone_among_machines(settings: Settings) -> Iterator[None]:
     if settings.postgres is None:
         yield
         return
+    from iterable_pipelines.shared_database import SharedDatabase
+
     with SharedDatabase(settings.postgres.get_secret_value(), "erasure").alone(_OTHERS_TAKE_SECONDS) as alone:
         if not alone:
             raise AlreadyErasing(

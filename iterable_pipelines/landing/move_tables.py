@@ -107,10 +107,14 @@ def _refuse_newer(old: Connection, new: Connection, tables: dict[str, str | None
 
 def _refuse_later_tombstones(old: Connection, new: Connection) -> None:
     """Raise MoveFailed if the copy would bring somebody back who was forgotten at the new place."""
-    select = "select hash, origin, since from tombstones"
-    known = {(hash, origin): since for hash, origin, since in old.execute(select).fetchall()}
-    standing = new.execute(f"{select} where lifted_at is null").fetchall()
-    later = sum(since > known.get((hash, origin), "") for hash, origin, since in standing)
+    known = dict[tuple[str, str], str | None]()
+    for hash, origin, lifted_at in old.execute("select hash, origin, lifted_at from tombstones").fetchall():
+        known[hash, origin] = lifted_at
+    standing = new.execute("select hash, origin, since from tombstones where lifted_at is null").fetchall()
+    # whom the old place let come back after that may come back
+    later = sum(
+        (hash, origin) not in known or (known[hash, origin] or since) < since for hash, origin, since in standing
+    )
     if later:
         raise MoveFailed(
             f"The new place has {later:,} tombstones that the old one lacks: people were forgotten there, and the copy "

@@ -11,7 +11,7 @@ from iterable_pipelines.api import Ledger
 from iterable_pipelines.cli.console import CannotGoOn
 from iterable_pipelines.cli.move_landing import move_landing
 from iterable_pipelines.erasure.run import erase
-from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.erasure.tombstones import Tombstones, hash_of
 from iterable_pipelines.file_store import FileStore, StoreFailed
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
@@ -133,6 +133,9 @@ def test_who_was_forgotten_at_the_new_place_stays_forgotten(landed: Settings, el
     forget(landed, BOB)
     copy_landing(landed, elsewhere)
     assert Tombstones(elsewhere).hashes() == forgotten
+    Tombstones(landed).lift([hash_of(BOB)])
+    copy_landing(landed, elsewhere)
+    assert Tombstones(elsewhere).hashes() == forgotten - {hash_of(BOB)}
 
 
 def test_the_new_place_has_options_of_its_own(
