@@ -182,8 +182,13 @@ class FileStore:
                 # drivers upload in pieces that count only once all are there, so a reader never sees half a file
                 self._remote.put_file(str(file), self.url(name))
             except FileNotFoundError:
-                raise _NoBucket from None
-            arrived = self._remote.info(self.url(name))["size"]
+                if file.exists():
+                    raise _NoBucket from None
+                arrived = None
+            else:
+                arrived = self._remote.info(self.url(name))["size"]
+        if arrived is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
         if arrived != size:
             raise StoreFailed(f"{self.url(name)} has {arrived:,} bytes and {size:,} were sent. Next: run it again")
         file.unlink()

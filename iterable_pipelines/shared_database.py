@@ -1,6 +1,7 @@
 """PostgreSQL as the place of tables that several machines share: a schema of ours, made on first use."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -39,6 +40,7 @@ _JULIANDAY = (
     "$$ select extract(epoch from (case when moment ~ '[+Z]' then moment else moment || '+00:00' end)::timestamptz)"
     "::double precision / 86400 + 2440587.5 $$"
 )
+_NAMED = re.compile(r"\s*create (?:unique )?(?:table|index) if not exists (\w+)")
 # what this process has made already, by database: asking again and again would cost a round trip a statement
 _made: set[tuple[str, str]] = set()
 
@@ -74,6 +76,27 @@ class SharedDatabase:
     def transaction(self) -> Iterator[Connection]:
         with self._opened(self._purpose) as con:
             yield con
+
+    @contextmanager
+    def alone(self, wait_seconds: float) -> Iterator[bool]:
+        """Keep other machines out for as long as the block takes; False where one of them does so after the wait.
+
+        The lock lies in a transaction that does nothing else, so poolers let it be.
+        """
+        deadline, done = time.monotonic() + wait_seconds, False
+        try:
+            with self._opened(None) as con:
+                ask = "select pg_try_advisory_xact_lock(hashtext(?))"
+                while not (got := con.execute(ask, (f"{SCHEMA}.{self._purpose}",)).fetchone()[0]):
+                    if time.monotonic() >= deadline:
+                        break
+                    time.sleep(1)
+                yield got
+                done = True
+        except PostgresFailed:
+            # the lock went with the connection, and the work is done
+            if not done:
+                raise
 
     def run(self, do: Callable[[Connection], T]) -> T:
         return self._run(self._purpose, do)
@@ -126,10 +149,19 @@ class _Translating:
 
 
 def _make(con: Connection, statements: Iterable[str]) -> None:
-    con.execute(f"create schema if not exists {SCHEMA}")
-    con.execute(_JULIANDAY)
+    # asked first: "if not exists" takes the right to create even where there is nothing to do
+    if _lacks(con, "to_regnamespace", SCHEMA):
+        con.execute(f"create schema if not exists {SCHEMA}")
+    if _lacks(con, "to_regprocedure", f"{SCHEMA}.julianday(text)"):
+        con.execute(_JULIANDAY)
     for statement in statements:
-        con.execute(_declared(statement))
+        named = _NAMED.match(statement)
+        if named is None or _lacks(con, "to_regclass", f"{SCHEMA}.{named[1]}"):
+            con.execute(_declared(statement))
+
+
+def _lacks(con: Connection, ask: str, name: str) -> bool:
+    return bool(con.execute(f"select {ask}(?) is null", (name,)).fetchone()[0])
 
 
 def _translated(sql: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 import duckdb
 
 from iterable_pipelines.data_types import DATA_TYPE, USERS
+from iterable_pipelines.erasure.machine import machine_of
 from iterable_pipelines.erasure.rewritten import Rewritten, RewrittenFiles
 from iterable_pipelines.erasure.store import Log
 from iterable_pipelines.landing.manifest import as_moment
@@ -17,14 +18,19 @@ _SAME_HOUR = "told.data_type = {0}.data_type and told.hour = {0}.hour"
 
 def follow(warehouse: Warehouse, settings: Settings, files: RewrittenFiles, log: Log) -> list[int]:
     """Tell the warehouse of all that it has not learned of yet, and load anew the hours in which others named somebody:
-    what an event is called follows from its record. Returns the numbers that `RewrittenFiles.followed` takes."""
-    waiting = files.to_follow()
+    what an event is called follows from its record. Hours that were never loaded here are left to imports. Returns the
+    numbers that `RewrittenFiles.followed` takes.
+    """
+    waiting = files.to_follow(machine_of(settings))
     if not waiting:
         return []
     with warehouse.transaction() as con:
         _tell(con, [each for _, each in waiting])
+        loaded = set(con.execute("select distinct data_type, hour from streams.loads").fetchall())
     named: dict[str, set[datetime]] = {}
     for _, each in waiting:
+        if (each.data_type, as_moment(each.hour).replace(tzinfo=None)) not in loaded:
+            continue
         if each.mentions and DATA_TYPE[each.data_type].stream != USERS:
             named.setdefault(DATA_TYPE[each.data_type].stream, set()).add(as_moment(each.hour))
     for stream, hours in named.items():

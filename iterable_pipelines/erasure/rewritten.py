@@ -12,7 +12,7 @@ from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.hours import now
 from iterable_pipelines.landing.manifest import Manifest, as_text
 
-# `followed`: the warehouse says the same as the manifest
+# `followed`: an older version, which knew of one warehouse alone, has told it
 _SCHEMA = """
 create table if not exists rewritten (
     id integer primary key autoincrement,
@@ -32,6 +32,8 @@ create table if not exists rewritten (
     followed integer not null default 0
 )
 """
+# up to which number each machine's warehouse says the same as the manifest
+_FOLLOWS = "create table if not exists follows (machine text primary key, rewritten integer not null)"
 # no fetch is under way for longer
 _DAYS = 7
 _COLUMNS = (
@@ -63,7 +65,7 @@ class RewrittenFiles:
     def __init__(self, manifest: Manifest, store: FileStore) -> None:
         """Open, or make, the table; the files are in `store`."""
         self.manifest, self._store = manifest, store
-        manifest.database.make([_SCHEMA])
+        manifest.database.make([_SCHEMA, _FOLLOWS])
 
     def add(self, files: list[Rewritten]) -> None:
         """Note files that are durable, and make the manifest name them instead, all or none."""
@@ -85,16 +87,25 @@ class RewrittenFiles:
         old = {each.old_path for each in found}
         self._store.remove(sorted(old.difference(self._store.missing(old))))
 
-    def to_follow(self) -> list[tuple[int, Rewritten]]:
-        """What the warehouse has not learned of yet, with the number it goes by."""
+    def to_follow(self, machine: str) -> list[tuple[int, Rewritten]]:
+        """What the warehouse of this machine has not learned of yet, with the number it goes by."""
         with self.manifest.connection() as con:
-            found = con.execute(f"select id, {_COLUMNS} from rewritten where followed = 0 order by id").fetchall()
+            found = con.execute(
+                f"select id, {_COLUMNS} from rewritten where followed = 0 "
+                "and id > coalesce((select max(rewritten) from follows where machine = ?), 0) order by id",
+                (machine,),
+            ).fetchall()
         return [(number, Rewritten(*row)) for number, *row in found]
 
-    def followed(self, numbers: list[int]) -> None:
-        """Note that the warehouse has learned of these."""
+    def followed(self, machine: str, numbers: list[int]) -> None:
+        """Note that the warehouse of this machine has learned of these, and so of all before them."""
+        if not numbers:
+            return
         with self.manifest.transaction() as con:
-            con.executemany("update rewritten set followed = 1 where id = ?", [(number,) for number in numbers])
+            con.execute(
+                "insert into follows values (?, ?) on conflict (machine) do update set rewritten = excluded.rewritten",
+                (machine, max(numbers)),
+            )
 
 
 def _point(con: Connection, each: Rewritten) -> None:

@@ -23,6 +23,9 @@ from iterable_pipelines.profiles.build import run_models
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
+# every machine's schedule says the same minute, so one waits for the other
+_OTHERS_TAKE_SECONDS = 1800.0
+
 
 def erase(
     settings: Settings, log: Log = print, stores: Sequence[Store] = STORES, run_id: str | None = None
@@ -98,7 +101,10 @@ def follow_up(settings: Settings, certificate: Certificate, log: Log = print) ->
 
 @contextmanager
 def erasing(settings: Settings) -> Iterator[None]:
-    """Keep every other erasure of this project out. Raises AlreadyErasing."""
+    """Keep every other erasure of this project out, on other machines too if they share tables.
+
+    Raises AlreadyErasing, PostgresFailed.
+    """
     folder = settings.data_dir / "erasure"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = FileLock(folder / "erasure.lock", mode=0o600)
@@ -110,9 +116,26 @@ def erasing(settings: Settings) -> Iterator[None]:
             "Next: wait for it, then: iterable-pipelines erase show"
         ) from None
     try:
-        yield
+        with _alone_among_machines(settings):
+            yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _alone_among_machines(settings: Settings) -> Iterator[None]:
+    if settings.postgres is None:
+        yield
+        return
+    from iterable_pipelines.shared_database import SharedDatabase
+
+    with SharedDatabase(settings.postgres.get_secret_value(), "erasure").alone(_OTHERS_TAKE_SECONDS) as alone:
+        if not alone:
+            raise AlreadyErasing(
+                "Another machine is at an erasure, or at retention, of the landed files. Nothing was changed. "
+                "Next: wait for it, then: iterable-pipelines erase run"
+            )
+        yield
 
 
 @contextmanager

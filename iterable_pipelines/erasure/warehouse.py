@@ -18,6 +18,7 @@ from iterable_pipelines.erasure.errors import ErasureFailed
 from iterable_pipelines.erasure.follow import follow
 from iterable_pipelines.erasure.held import PATIENCE, held
 from iterable_pipelines.erasure.landed_files import landed_names
+from iterable_pipelines.erasure.machine import machine_of
 from iterable_pipelines.erasure.marts import recount_campaigns
 from iterable_pipelines.erasure.parquet import scratch_duckdb
 from iterable_pipelines.erasure.persons import Persons
@@ -93,7 +94,7 @@ class WarehouseFiles:
             sync(path.parent)
             sync(settings.published_path.parent)
             crashpoint("erasure_warehouse_replaced")
-            files.followed(numbers)
+            files.followed(machine_of(settings), numbers)
         log(f"warehouse: written anew, {sum(rows for _, rows, _ in done):,} rows erased")
         whole = Erased(path.name, 0, before, after)
         return [whole, *(Erased(str(table), rows, mentions=mentions) for table, rows, mentions in done)]

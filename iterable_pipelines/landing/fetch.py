@@ -10,6 +10,7 @@ from pathlib import Path
 from iterable_pipelines.api import Broken, Busy, IterableError, Refused, Truncated
 from iterable_pipelines.api import Iterable as Client
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import StoreFailed
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, now
 from iterable_pipelines.landing.cut import EMPTY_DIGEST, Cut, Unreadable, cut
 from iterable_pipelines.landing.exports import Export, Exports
@@ -262,6 +263,9 @@ def _not_offered(cause: Exception) -> bool:
 
 
 def _explained(cause: Exception, folder: Path) -> Exception:
+    if isinstance(cause, StoreFailed):
+        # a bucket is no disk, and its own text says what is next
+        return Broken(str(cause))
     if isinstance(cause, OSError):
         return Broken(f"{cause.strerror or cause} at {folder}: free space there, or set ITERABLE_DATA_DIR elsewhere")
     return cause

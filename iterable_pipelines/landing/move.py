@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from iterable_pipelines.file_store import FileStore
-from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables
+from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables, named_files
 from iterable_pipelines.landing.scratch import scratch_folder
 from iterable_pipelines.same_project import MARK, mark_of
 from iterable_pipelines.settings import Settings
@@ -31,29 +31,51 @@ class Copied:
 
 def copy_landing(source: Settings, target: Settings, log: Callable[[str], None] = print) -> Copied:
     """Copy the files and tables of `source` to where `target` has them. Raises MoveFailed, OSError, PostgresFailed."""
-    sizes = _copy_files(FileStore.of(source), FileStore.of(target), target.landing_dir, log)
+    old, new = FileStore.of(source), FileStore.of(target)
+    sizes = _sizes(old)
+    if not _same_place(source, target):
+        _copy_files(old, new, sizes, target.landing_dir, log)
     rows = copy_tables(source, target)
+    if not _same_place(source, target):
+        _refuse_missing(old, new, named_files(target))
     return Copied(len(sizes), sum(sizes.values()), rows)
 
 
-def _copy_files(old: FileStore, new: FileStore, scratch_root: Path, log: Callable[[str], None]) -> dict[str, int]:
-    sizes = _sizes(old)
-    if old.root == new.root:
-        return sizes
+def _same_place(source: Settings, target: Settings) -> bool:
+    # the same bucket and folder at another server is another place
+    return (source.landing_root, source.landing_options) == (target.landing_root, target.landing_options)
+
+
+def _copy_files(
+    old: FileStore, new: FileStore, sizes: dict[str, int], scratch_root: Path, log: Callable[[str], None]
+) -> None:
     strange = sorted(_sizes(new).keys() - sizes.keys() - {MARK})
     if strange or (MARK in sizes and mark_of(new) not in (None, mark_of(old))):
         found = new.url(strange[0] if strange else MARK)
         raise MoveFailed(
-            f"{found} is there, and {old.url()} has nothing like it: the new place holds another "
-            "landing, or has gone on since it was copied. Nothing was changed there.\nNext: name an empty folder; or, "
-            "if it is yours already, write it into .env"
+            f"{found} is there, and {old.url()} has nothing like it: the new place holds another landing, or "
+            "has gone on since it was copied, or an erasure or retention has been at the old place since. Nothing "
+            "was changed there.\nNext: name an empty folder, and remove what an earlier run of this command has "
+            "copied: no erasure reaches it"
         )
     with scratch_folder(scratch_root, "move-") as scratch, ThreadPoolExecutor(_AT_ONCE) as pool:
         copies = pool.map(lambda name: _copy_file(old, new, name, scratch / uuid4().hex), sorted(sizes))
         for done, _ in enumerate(copies, 1):
             if done % 1000 == 0:
                 log(f"{done:,} of {len(sizes):,} files are copied and compared")
-    return sizes
+
+
+def _refuse_missing(old: FileStore, new: FileStore, named: set[str]) -> None:
+    """Raise MoveFailed if something has landed after the files were listed, and before the tables were copied."""
+    missing = sorted(named - _sizes(new).keys())
+    landed = sorted(set(missing).difference(old.missing(missing)))
+    if landed:
+        raise MoveFailed(
+            f"{len(landed):,} files that the manifest names are not at the new place, such as {new.url(landed[0])}: "
+            "imports, or the receiver of webhooks, are running. Nothing at the old place was changed, and all of them "
+            "are there; do not use the new place yet.\n"
+            "Next: stop imports and the receiver on every machine, then run the same command again"
+        )
 
 
 def _sizes(store: FileStore) -> dict[str, int]:

@@ -30,6 +30,7 @@ TABLES: dict[str, dict[str, str | None]] = {
         "expired": None,
         "webhook_parts": "id",
         "rewritten": "id",
+        "follows": None,
     },
     "ledger": {"calls": "id", "stops": None, "jobs": None, "job_labels": None},
     "tombstones": {"tombstones": None},
@@ -44,9 +45,13 @@ class MoveFailed(Exception):
 def copy_tables(source: Settings, target: Settings) -> int:
     """Make the tables of `target` those of `source`; returns their rows. Raises MoveFailed, PostgresFailed."""
     rows = 0
-    for purpose, tables in TABLES.items():
-        if _place(source, purpose) == _place(target, purpose):
-            continue
+    moving = [purpose for purpose in TABLES if _place(source, purpose) != _place(target, purpose)]
+    for purpose in moving:
+        # all of them before the first is written
+        with _open(source, purpose).connection() as old, _open(target, purpose).connection() as new:
+            _refuse_newer(old, new, TABLES[purpose])
+    for purpose in moving:
+        tables = TABLES[purpose]
         before, after = _open(source, purpose), _open(target, purpose)
         with before.connection() as old, after.transaction() as new:
             _refuse_newer(old, new, tables)
@@ -55,6 +60,16 @@ def copy_tables(source: Settings, target: Settings) -> int:
                 if column:
                     after.count_on(new, table, column)
     return rows
+
+
+def named_files(settings: Settings) -> set[str]:
+    """The files that the manifest names, as landing has them. Raises PostgresFailed."""
+    with _open(settings, "manifest").connection() as con:
+        return {
+            path
+            for table in ("parts", "webhook_parts", "quarantine")
+            for (path,) in con.execute(f"select path from {table} where path is not null").fetchall()
+        }
 
 
 def _place(settings: Settings, purpose: str) -> str | Path:
@@ -83,9 +98,29 @@ def _refuse_newer(old: Connection, new: Connection, tables: dict[str, str | None
             newest = f"select coalesce(max({column}), 0) from {table}"
             if new.execute(newest).fetchone()[0] > old.execute(newest).fetchone()[0]:
                 raise MoveFailed(
-                    f"The new place has a newer manifest (table {table}): somebody imports there already. Nothing was "
-                    "changed there.\nNext: write it into .env, if that was forgotten; else name another place"
+                    f"The new place has a newer manifest (table {table}): somebody imports there already. No table was "
+                    "changed there.\nNext: name an empty place"
                 )
+    if "tombstones" in tables:
+        _refuse_later_tombstones(old, new)
+
+
+def _refuse_later_tombstones(old: Connection, new: Connection) -> None:
+    """Raise MoveFailed if the copy would bring somebody back who was forgotten at the new place."""
+    known = dict[tuple[str, str], str | None]()
+    for hash, origin, lifted_at in old.execute("select hash, origin, lifted_at from tombstones").fetchall():
+        known[hash, origin] = lifted_at
+    standing = new.execute("select hash, origin, since from tombstones where lifted_at is null").fetchall()
+    # whom the old place let come back after that may come back
+    later = sum(
+        (hash, origin) not in known or (known[hash, origin] or since) < since for hash, origin, since in standing
+    )
+    if later:
+        raise MoveFailed(
+            f"The new place has {later:,} tombstones that the old one lacks: people were forgotten there, and the copy "
+            "would bring them back. No table was changed there.\n"
+            "Next: let the old place forget them too, with iterable-pipelines erase; or name an empty place"
+        )
 
 
 def _copy(old: Connection, new: Connection, table: str) -> int:

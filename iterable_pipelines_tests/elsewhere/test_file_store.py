@@ -75,6 +75,22 @@ def test_a_bucket_that_is_not_there_is_named(s3: S3, written: Written) -> None:
         FileStore("s3://there-is-none/landing", s3.options).put(written("one"), "a")
 
 
+def test_a_file_that_is_gone_here_is_not_a_bucket_that_is_gone(
+    s3: S3, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, file = FileStore(f"{s3.bucket('gone-here')}/landing", s3.options), written("one")
+    put = store._remote.put_file
+
+    def too_late(path: str, url: str) -> None:
+        file.unlink()
+        put(path, url)
+
+    monkeypatch.setattr(store._remote, "put_file", too_late)
+    with pytest.raises(FileNotFoundError) as gone:
+        store.put(file, "a")
+    assert gone.value.filename == str(file)
+
+
 def test_a_put_crosses_disks(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as other:
         file = Path(other) / "file"

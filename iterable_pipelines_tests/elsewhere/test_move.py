@@ -1,22 +1,28 @@
 """Landing moves to S3 and PostgreSQL and back: the same files, the same tables, and the old place as it was."""
 
+import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from iterable_pipelines.api import Ledger
 from iterable_pipelines.cli.console import CannotGoOn
 from iterable_pipelines.cli.move_landing import move_landing
-from iterable_pipelines.file_store import FileStore
+from iterable_pipelines.erasure.run import erase
+from iterable_pipelines.erasure.tombstones import Tombstones, hash_of
+from iterable_pipelines.file_store import FileStore, StoreFailed
 from iterable_pipelines.hours import HOUR
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.landing.move import copy_landing
-from iterable_pipelines.landing.move_tables import MoveFailed
+from iterable_pipelines.landing.move_tables import MoveFailed, copy_tables
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse
 from iterable_pipelines_tests.erasure.people import ADA, BOB, START, event, forget, import_people
 from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
+from iterable_pipelines_tests.s3_server import S3
 from iterable_pipelines_tests.webhooks.world import at, body, bring
 
 FOLDERS = ("events", "webhooks", "quarantine", "project")
@@ -87,15 +93,88 @@ def test_another_landing_is_not_written_over(landed: Settings, tmp_path: Path) -
     assert [each for each in (tmp_path / "other").rglob("*") if each.is_file()] == [file]
 
 
+def test_what_lands_meanwhile_is_not_left_behind(
+    landed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files first, tables afterwards: the manifest names what came in between, and the new place has it not."""
+
+    def lands_before(source: Settings, target: Settings) -> int:
+        bring(landed, Manifest.of(landed), Warehouse.of(landed), [body("emailOpen", at(660, START), email=BOB)])
+        return copy_tables(source, target)
+
+    target = landed.model_copy(update={"landing": str(tmp_path / "new")})
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("iterable_pipelines.landing.move.copy_tables", lands_before)
+        with pytest.raises(MoveFailed, match="imports, or the receiver of webhooks, are running"):
+            copy_landing(landed, target)
+    copy_landing(landed, target)
+    assert files(target) == files(landed)
+
+
+def test_a_copy_that_an_erasure_has_overtaken_never_becomes_the_live_one(landed: Settings, tmp_path: Path) -> None:
+    copy = landed.model_copy(update={"landing": str(tmp_path / "copy")})
+    copy_landing(landed, copy)
+    erase(landed, log=lambda text: None)
+    with pytest.raises(MoveFailed, match="name an empty folder") as refused:
+        copy_landing(landed, copy)
+    assert ".env" not in str(refused.value)
+
+
+def test_who_was_forgotten_at_the_new_place_stays_forgotten(landed: Settings, elsewhere: Settings) -> None:
+    copy_landing(landed, elsewhere)
+    forget(elsewhere, BOB)
+    forgotten = Tombstones(elsewhere).hashes()
+    land(landed, Manifest.of(landed), "emailClick", START + HOUR, [])
+    with pytest.raises(MoveFailed, match="has 1 tombstones that the old one lacks"):
+        copy_landing(landed, elsewhere)
+    assert Tombstones(elsewhere).hashes() == forgotten
+    # no table was changed, those of the manifest neither
+    assert not Manifest.of(elsewhere).current("emailClick", [START + HOUR])
+    forget(landed, BOB)
+    copy_landing(landed, elsewhere)
+    assert Tombstones(elsewhere).hashes() == forgotten
+    Tombstones(landed).lift([hash_of(BOB)])
+    copy_landing(landed, elsewhere)
+    assert Tombstones(elsewhere).hashes() == forgotten - {hash_of(BOB)}
+
+
+def test_the_new_place_has_options_of_its_own(
+    landed: Settings, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a server that is gone when the new one is written to: nothing may go to the old one's address."""
+    monkeypatch.setenv("ITERABLE_DATA_DIR", str(landed.data_dir))
+    monkeypatch.setenv("ITERABLE_START_DATE", "2026-11-01")
+    monkeypatch.setenv("ITERABLE_LANDING_OPTIONS", json.dumps({"endpoint_url": "http://127.0.0.1:9"}))
+    monkeypatch.setenv("NEW_OPTIONS", json.dumps(s3.options))
+    bucket = s3.bucket(f"options-{uuid4().hex}")
+    move_landing(to=f"{bucket}/landing", tables="", options="NEW_OPTIONS")
+    assert "ITERABLE_LANDING_OPTIONS=(what NEW_OPTIONS holds)" in capsys.readouterr().out
+    assert FileStore(f"{bucket}/landing", s3.options).sizes("events") == FileStore.of(landed).sizes("events")
+    monkeypatch.setenv("NEW_OPTIONS", "[]")
+    with pytest.raises(CannotGoOn, match="JSON object"):
+        move_landing(to=f"{bucket}/landing", tables="", options="NEW_OPTIONS")
+
+
+def test_the_same_bucket_at_another_server_is_another_place(landed: Settings, s3: S3, tmp_path: Path) -> None:
+    bucket = s3.bucket(f"same-{uuid4().hex}")
+    there = landed.model_copy(
+        update={"landing": f"{bucket}/landing", "landing_options": SecretStr(json.dumps(s3.options))}
+    )
+    nowhere = there.model_copy(update={"landing_options": SecretStr('{"endpoint_url": "http://127.0.0.1:9"}')})
+    copy_landing(landed, there)
+    with pytest.raises(StoreFailed):
+        copy_landing(there, nowhere)
+
+
 def test_the_command_says_what_to_write(
     landed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ITERABLE_DATA_DIR", str(landed.data_dir))
     monkeypatch.setenv("ITERABLE_START_DATE", "2026-11-01")
-    move_landing(to=str(tmp_path / "new"), tables="")
+    move_landing(to=str(tmp_path / "new"), tables="", options="")
     said = capsys.readouterr().out
     assert f"ITERABLE_LANDING={tmp_path / 'new'}" in said and "iterable-pipelines check" in said
     assert Manifest(tmp_path / "new").current("emailOpen") == Manifest.of(landed).current("emailOpen")
     for wrong in ({"to": "memory://x", "tables": ""}, {"to": "", "tables": ""}, {"to": "", "tables": "NOT_THERE"}):
         with pytest.raises(CannotGoOn, match="Nothing was changed"):
-            move_landing(**wrong)
+            move_landing(**wrong, options="")

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -9,11 +10,16 @@ from pydantic import SecretStr
 
 from iterable_pipelines import shared_database
 from iterable_pipelines.api import LIMITS, Ledger
+from iterable_pipelines.erasure.rewritten import RewrittenFiles
 from iterable_pipelines.erasure.tombstones import Tombstones
+from iterable_pipelines.file_store import FileStore
 from iterable_pipelines.landing import Manifest
+from iterable_pipelines.landing.expired import ExpiredHours
+from iterable_pipelines.landing.exports import Exports
 from iterable_pipelines.postgres import PostgresFailed, PostgresRefused
 from iterable_pipelines.settings import Settings, SettingsError
 from iterable_pipelines.shared_database import SharedDatabase
+from iterable_pipelines.webhooks.parts import WebhookParts
 from iterable_pipelines_tests.either_database import database_at
 from iterable_pipelines_tests.postgres_server import PASSWORD, Server
 
@@ -58,6 +64,39 @@ def test_a_server_that_is_away_is_named_without_the_password(postgres: Server, m
         Manifest(Path("landing"), SharedDatabase(postgres.url_of("postgres", password="wrong-one"), "manifest"))
     assert "ITERABLE_POSTGRES" in str(told.value)
     assert "wrong-one" not in str(told.value) and PASSWORD not in str(told.value)
+
+
+def test_who_may_only_write_to_the_tables_can_work(postgres: Server, project: Settings) -> None:
+    name = f"limited-{uuid4().hex}"
+    limited = postgres.url_of(name, user=name, password="limited")
+    try:
+        with postgres.database(name) as url:
+            assert _write_to_all(project, url) == {"ada"}
+            with psycopg.connect(url, autocommit=True) as owner:
+                owner.execute(f"""create role "{name}" login password 'limited'""")
+                owner.execute(f'grant usage on schema iterable_pipelines to "{name}"')
+                owner.execute(f'grant usage on all sequences in schema iterable_pipelines to "{name}"')
+                rights = "select, insert, update, delete on all tables in schema iterable_pipelines"
+                owner.execute(f'grant {rights} to "{name}"')
+            assert _write_to_all(project, limited) == {"ada"}
+            # what is not there it cannot make
+            with pytest.raises(PostgresRefused):
+                SharedDatabase(limited, "other").make(["create table if not exists other (n integer)"])
+    finally:
+        with psycopg.connect(postgres.url, autocommit=True) as owner:
+            owner.execute(f'drop role if exists "{name}"')
+
+
+def _write_to_all(project: Settings, url: str) -> frozenset[str]:
+    settings = project.model_copy(update={"postgres": SecretStr(url)})
+    manifest = Manifest.of(settings)
+    for table in (Exports, ExpiredHours, WebhookParts):
+        table(manifest)
+    RewrittenFiles(manifest, FileStore.of(settings)).followed("a machine", [1])
+    assert manifest.next_token()
+    Ledger.of(settings).book("export", SCOPE)
+    Tombstones(settings).add("email", ["ada"], "request")
+    return Tombstones(settings).hashes()
 
 
 def test_tombstones_stand_and_are_lifted(place: str, project: Settings) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from iterable_pipelines.api import Busy, Iterable, Ledger, Refused
 from iterable_pipelines.api.patience import Patience
+from iterable_pipelines.file_store import StoreFailed
 from iterable_pipelines.hours import HOUR, Window, hour_key, hour_of, iterate_hours, now, parse_hour
 from iterable_pipelines.landing import Landed, LandingFailed, Manifest, accept_loss, land_hours
 from iterable_pipelines.landing.passes import Pass
@@ -298,6 +299,21 @@ def test_a_disk_that_fills_up_while_writing_is_named_and_leaves_nothing(
     assert "ITERABLE_DATA_DIR" in str(failure.value)
     assert list((project.landing_dir / "scratch").iterdir()) == []
     assert land(sandbox, project, hours=DAY[:1]).rows >= 0
+
+
+def test_a_bucket_that_cannot_be_reached_is_not_explained_as_a_full_disk(
+    sandbox: Sandbox, project: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "s3://bucket/landing/a cannot be reached (OSError). Next: iterable-pipelines check"
+
+    def away(*_: object) -> None:
+        raise StoreFailed(text)
+
+    monkeypatch.setattr("iterable_pipelines.file_store.FileStore.put_all", away)
+    with pytest.raises(LandingFailed) as failure:
+        land(sandbox, project, hours=DAY[:1])
+    assert text in str(failure.value)
+    assert "free space" not in str(failure.value) and "ITERABLE_DATA_DIR" not in str(failure.value)
 
 
 def test_scratch_of_a_dead_process_is_swept(sandbox: Sandbox, project: Settings) -> None:
