@@ -97,6 +97,8 @@ def built(project: Settings, warehouse: Warehouse) -> Callable[..., None]:
     return build
 
 
+# Spark plans statements with hundreds of columns, four times
+@pytest.mark.timeout(2700)
 def test_every_table_and_view_is_the_same_on_both_engines(
     project: Settings, manifest: Manifest, warehouse: Warehouse, built: Callable[..., None]
 ) -> None:

@@ -105,6 +105,7 @@ def build_by_dagster(settings: Settings) -> None:
         "START_DATE": "2026-11-01",
     }
     with mock.patch.dict(os.environ, {f"ITERABLE_{name}": value for name, value in given.items()}):
+        os.environ.pop("DBT_EXCLUDE_RESOURCE_TYPES")
         from iterable_pipelines.definitions import defs
 
         with dg.DagsterInstance.ephemeral() as instance:
@@ -136,9 +137,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the projects are, while a cluster runs to which dbt finds the way."""
     with running_cluster(tmp_path / "cluster") as port:
         monkeypatch.setenv("ITERABLE_SPARK_PORT", str(port))
+        # once is enough for the models' own tests: Dagster's build runs them
+        monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
         yield tmp_path / "project"
 
 
+# six Javas on two cores
+@pytest.mark.timeout(2700)
 def test_hour_by_hour_on_a_cluster(folder: Path) -> None:
     folder.mkdir()
     spark, duckdb = made(folder, "spark"), made(folder, "duckdb")
