@@ -117,11 +117,12 @@ def is_built(con: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     if not files:
         return False
     listed = ", ".join(literal(lake.files.url(name)) for name in files)
-    (built_to,) = con.execute(f"select max(built_to) from read_parquet([{listed}])").fetchone() or (None,)
-    (newest,) = con.execute(
-        "select last_value from duckdb_sequences() where sequence_name = 'load_ids'"
-    ).fetchone() or (None,)
-    return built_to is None or built_to <= (newest or 0)
+    found = con.execute(
+        "select coalesce(max(built_to), 0) <= "
+        "(select coalesce(max(last_value), 0) from duckdb_sequences() where sequence_name = 'load_ids') "
+        f"from read_parquet([{listed}])"
+    ).fetchone()
+    return bool(found and found[0])
 
 
 def spark_tables(settings: Settings) -> set[tuple[str, str]]:
