@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_sources import DOTENV, read_sources
@@ -50,3 +51,15 @@ def test_every_variable_of_dbt_is_known_and_refused_where_dbt_does_not_look(tmp_
     assert sorted(problems) == [
         f"{name} cannot stand in .env: it is read from the environment alone" for name in sorted(named)
     ]
+
+
+def test_a_session_over_thrift_is_told_what_one_on_this_machine_is() -> None:
+    profiles = yaml.safe_load((Settings().checkout / "dbt_models" / "profiles.yml").read_text())
+    told = {
+        name: output["server_side_parameters"]
+        for name, output in profiles["iterable"]["outputs"].items()
+        if name.startswith("spark_")
+    }
+    # dbt adds it to each session itself, and Hive's protocol drops that
+    here = told["spark_session"] | {"spark.sql.ansi.enabled": "false"}
+    assert told["spark_thrift"] == {f"set:hiveconf:{name}": value for name, value in here.items()}
