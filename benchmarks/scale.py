@@ -5,12 +5,14 @@
 For each size, in an empty folder: so many millions of events of four data types over the days, with a user for every
 fifty events and a few users doing most of it. The first day is made as files of an export job, cut, landed and loaded;
 with DuckDB the other days are its rows with other people, ids and times, put into the table by one statement a day,
-since what an hour costs depends on what the table holds and not on how it came there. Then the first build, and three
-more hours of the same rate, step by step, of which the middle figure counts: through the code that assets run.
+since what an hour costs depends on what the table holds and not on how it came there. Then the first build, for which
+DuckDB may take 1 GB for every ten million events, and in a process of its own, with `ITERABLE_MEMORY_LIMIT` as it is,
+three more hours of the same rate, step by step, of which the middle figure counts: through the code that assets run.
 Needs about 400 bytes of disk for every event, and for 100 millions most of an hour.
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -117,8 +120,67 @@ def publish() -> None:
     warehouse.publish()
 
 
-def measure(millions: float, days: int, engine: str, folder: Path) -> list[str]:
-    """One size, in this process; the cells of its row."""
+@dataclass
+class History:
+    """What the hours are added to, and what it took to make it."""
+
+    events: int
+    days: int
+    landing_gigabytes: float
+    loaded_a_second: float
+    built_seconds: float
+
+    @property
+    def users(self) -> int:
+        return max(1, self.events // EVENTS_PER_USER)
+
+
+def make_history(settings: Settings, warehouse: Warehouse, events: int, days: int) -> History:
+    """Land and load so many events, and build the models."""
+    history = History(events, days, 0, 0, 0)
+
+    def fill(numbers: range) -> None:
+        for day in numbers:
+            window = Window(START + 24 * day * HOUR, START + 24 * (day + 1) * HOUR)
+            land(settings, window, events // days, history.users)
+            load(settings, window)
+
+    history.loaded_a_second = events / days / timed(lambda: fill(range(1)))
+    history.landing_gigabytes = days * gigabytes(settings.landing_dir)
+    if warehouse.lake:
+        fill(range(1, days))
+    else:
+        for day in range(1, days):
+            repeat_first_day(warehouse, day, history.users)
+    roomy = settings.model_copy(update={"memory_limit": f"{max(1, events // 10_000_000)}GB"})
+    history.built_seconds = timed(lambda: build(roomy))
+    publish()
+    return history
+
+
+def measure_hours(settings: Settings, warehouse: Warehouse, history: History) -> list[str]:
+    """More hours, one after another; the cells of the row."""
+    steps, hours = [], 24 * history.days
+    for number in range(hours, hours + MORE_HOURS):
+        newest = Window(START + number * HOUR, START + (number + 1) * HOUR)
+        land(settings, newest, history.events // hours, history.users)
+        work = (partial(load, settings, newest), partial(build, settings), publish, partial(build, settings))
+        steps.append([timed(step) for step in work])
+        print(steps[-1], file=sys.stderr, flush=True)
+    loading, building, publishing, nothing = (median(seconds) for seconds in zip(*steps, strict=True))
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    (profiles,) = warehouse.read("select count(*) from profiles.user_profiles")[0]
+    sizes = [history.landing_gigabytes, gigabytes(settings.data_dir) - gigabytes(settings.landing_dir)]
+    return [
+        f"{history.events:,}", f"{profiles:,}", f"{history.events // hours:,}", f"{history.loaded_a_second:,.0f}",
+        f"{history.built_seconds / 60:.1f}", f"{loading:.1f}", f"{building:.1f}", f"{nothing:.1f}",
+        f"{publishing:.1f}", f"{loading + building + publishing:.1f}", *(f"{size:.2f}" for size in sizes),
+        f"{peak // 1024:,}",
+    ]  # fmt: skip
+
+
+def measure(millions: float, days: int, engine: str, folder: Path) -> None:
+    """History, if the folder has none yet; else the hours after it, printed as a row."""
     os.environ |= {
         "ITERABLE_PROJECT_ROOT": str(folder),
         **({"ITERABLE_ENGINE": engine} if engine != "duckdb" else {}),
@@ -128,39 +190,12 @@ def measure(millions: float, days: int, engine: str, folder: Path) -> list[str]:
         "ITERABLE_DATA_TYPES": ",".join(MIX),
     }
     settings, _, warehouse = open_project(_unheard)
-    events, hours = int(millions * 1_000_000), 24 * days
-    users = max(1, events // EVENTS_PER_USER)
-
-    def fill(numbers: range) -> None:
-        for day in numbers:
-            window = Window(START + 24 * day * HOUR, START + 24 * (day + 1) * HOUR)
-            land(settings, window, events // days, users)
-            load(settings, window)
-
-    first_day = timed(lambda: fill(range(1)))
-    landing = days * gigabytes(settings.landing_dir)
-    if warehouse.lake:
-        fill(range(1, days))
+    made = folder / "history.json"
+    if made.exists():
+        cells = measure_hours(settings, warehouse, History(**json.loads(made.read_text())))
+        print("| " + " | ".join(cells) + " |")
     else:
-        for day in range(1, days):
-            repeat_first_day(warehouse, day, users)
-    built = timed(lambda: build(settings))
-    publish()
-    steps = []
-    for number in range(hours, hours + MORE_HOURS):
-        newest = Window(START + number * HOUR, START + (number + 1) * HOUR)
-        land(settings, newest, events // hours, users)
-        work = (partial(load, settings, newest), partial(build, settings), publish, partial(build, settings))
-        steps.append([timed(step) for step in work])
-    loading, building, publishing, nothing = (median(seconds) for seconds in zip(*steps, strict=True))
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    (profiles,) = warehouse.read("select count(*) from profiles.user_profiles")[0]
-    sizes = [landing, gigabytes(settings.data_dir) - gigabytes(settings.landing_dir)]
-    return [
-        f"{events:,}", f"{profiles:,}", f"{events // hours:,}", f"{events / days / first_day:,.0f}",
-        f"{built / 60:.1f}", f"{loading:.1f}", f"{building:.1f}", f"{nothing:.1f}", f"{publishing:.1f}",
-        f"{loading + building + publishing:.1f}", *(f"{size:.2f}" for size in sizes), f"{peak // 1024:,}",
-    ]  # fmt: skip
+        made.write_text(json.dumps(asdict(make_history(settings, warehouse, int(millions * 1_000_000), days))))
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -196,7 +231,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.folder:
-        print("| " + " | ".join(measure(given.millions[0], given.days, given.engine, given.folder)) + " |")
+        measure(given.millions[0], given.days, given.engine, given.folder)
         return
     lines = [
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -209,9 +244,10 @@ def main() -> None:
         try:
             arguments = ["--millions", str(millions), "--days", str(given.days), "--engine", given.engine]
             command = [sys.executable, __file__, *arguments, "--folder", str(folder)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise SystemExit(done.stderr[-3000:])
+            for _ in ("history", "hours"):
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+                if done.returncode:
+                    raise SystemExit(done.returncode)
         finally:
             shutil.rmtree(folder)
         lines.append(done.stdout.strip().splitlines()[-1])

@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ByteSize, TypeAdapter
+
 from iterable_pipelines.hours import hour_of, now, parse_hour
 
 # nothing can be older: Iterable was founded in 2013, and a mistyped century would make millions of partitions
@@ -212,3 +214,8 @@ def memory(given: str) -> str:
     if not _MEMORY.fullmatch(given) or not float(re.match(r"[\d.]+", given)[0]):  # type: ignore[index]
         raise ValueError("write a size such as 1GB or 512MB")
     return given
+
+
+def memory_bytes(size: str) -> int:
+    """How many bytes such a size is."""
+    return TypeAdapter(ByteSize).validate_python(size)

@@ -114,6 +114,56 @@ merged as (
     {{ return(['impressions', 'conversions', 'push_hours_of_day', 'push_hours_of_week', 'push_months', 'custom_events']) }}
 {% endmacro %}
 
+{# What a partial row says beside how many events there were of each type, and when: columns of `described_names`. With
+   the ending `_one`, of a group that is a single event. #}
+{% macro described_columns(ending='') %}
+    {%- set text = dbt.type_string() -%}
+    {%- set of_push, of_sms = "stream = 'iterable_push_activity'", "stream = 'iterable_sms_activity'" -%}
+    {%- set message = "coalesce(nullif(experience_id, ''), cast(campaign_id as " ~ text ~ '))' -%}
+    {%- set deeplink = 'coalesce(deeplink_ios, deeplink_android)' -%}
+    {%- set sets = {
+        'campaigns': ('campaign_id', 'true'),
+        'templates': ('template_id', 'true'),
+        'channels': ('channel_id', 'true'),
+        'message_types': ('message_type_id', 'true'),
+        'workflows': ('workflow_id', 'true'),
+        'push_messages': ('message_id', of_push),
+        'campaign_names': ('campaign_name', 'true'),
+        'template_names': ('template_name', 'true'),
+        'workflow_names': ('workflow_name', 'true'),
+        'unnamed_campaigns': ('campaign_id', 'campaign_name is null'),
+        'unnamed_templates': ('template_id', 'template_name is null'),
+        'unnamed_workflows': ('workflow_id', 'workflow_name is null'),
+    } -%}
+    {%- set maps = {
+        'impressions': (message, 'data_type in (' ~ data_types_with('impression') ~ ')'),
+        'conversions': (message, 'data_type in (' ~ data_types_with('conversion') ~ ')'),
+        'push_hours_of_day': (hour_of_day('created_at'), of_push),
+        'push_hours_of_week': (hour_of_week('created_at'), of_push),
+        'push_months': (yymm('created_at'), of_push),
+        'custom_events': ('event_name', "data_type = 'customEvent'"),
+    } -%}
+    {{ context['digest_of' ~ ending](counted_columns()) }} as digest,
+    {% for name in activity_sets() -%}
+    {{ context['set_of' ~ ending](*sets[name]) }} as {{ name }},
+    {% endfor -%}
+    {% for name in activity_maps() -%}
+    {{ context['count_map' ~ ending](*maps[name]) }} as {{ name }},
+    {% endfor -%}
+    {{ context['latest' ~ ending](deeplink, 'created_at') }} as push_deeplink,
+    {{ context['newest' ~ ending](deeplink ~ ' is not null') }} as push_deeplink_at,
+    {{ context['latest' ~ ending]('case when ' ~ of_sms ~ ' then to_phone_number end', 'created_at') }} as phone,
+    {{ context['newest' ~ ending]('to_phone_number is not null and ' ~ of_sms) }} as phone_at,
+    cast({{ 'coalesce(' ~ money('total') ~ ', 0)' if ending else exact_sum(money('total')) }} as decimal(38, 6)) as purchase_revenue,
+    {% for name in ['email', 'user_id', 'itbl_user_id'] -%}
+    {{ name if ending else 'max(' ~ name ~ ')' }} as {{ name }}{{ ',' if not loop.last }}
+    {% endfor %}
+{% endmacro %}
+{% macro described_names() %}
+    {{ return(['digest'] + activity_sets() + activity_maps()
+              + ['push_deeplink', 'push_deeplink_at', 'phone', 'phone_at', 'purchase_revenue', 'email', 'user_id', 'itbl_user_id']) }}
+{% endmacro %}
+
 {# What brought activity, by export or by webhook: which load, which hour, how many rows, and whether it only added. #}
 {% macro activity_loads() -%}
     (
@@ -155,10 +205,7 @@ merged as (
 {%- endmacro %}
 
 {# Everything that a partial row says of its user and hour. #}
-{% macro partial_columns() %}
-    {{ return(['events', 'counts', 'digest', 'first_at', 'last_at'] + activity_sets() + activity_maps()
-              + ['push_deeplink', 'push_deeplink_at', 'phone', 'phone_at', 'purchase_revenue', 'email', 'user_id', 'itbl_user_id']) }}
-{% endmacro %}
+{% macro partial_columns() %}{{ return(['events', 'counts', 'first_at', 'last_at'] + described_names()) }}{% endmacro %}
 
 {# The columns of a partial or base row, in the order that unions need. #}
 {% macro base_columns(row, merged_to, user_key=none) %}

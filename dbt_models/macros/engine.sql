@@ -16,11 +16,12 @@
     ))
 {% endmacro %}
 
-{# An aggregate of `value` for each key, one row per key: MAP(VARCHAR, …) without the NULL values. #}
+{# An aggregate of `value` for each key, one row per key: MAP(VARCHAR, …) without the NULL values. A list is sorted when it
+   is whole: an aggregate with an order takes twice as long. #}
 {% macro value_map(key, value, type) %}{{ return(adapter.dispatch('value_map')(key, value, type)) }}{% endmacro %}
 {% macro duckdb__value_map(key, value, type) %}
     coalesce(
-        map_from_entries(list({'k': {{ key }}, 'v': {{ value }}} order by {{ key }}) filter (where {{ value }} is not null)),
+        map_from_entries(list_sort(list({'k': {{ key }}, 'v': {{ value }}}) filter (where {{ value }} is not null))),
         {{ empty_map(type) }}
     )
 {% endmacro %}
@@ -52,6 +53,32 @@
 {% macro spark__set_of(value, condition) %}
     array_sort(collect_set(cast({{ value }} as string)) filter (where ({{ condition }}) and {{ value }} is not null))
 {% endmacro %}
+
+{# What these aggregates say of a group that is one row: the same, at a quarter of the cost. Only where `splits_groups`. #}
+{% macro splits_groups() %}{{ return(adapter.dispatch('splits_groups')()) }}{% endmacro %}
+{% macro duckdb__splits_groups() %}{{ return(true) }}{% endmacro %}
+{% macro spark__splits_groups() %}{{ return(false) }}{% endmacro %}
+{% macro set_of_one(value, condition) -%}
+    case when ({{ condition }}) and {{ value }} is not null then [cast({{ value }} as varchar)] else {{ empty_set() }} end
+{%- endmacro %}
+{% macro count_map_one(value, condition) -%}
+    case when ({{ condition }}) and {{ value }} is not null then map([cast({{ value }} as varchar)], [1::bigint]) else {{ empty_map('bigint') }} end
+{%- endmacro %}
+{% macro value_map_one(key, value, type) -%}
+    case when {{ value }} is not null then map([{{ key }}], [{{ value }}]) else {{ empty_map(type) }} end
+{%- endmacro %}
+{% macro latest_one(value, at) -%}
+    case when {{ at }} is not null then {{ value }} end
+{%- endmacro %}
+{% macro newest(condition) -%}
+    max(created_at) filter (where {{ condition }})
+{%- endmacro %}
+{% macro newest_one(condition) -%}
+    case when {{ condition }} then created_at end
+{%- endmacro %}
+{% macro digest_of_one(columns) -%}
+    cast(hash({{ columns | join(', ') }}) as hugeint)
+{%- endmacro %}
 
 {# Two sets as one. #}
 {% macro union_of(one, other) %}{{ return(adapter.dispatch('union_of')(one, other)) }}{% endmacro %}

@@ -41,21 +41,33 @@
     {{ return(slices or [{'__first_hour__': '0001-01-01', '__last_hour__': '0001-01-01'}]) }}
 {% endmacro %}
 
+{# By users, as elsewhere, and by the partial rows that are merged: a user has many of them when the base is made, or when
+   old hours changed; of how many, the average tells. #}
 {% macro slices_of_user_base() %}
-    {%- set span = ref('build_span') -%}
-    {{ return(slices_by_user(
-        'select count(distinct user_key) from ' ~ ref('user_activity_hourly') ~ ' where hour < (select tail_start from ' ~ span ~ ') '
-        'and (hour >= (select previous_tail_start from ' ~ span ~ ') or hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed))'
-    )) }}
+    {%- set span, partial = ref('build_span'), ref('user_activity_hourly') -%}
+    {%- set closed = 'select count(*) from ' ~ partial ~ ' where hour < (select tail_start from ' ~ span ~ ')' -%}
+    {%- if not is_built() -%}
+    {{ return(slices_of(run_query(closed).columns[0].values()[0], var('pieces_per_slice'))) }}
+    {%- endif -%}
+    {%- set rebuilt = 'hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed)' -%}
+    {%- set counts = run_query(
+        'select count(distinct user_key), count(distinct user_key) filter (where ' ~ rebuilt ~ '), count(*) from ' ~ partial
+        ~ ' where hour < (select tail_start from ' ~ span ~ ') and (hour >= (select previous_tail_start from ' ~ span ~ ') or ' ~ rebuilt ~ ')'
+    ).rows[0] -%}
+    {%- set average = run_query('select (' ~ closed ~ ') // greatest(count(*), 1) from ' ~ this).columns[0].values()[0] -%}
+    {%- set by_pieces = slices_of(counts[1] * average + counts[2], var('pieces_per_slice')) -%}
+    {%- set by_users = slices_of(counts[0], var('users_per_slice')) -%}
+    {{ return(by_pieces if by_pieces | length > by_users | length else by_users) }}
 {% endmacro %}
 
 {% macro slices_of_user_profiles() %}
     {{ return(slices_by_user('select count(*) from ' ~ ref('touched_users'))) }}
 {% endmacro %}
 
-{% macro slices_by_user(counting) %}
-    {%- set users = run_query(counting).columns[0].values()[0] -%}
-    {%- set count = 1 + users // var('users_per_slice') -%}
+{% macro slices_by_user(counting) %}{{ return(slices_of(run_query(counting).columns[0].values()[0], var('users_per_slice'))) }}{% endmacro %}
+
+{% macro slices_of(rows, most) %}
+    {%- set count = (1 + rows // most) | int -%}
     {%- set slices = [] -%}
     {%- for number in range(count) -%}
         {%- do slices.append({'__slices__': count | string, '__slice__': number | string}) -%}

@@ -14,9 +14,10 @@ from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
 from iterable_pipelines.marts.event_fields import EVENT_FIELDS
 from iterable_pipelines.marts.steps import step_of
 from iterable_pipelines.settings import Settings
+from iterable_pipelines.settings_values import memory_bytes
 
-# what is being collected into lists stays in memory: this much of it fits into the smallest memory limit
-EVENTS_PER_SLICE, USERS_PER_SLICE = 250_000, 50_000
+# what is being collected into lists stays in memory: this much of it fits into a gigabyte, and into the half of one
+EVENTS_PER_SLICE, USERS_PER_SLICE, PIECES_PER_SLICE = 250_000, 50_000, 400_000
 # each configuration has its own, of a megabyte, and few of them are still in use
 _MANIFESTS_KEPT = 8
 # the tables that a build adds to; all others it makes anew
@@ -52,6 +53,7 @@ def dbt_vars(settings: Settings) -> str:
         }
         for each in DATA_TYPES
     ]
+    gigabytes = max(1.0, memory_bytes(settings.memory_limit) / 1e9)
     streams = [{"name": each.name, "columns": list(STREAM[each.name].columns)} for each in ACTIVITY_STREAMS]
     return json.dumps(
         {
@@ -62,7 +64,9 @@ def dbt_vars(settings: Settings) -> str:
             "event_fields": EVENT_FIELDS,
             "user_key_first": "user_id" if settings.project_type == "userid" else "email",
             "events_per_slice": EVENTS_PER_SLICE,
-            "users_per_slice": USERS_PER_SLICE,
+            # each slice reads the table once, so that fewer are faster
+            "users_per_slice": int(USERS_PER_SLICE * gigabytes),
+            "pieces_per_slice": int(PIECES_PER_SLICE * gigabytes),
         },
         sort_keys=True,
     )

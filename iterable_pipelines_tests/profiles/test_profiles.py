@@ -79,6 +79,7 @@ def test_shuffled_repeated_late_and_broken_off_imports_equal_a_recount(
 ) -> None:
     monkeypatch.setattr(dbt, "EVENTS_PER_SLICE", 300)
     monkeypatch.setattr(dbt, "USERS_PER_SLICE", 12)
+    monkeypatch.setattr(dbt, "PIECES_PER_SLICE", 500)
     chance = random.Random(7)
     world = World(users=40, activity=0.15, start=START, end=HOURS[-1] + HOUR)
 
@@ -139,6 +140,7 @@ def test_shuffled_repeated_late_and_broken_off_imports_equal_a_recount(
     assert_same(incremental, recount(events_of(complete), users_of(earlier_users, complete), names))
     monkeypatch.setattr(dbt, "EVENTS_PER_SLICE", 10**9)
     monkeypatch.setattr(dbt, "USERS_PER_SLICE", 10**9)
+    monkeypatch.setattr(dbt, "PIECES_PER_SLICE", 10**9)
     run_models(project, warehouse, full_refresh=True)
     assert_same(incremental, profiles(warehouse))
 

@@ -24,6 +24,26 @@ events as (
         {{ 'and (_hour not in (select hour from grown) or (user_key, _hour) in (select user_key, hour from added))' if only_added }}
 ),
 
+{% if splits_groups() -%}
+-- most people do one thing in an hour
+crowds as (
+    select user_key, _hour, count(*) as events from events group by user_key, _hour
+),
+
+single as (
+    select events.* from events
+    inner join crowds on events.user_key = crowds.user_key and events._hour = crowds._hour
+    where crowds.events = 1
+),
+
+several as (
+    select events.* from events
+    inner join crowds on events.user_key = crowds.user_key and events._hour = crowds._hour
+    where crowds.events > 1
+),
+
+{% endif -%}
+{% set several = 'several' if splits_groups() else 'events' -%}
 per_type as (
     select
         user_key,
@@ -32,7 +52,7 @@ per_type as (
         count(*) as events,
         min(created_at) as first_at,
         max(created_at) as last_at
-    from events
+    from {{ several }}
     group by user_key, _hour, data_type
 ),
 
@@ -49,49 +69,29 @@ counted as (
 ),
 
 described as (
-    select
-        user_key,
-        _hour as hour,
-        {{ set_of('campaign_id', 'true') }} as campaigns,
-        {{ set_of('template_id', 'true') }} as templates,
-        {{ set_of('channel_id', 'true') }} as channels,
-        {{ set_of('message_type_id', 'true') }} as message_types,
-        {{ set_of('workflow_id', 'true') }} as workflows,
-        {{ set_of('message_id', "stream = 'iterable_push_activity'") }} as push_messages,
-        {% for name in ['campaign', 'template', 'workflow'] -%}
-        {{ set_of(name ~ '_name', 'true') }} as {{ name }}_names,
-        {{ set_of(name ~ '_id', name ~ '_name is null') }} as unnamed_{{ name }}s,
-        {% endfor -%}
-        {{ count_map("coalesce(nullif(experience_id, ''), cast(campaign_id as " ~ dbt.type_string() ~ '))', 'data_type in (' ~ data_types_with('impression') ~ ')') }} as impressions,
-        {{ count_map("coalesce(nullif(experience_id, ''), cast(campaign_id as " ~ dbt.type_string() ~ '))', 'data_type in (' ~ data_types_with('conversion') ~ ')') }} as conversions,
-        {{ count_map(hour_of_day('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_day,
-        {{ count_map(hour_of_week('created_at'), "stream = 'iterable_push_activity'") }} as push_hours_of_week,
-        {{ count_map(yymm('created_at'), "stream = 'iterable_push_activity'") }} as push_months,
-        {{ count_map('event_name', "data_type = 'customEvent'") }} as custom_events,
-        {{ latest('coalesce(deeplink_ios, deeplink_android)', 'created_at') }} as push_deeplink,
-        max(created_at) filter (where coalesce(deeplink_ios, deeplink_android) is not null) as push_deeplink_at,
-        {{ latest("case when stream = 'iterable_sms_activity' then to_phone_number end", 'created_at') }} as phone,
-        max(created_at) filter (where to_phone_number is not null and stream = 'iterable_sms_activity') as phone_at,
-        {{ exact_sum(money('total')) }} as purchase_revenue,
-        max(email) as email,
-        max(user_id) as user_id,
-        max(itbl_user_id) as itbl_user_id,
-        {{ digest_of(counted_columns()) }} as digest
-    from events
+    select user_key, _hour as hour, {{ described_columns() }}
+    from {{ several }}
     group by user_key, _hour
 ),
 
 present as (
     select
-        counted.user_key, counted.hour, counted.events, counted.counts, described.digest, counted.first_at, counted.last_at,
-        {% for name in activity_sets() + activity_maps() -%}
-        described.{{ name }},
-        {% endfor -%}
-        described.push_deeplink, described.push_deeplink_at, described.phone, described.phone_at,
-        cast(described.purchase_revenue as decimal(38, 6)) as purchase_revenue,
-        described.email, described.user_id, described.itbl_user_id
+        counted.user_key, counted.hour, counted.events, counted.counts, counted.first_at, counted.last_at,
+        {% for name in described_names() -%}
+        described.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from counted
     inner join described on counted.user_key = described.user_key and counted.hour = described.hour
+    {% if splits_groups() -%}
+    union all
+    select
+        user_key, _hour as hour, cast(1 as bigint) as events,
+        {{ value_map_one('data_type', 'cast(1 as bigint)', 'bigint') }} as counts,
+        {{ value_map_one('data_type', 'created_at', 'timestamp') }} as first_at,
+        {{ value_map_one('data_type', 'created_at', 'timestamp') }} as last_at,
+        {{ described_columns('_one') }}
+    from single
+    {%- endif %}
 )
 
 {% if is_built() -%}
@@ -107,7 +107,8 @@ found as (
     union all
     select
         before.user_key, before.hour, 0 as events,
-        {{ empty_map('bigint') }} as counts, null as digest, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+        {{ empty_map('bigint') }} as counts, {{ empty_map('timestamp') }} as first_at, {{ empty_map('timestamp') }} as last_at,
+        null as digest,
         {% for name in activity_sets() -%}
         {{ empty_set() }} as {{ name }},
         {% endfor -%}
