@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 # importing it costs every command a tenth of its start, so those import it whose files lie elsewhere
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _rename(file: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        beside = target.with_name(f".{target.name}.{uuid4().hex}.part")
         shutil.copyfile(file, beside)
         sync(beside)
         beside.replace(target)

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import yaml
 
@@ -47,7 +48,7 @@ def as_given(column: Column) -> dict[str, Any]:
 def write_import(path: Path, text: str, settings: Settings) -> Import:
     """Write a file that describes an import, if it does. Raises ImportFileError; what was there before stays then."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         aside.write_text(text, encoding="utf-8")
         made = checked(read_document(aside, shown_path(path, settings)), path.stem, settings)

@@ -14,9 +14,9 @@ from packaging.version import Version
 from iterable_pipelines.automation import when_models_may_follow
 from iterable_pipelines.failures import explained
 from iterable_pipelines.marts.pictures import funnel_picture, newest_funnels, reactions_by_hour_of_week, week_picture
-from iterable_pipelines.profiles.build import after_spark, before_spark
 from iterable_pipelines.profiles.dbt import ModelsFailed, dbt_environment, dbt_vars, project_dir, read_manifest
 from iterable_pipelines.profiles.picture import events_per_hour, picture
+from iterable_pipelines.profiles.spark_build import after_spark, before_spark
 from iterable_pipelines.resources import open_project
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from iterable_pipelines.data_types import ACTIVITY_STREAMS, DATA_TYPES, STREAM
 from iterable_pipelines.marts.event_fields import EVENT_FIELDS
@@ -125,7 +126,7 @@ def manifest_path(settings: Settings) -> Path:
         run_dbt(settings, ["parse"])
         folder.mkdir(exist_ok=True)
         # whoever reads meanwhile reads a whole one
-        part = folder / f"{name}.{os.getpid()}"
+        part = folder / f"{name}.{uuid4().hex}"
         shutil.copyfile(settings.data_dir / "dbt" / "manifest.json", part)
         part.replace(manifest)
         _remove_older(folder)

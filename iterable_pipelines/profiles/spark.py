@@ -5,9 +5,8 @@ import re
 import shutil
 
 from iterable_pipelines.lake.layout import OF_SPARK, Lake
-from iterable_pipelines.profiles.dbt import ModelsFailed
 from iterable_pipelines.settings import Settings
-from iterable_pipelines.settings_engine import java
+from iterable_pipelines.settings_values import memory_bytes
 
 # in the project's root: what somebody's Spark is told otherwise
 OWN_CONFIGURATION = "spark.conf"
@@ -16,7 +15,6 @@ _LEAST_MEGABYTES = 1024
 # what Spark writes before it is a table's, and tables that a model needs for a moment (engine.sql)
 _UNFINISHED = ("_temporary", ".spark-staging")
 _PASSING = ("__fresh", "__next")
-_MEGABYTES = {"KB": 1 / 1024, "MB": 1, "GB": 1024, "TB": 1024**2}
 # what this machine's own Spark is told beside what profiles.yml says of every Spark
 _DEFAULTS = """\
 spark.master local[*]
@@ -58,7 +56,7 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
     folder = settings.data_dir / "spark"
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
-    megabytes = max(_LEAST_MEGABYTES, _megabytes(settings.memory_limit))
+    megabytes = max(_LEAST_MEGABYTES, memory_bytes(settings.memory_limit) // 2**20)
     java = _JAVA.format(folder=folder)
     partitions = 2 * (os.cpu_count() or 1)
     defaults = _DEFAULTS.format(folder=folder, megabytes=megabytes, partitions=partitions, java=java)
@@ -77,15 +75,6 @@ def spark_environment(settings: Settings, lake: str) -> dict[str, str]:
     }
 
 
-def needs_java(target: str) -> None:
-    """Raise ModelsFailed where Spark is to start within dbt's process, and cannot."""
-    if target == "spark_session" and not java():
-        raise ModelsFailed(
-            "Spark needs Java, which is not installed. Streams are safe, and profiles are as they were. "
-            "Next: run `make java`, or install Java 17 and set JAVA_HOME, then build the profiles again"
-        )
-
-
 def sweep(settings: Settings) -> None:
     """Take away what a killed build was writing: Spark makes no table where files lie already. No other may run."""
     shutil.rmtree(settings.data_dir / "spark" / "scratch", ignore_errors=True)
@@ -96,8 +85,3 @@ def sweep(settings: Settings) -> None:
         finished = not table.endswith(_PASSING) and (not unfinished or files.exists(f"{table}/_SUCCESS"))
         for folder in unfinished if finished else [table]:
             files.remove_folder(folder)
-
-
-def _megabytes(limit: str) -> int:
-    number, unit = re.fullmatch(r"([\d.]+)\s*(\w+)", limit).groups()  # type: ignore[union-attr]
-    return int(float(number) * _MEGABYTES[unit.upper().replace("IB", "B")])

@@ -7,8 +7,8 @@ import pytest
 
 from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.landing import Manifest
-from iterable_pipelines.profiles.build import is_built
 from iterable_pipelines.profiles.spark import spark_environment, sweep
+from iterable_pipelines.profiles.spark_build import is_built
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.lake.conftest import H3, STREAM, event, quiet

@@ -16,7 +16,7 @@ from iterable_pipelines.lake.layout import Lake
 from iterable_pipelines.lake.publish import create_views, next_number, publish_tables, remove_unread
 from iterable_pipelines.lake.snapshots import write_snapshots
 from iterable_pipelines.landing import Manifest
-from iterable_pipelines.profiles.build import views_of_readers
+from iterable_pipelines.profiles.spark_build import views_of_readers
 from iterable_pipelines.published import reading
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours

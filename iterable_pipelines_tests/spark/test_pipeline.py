@@ -18,7 +18,7 @@ from iterable_pipelines.hours import HOUR
 from iterable_pipelines.lake.publish import next_number
 from iterable_pipelines.landing import Manifest
 from iterable_pipelines.profiles import run_models
-from iterable_pipelines.profiles.build import after_spark, views_of_readers
+from iterable_pipelines.profiles.spark_build import after_spark, views_of_readers
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.cli.command import Command
