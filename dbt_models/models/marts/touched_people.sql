@@ -8,11 +8,16 @@ with active as (
     select user_key as raw_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id', 'marts_built_from') }}
 ),
 
+-- keys that are somebody else's now: few, while the rows are as many as people and their campaigns
 parts as (
-    select user_key, user_key as raw_key from {{ built }} where events > 0
+    select user_key, user_key as raw_key from {{ built }}
+    where events > 0 and user_key in (select raw_key from {{ ref('user_keys') }} where raw_key <> user_key)
     union
     select user_key, raw_key
-    from (select user_key, {{ elements('_other_keys') }} as raw_key from {{ built }} where events > 0) as spread
+    from (
+        select user_key, {{ elements('_other_keys') }} as raw_key from {{ built }}
+        where events > 0 and {{ length_of('_other_keys') }} > 0
+    ) as spread
 ),
 
 moved as (
