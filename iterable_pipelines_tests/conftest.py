@@ -61,6 +61,12 @@ def _dbt_is_imported_once() -> Iterator[None]:
 
 
 @pytest.fixture
+def only_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds without the models' own tests, which take as long as the models: the test looks at the rows itself."""
+    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
+
+
+@pytest.fixture
 def sandbox(world_sandbox: Sandbox) -> Sandbox:
     """The `world_sandbox` that tests of one file or folder share, as if nobody had asked it anything yet."""
     world_sandbox.log.clear()

@@ -27,11 +27,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(
-    root: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    root: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], only_models: None
 ) -> CommandHere:
     """The command line of that project on the sandbox."""
-    # hours are what is looked at here: the tests of the models take longer than the models
-    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
     return CommandHere(
         root,
         monkeypatch,

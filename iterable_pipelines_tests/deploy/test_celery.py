@@ -63,8 +63,6 @@ def project(folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, **s
     folder.mkdir()
     for name, value in (given | settings).items():
         monkeypatch.setenv(f"ITERABLE_{name.upper()}", value)
-    # the models are compared, and their tests of one table each take longer than they do
-    monkeypatch.setenv("DBT_EXCLUDE_RESOURCE_TYPES", "test unit_test")
     loaded = load_settings()
     monkeypatch.setenv("DAGSTER_HOME", str(loaded.dagster_home))
     return loaded
@@ -72,7 +70,7 @@ def project(folder: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, **s
 
 @pytest.fixture
 def elsewhere(
-    tmp_path: Path, sandbox: Sandbox, broker: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sandbox: Sandbox, broker: str, postgres: Server, monkeypatch: pytest.MonkeyPatch, only_models: None
 ) -> Iterator[Settings]:
     """A project whose steps are for Celery workers, and whose history is in PostgreSQL."""
     with postgres.database("dagster_with_workers") as url:

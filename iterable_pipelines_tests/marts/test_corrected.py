@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from iterable_pipelines.data_types import STREAMS
 from iterable_pipelines.hours import HOUR, parse_hour
 from iterable_pipelines.landing import Manifest
@@ -13,6 +15,7 @@ from iterable_pipelines_tests.marts.conftest import rows
 from iterable_pipelines_tests.marts.test_touched import opened
 
 START = parse_hour("2026-11-01T03")
+pytestmark = pytest.mark.usefixtures("only_models")
 TABLES = ("user_campaign_activity", "campaign_activity", "iterable__user_campaign", "iterable__campaigns")
 Records = list[dict[str, Any]]
 
