@@ -64,8 +64,8 @@ def dbt_vars(settings: Settings) -> str:
             "mart_metrics": list(settings.counted_events),
             "event_fields": EVENT_FIELDS,
             "user_key_first": "user_id" if settings.project_type == "userid" else "email",
-            "events_per_slice": EVENTS_PER_SLICE,
-            # each slice reads the table once, so that fewer are faster
+            # each slice reads its table once, and ends with a commit: fewer are faster
+            "events_per_slice": int(EVENTS_PER_SLICE * gigabytes),
             "users_per_slice": int(USERS_PER_SLICE * gigabytes),
             "pieces_per_slice": int(PIECES_PER_SLICE * gigabytes),
         },

@@ -10,9 +10,8 @@ from iterable_pipelines.settings import Settings
 
 @pytest.mark.parametrize(("limit", "times"), [("500MB", 1), ("1GB", 1), ("1.5GB", 1.5), ("8 gib", 8 * 1.024**3)])
 def test_slices_grow_with_the_memory(limit: str, times: float, project: Settings) -> None:
-    def slices(limit: str) -> tuple[int, int]:
+    def slices(limit: str) -> list[int]:
         told = json.loads(dbt_vars(project.model_copy(update={"memory_limit": limit})))
-        return told["users_per_slice"], told["pieces_per_slice"]
+        return [told[f"{name}_per_slice"] for name in ("events", "users", "pieces")]
 
-    users, pieces = slices("1GB")
-    assert slices(limit) == (int(users * times), int(pieces * times))
+    assert slices(limit) == [int(most * times) for most in slices("1GB")]
