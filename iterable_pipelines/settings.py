@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     skip_activity: bool = Field(False, description="Import users only.")
     keep_updated: bool = Field(True, description="Whether the hourly schedules are on. Off: you start every import.")
     memory_limit: Annotated[str, BeforeValidator(values.memory)] = Field(
-        "1GB", description="How much memory DuckDB may use; beyond it, it works on disk."
+        "1GB", description="How much memory DuckDB may use; beyond it, it works on disk. More makes builds faster."
     )
     settle_after_hours: int = Field(
         3,

@@ -3,6 +3,10 @@
 {# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
    of their users; partial rows of an old hour that changed rebuild the rows of their users from all partial rows. #}
 {% if is_built() %}
+-- rare; and where nobody is rebuilt, every partial row would be read to find that out
+{% set old_hours = run_query(
+    'select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < (select tail_start from ' ~ ref('build_span') ~ ')'
+).columns[0].values()[0] %}
 with span as (select * from {{ ref('build_span') }}),
 
 rebuilt as (
@@ -23,10 +27,12 @@ moved_on as (
 ),
 
 pieces as (
+    {% if old_hours -%}
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
     where partial.hour < (select tail_start from span) and partial.user_key in (select user_key from rebuilt)
     union all
+    {% endif -%}
     select {{ base_columns('moved_on', 'moved_on.hour + interval 1 hour') }}
     from moved_on
     -- an attempt that did not finish may have merged this hour already
