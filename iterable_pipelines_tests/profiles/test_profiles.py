@@ -74,7 +74,6 @@ def name_objects(warehouse: Warehouse, names: Names) -> None:
             )
 
 
-@pytest.mark.usefixtures("only_models")
 def test_shuffled_repeated_late_and_broken_off_imports_equal_a_recount(
     project: Settings, manifest: Manifest, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
