@@ -130,32 +130,33 @@ class History:
     loaded_a_second: float
     built_seconds: float
 
-    @property
-    def users(self) -> int:
-        return max(1, self.events // EVENTS_PER_USER)
+
+def users_of(events: int) -> int:
+    """How many people have so many events."""
+    return max(1, events // EVENTS_PER_USER)
 
 
 def make_history(settings: Settings, warehouse: Warehouse, events: int, days: int) -> History:
     """Land and load so many events, and build the models."""
-    history = History(events, days, 0, 0, 0)
+    users = users_of(events)
 
     def fill(numbers: range) -> None:
         for day in numbers:
             window = Window(START + 24 * day * HOUR, START + 24 * (day + 1) * HOUR)
-            land(settings, window, events // days, history.users)
+            land(settings, window, events // days, users)
             load(settings, window)
 
-    history.loaded_a_second = events / days / timed(lambda: fill(range(1)))
-    history.landing_gigabytes = days * gigabytes(settings.landing_dir)
+    first_day = timed(lambda: fill(range(1)))
+    landing = days * gigabytes(settings.landing_dir)
     if warehouse.lake:
         fill(range(1, days))
     else:
         for day in range(1, days):
-            repeat_first_day(warehouse, day, history.users)
+            repeat_first_day(warehouse, day, users)
     roomy = settings.model_copy(update={"memory_limit": f"{max(1, events // 10_000_000)}GB"})
-    history.built_seconds = timed(lambda: build(roomy))
+    built = timed(lambda: build(roomy))
     publish()
-    return history
+    return History(events, days, landing, events / days / first_day, built)
 
 
 def measure_hours(settings: Settings, warehouse: Warehouse, history: History) -> list[str]:
@@ -163,7 +164,7 @@ def measure_hours(settings: Settings, warehouse: Warehouse, history: History) ->
     steps, hours = [], 24 * history.days
     for number in range(hours, hours + MORE_HOURS):
         newest = Window(START + number * HOUR, START + (number + 1) * HOUR)
-        land(settings, newest, history.events // hours, history.users)
+        land(settings, newest, history.events // hours, users_of(history.events))
         work = (partial(load, settings, newest), partial(build, settings), publish, partial(build, settings))
         steps.append([timed(step) for step in work])
         print(steps[-1], file=sys.stderr, flush=True)

@@ -159,6 +159,12 @@ merged as (
     {{ name if ending else 'max(' ~ name ~ ')' }} as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
 {% endmacro %}
+{% macro newest(condition) -%}
+    max(created_at) filter (where {{ condition }})
+{%- endmacro %}
+{% macro newest_one(condition) -%}
+    case when {{ condition }} then created_at end
+{%- endmacro %}
 {% macro described_names() %}
     {{ return(['digest'] + activity_sets() + activity_maps()
               + ['push_deeplink', 'push_deeplink_at', 'phone', 'phone_at', 'purchase_revenue', 'email', 'user_id', 'itbl_user_id']) }}

@@ -70,12 +70,6 @@
 {% macro latest_one(value, at) -%}
     case when {{ at }} is not null then {{ value }} end
 {%- endmacro %}
-{% macro newest(condition) -%}
-    max(created_at) filter (where {{ condition }})
-{%- endmacro %}
-{% macro newest_one(condition) -%}
-    case when {{ condition }} then created_at end
-{%- endmacro %}
 {% macro digest_of_one(columns) -%}
     cast(hash({{ columns | join(', ') }}) as hugeint)
 {%- endmacro %}
