@@ -39,9 +39,11 @@
     {{ return(columns) }}
 {% endmacro %}
 
-{# As many users together as one slice may have. #}
+{# As many people together as one slice may have, who have tens of campaigns each; what merely came is a row an event. #}
 {% macro slices_of_user_campaign_activity() %}
-    {{ return(slices_by_user('select count(*) from ' ~ ref('touched_people'))) }}
+    {%- set rows = 'select count(*) filter (where whole) from ' ~ ref('touched_people') -%}
+    {%- set came = 'select coalesce(sum(loads.rows), 0) from ' ~ activity_loads() ~ ' as loads where loads.load_id > (select marts_built_from from ' ~ ref('build_span') ~ ')' -%}
+    {{ return(slices_of(single(rows) + (single(came) // 20 if is_built() else 0), var('users_per_slice'))) }}
 {% endmacro %}
 
 {# A row per campaign and experiment is little, however many users are counted in it. #}

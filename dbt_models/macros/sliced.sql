@@ -10,6 +10,9 @@
     {{ return(not (names | reject('in', found) | list)) }}
 {% endmacro %}
 
+{# The one value that a query gives. #}
+{% macro single(query) %}{{ return(run_query(query).columns[0].values()[0]) }}{% endmacro %}
+
 {# The statement of a model for one slice: a slice says what stands for its marks. #}
 {% macro one_slice(statement, slice) %}
     {%- set text = namespace(value=statement) -%}
@@ -47,14 +50,14 @@
     {%- set span, partial = ref('build_span'), ref('user_activity_hourly') -%}
     {%- set closed = 'select count(*) from ' ~ partial ~ ' where hour < (select tail_start from ' ~ span ~ ')' -%}
     {%- if not is_built() -%}
-    {{ return(slices_of(run_query(closed).columns[0].values()[0], var('pieces_per_slice'))) }}
+    {{ return(slices_of(single(closed), var('pieces_per_slice'))) }}
     {%- endif -%}
     {%- set rebuilt = 'hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed)' -%}
     {%- set counts = run_query(
         'select count(distinct user_key), count(distinct user_key) filter (where ' ~ rebuilt ~ '), count(*) from ' ~ partial
         ~ ' where hour < (select tail_start from ' ~ span ~ ') and (hour >= (select previous_tail_start from ' ~ span ~ ') or ' ~ rebuilt ~ ')'
     ).rows[0] -%}
-    {%- set average = run_query('select (' ~ closed ~ ') // greatest(count(*), 1) from ' ~ this).columns[0].values()[0] -%}
+    {%- set average = single('select (' ~ closed ~ ') // greatest(count(*), 1) from ' ~ this) -%}
     {%- set by_pieces = slices_of(counts[1] * average + counts[2], var('pieces_per_slice')) -%}
     {%- set by_users = slices_of(counts[0], var('users_per_slice')) -%}
     {{ return(by_pieces if by_pieces | length > by_users | length else by_users) }}
@@ -64,7 +67,7 @@
     {{ return(slices_by_user('select count(*) from ' ~ ref('touched_users'))) }}
 {% endmacro %}
 
-{% macro slices_by_user(counting) %}{{ return(slices_of(run_query(counting).columns[0].values()[0], var('users_per_slice'))) }}{% endmacro %}
+{% macro slices_by_user(counting) %}{{ return(slices_of(single(counting), var('users_per_slice'))) }}{% endmacro %}
 
 {% macro slices_of(rows, most) %}
     {%- set count = (1 + rows // most) | int -%}

@@ -315,7 +315,10 @@ MARTS = (
     Mart(
         "touched_people",
         "The people whose campaigns this build counts anew.",
-        (_column("user_key", _TEXT, "Key of the profile."),),
+        (
+            _column("user_key", _TEXT, "Key of the profile."),
+            _column("whole", _YES, "Whether all of their campaigns are, and not only those of what came."),
+        ),
         ("user_key",),
     ),
     Mart(

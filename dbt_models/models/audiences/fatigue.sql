@@ -1,31 +1,20 @@
--- depends_on: {{ ref('user_activity_hourly') }}, {{ ref('user_keys') }}, {{ ref('user_profiles') }}
+-- depends_on: {{ ref('recent_activity') }}, {{ ref('user_keys') }}, {{ ref('user_profiles') }}
 {{ config(materialized='table') }}
 {# How many messages of each channel a person was sent for each that they opened, over 30 days; all of them where none
-   was opened. Summed by raw key first: there are far more partial rows than people. #}
+   was opened. #}
 {% set channels = fatigue_channels() %}
-with by_raw_key as (
-    select
-        user_key as raw_key,
-        {% for channel, (sent, opened) in channels.items() -%}
-        {{ count_of([sent]) }} as {{ channel }}_sends,
-        {{ count_of([opened]) }} as {{ channel }}_opens{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('user_activity_hourly') }}
-    where events > 0 and {{ in_last_days('hour', 30) }}
-    group by user_key
-),
-
-by_person as (
+with by_person as (
     select
         links.user_key,
         {% for channel in channels -%}
         sum({{ channel }}_sends) as {{ channel }}_sends,
         greatest(sum({{ channel }}_opens), 1) as {{ channel }}_opens{{ ',' if not loop.last }}
         {% endfor %}
-    from by_raw_key
-    inner join {{ ref('user_keys') }} as links using (raw_key)
+    from {{ ref('recent_activity') }} as recent
+    inner join {{ ref('user_keys') }} as links on recent.user_key = links.raw_key
+    where {% for channel in channels %}{{ channel }}_sends > 0 or {{ channel }}_opens > 0{{ ' or ' if not loop.last }}{% endfor %}
     group by links.user_key
-)
+),
 
 select
     people.user_key,

@@ -2,7 +2,8 @@
 {{ config(materialized='sliced', unique_key=['hour', 'user_key']) }}
 {# One row per user and hour, recomputed for everybody of a changed hour, or for those of whom events were added. A user whose events left the hour stays with
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
-   `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them. #}
+   `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them;
+   `_first_load_id` since which it is there, NULL for rows of before this was kept. #}
 {% set stamped = has_columns(this, ['_load_id'] + partial_columns()) %}
 {% set only_added = is_built() and stamped and replaces_rows() %}
 {% set changed = in_changed_hours('_hour') ~ ' and ' ~ in_slice_of_hours('_hour') %}
@@ -128,12 +129,16 @@ select
     case when {{ same_row('found', 'before', partial_columns()) }} then coalesce(before._load_id, span.built_to) else span.built_to end
     {%- else -%}
     span.built_to
-    {%- endif %} as _load_id
+    {%- endif %} as _load_id,
+    case
+        when before.user_key is null then span.built_to
+        {{ 'else before._first_load_id' if has_columns(this, ['_first_load_id']) }}
+    end as _first_load_id
 from found
 cross join {{ ref('build_span') }} as span
 left join before on found.user_key = before.user_key and found.hour = before.hour
 {%- else -%}
-select present.*, span.built_to as _load_id
+select present.*, span.built_to as _load_id, span.built_to as _first_load_id
 from present
 cross join {{ ref('build_span') }} as span
 {%- endif %}

@@ -4,9 +4,9 @@
    of their users; partial rows of an old hour that changed rebuild the rows of their users from all partial rows. #}
 {% if is_built() %}
 -- rare; and where nobody is rebuilt, every partial row would be read to find that out
-{% set old_hours = run_query(
+{% set old_hours = single(
     'select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < (select tail_start from ' ~ ref('build_span') ~ ')'
-).columns[0].values()[0] %}
+) %}
 with span as (select * from {{ ref('build_span') }}),
 
 rebuilt as (
