@@ -36,17 +36,9 @@
     {% for each in data_types %}coalesce(counts['{{ each }}'], 0){{ ' + ' if not loop.last }}{% endfor %}
 {%- endmacro %}
 
-{# The raw keys whose rows of recent_activity are counted anew. #}
-{% macro keys_of_recent_activity() -%}
-    select user_key from {{ ref('user_activity_hourly') }} where {{ changed_since_the_last_build('hour', '_load_id') }}
-    union
-    select user_key from {{ load_relation(this) }} where not ({{ in_last_days('oldest_hour', 30) }})
-{%- endmacro %}
-
 {# As many keys together as one slice may have: each is no more than a row of numbers. #}
 {% macro slices_of_recent_activity() %}
-    {%- set keys = '(' ~ keys_of_recent_activity() ~ ') as touched' if is_built() else ref('user_keys') -%}
-    {{ return(slices_of(single('select count(*) from ' ~ keys), var('pieces_per_slice'))) }}
+    {{ return(slices_of(single('select count(*) from ' ~ ref('touched_keys')), var('pieces_per_slice'))) }}
 {% endmacro %}
 
 {# Whether an hour is one of the last days before `as_of`, written out so that the engine skips all older ones. #}

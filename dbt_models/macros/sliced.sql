@@ -44,6 +44,12 @@
     {{ return(slices or [{'__first_hour__': '0001-01-01', '__last_hour__': '0001-01-01'}]) }}
 {% endmacro %}
 
+{# Whether hours changed that the base has merged: rare, and where it is not so, every partial row would be read to find
+   out that nobody is rebuilt. #}
+{% macro old_hours_changed() %}
+    {{ return(single('select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < (select tail_start from ' ~ ref('build_span') ~ ')') > 0) }}
+{% endmacro %}
+
 {# By users, as elsewhere, and by the partial rows that are merged: a user has many of them when the base is made, or when
    old hours changed; of how many, the average tells. #}
 {% macro slices_of_user_base() %}
@@ -52,10 +58,14 @@
     {%- if not is_built() -%}
     {{ return(slices_of(single(closed), var('pieces_per_slice'))) }}
     {%- endif -%}
+    {%- set moved_on = 'hour >= (select previous_tail_start from ' ~ span ~ ')' -%}
+    {%- if not old_hours_changed() -%}
+    {{ return(slices_of(single(closed ~ ' and ' ~ moved_on), var('users_per_slice'))) }}
+    {%- endif -%}
     {%- set rebuilt = 'hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed)' -%}
     {%- set counts = run_query(
         'select count(distinct user_key), count(distinct user_key) filter (where ' ~ rebuilt ~ '), count(*) from ' ~ partial
-        ~ ' where hour < (select tail_start from ' ~ span ~ ') and (hour >= (select previous_tail_start from ' ~ span ~ ') or ' ~ rebuilt ~ ')'
+        ~ ' where hour < (select tail_start from ' ~ span ~ ') and (' ~ moved_on ~ ' or ' ~ rebuilt ~ ')'
     ).rows[0] -%}
     {%- set average = single('select (' ~ closed ~ ') // greatest(count(*), 1) from ' ~ this) -%}
     {%- set by_pieces = slices_of(counts[1] * average + counts[2], var('pieces_per_slice')) -%}

@@ -1,9 +1,7 @@
--- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}, {{ ref('user_keys') }}
+-- depends_on: {{ ref('user_activity_hourly') }}, {{ ref('touched_keys') }}
 {{ config(materialized='sliced', unique_key='user_key', meta={'gone': 'oldest_hour is null'}) }}
 {# One row per raw key with what it did within 30 days: messages of each channel sent and opened, and openings and clicks by
-   hour of the day. Counted anew for those whose hours changed, and for those of whom an hour is older than that now;
-   where nothing is left, the row leaves. #}
-{% set recent = 'events > 0 and ' ~ in_last_days('hour', 30) %}
+   hour of the day. Where nothing is left, the row leaves. #}
 with partial as (
     select
         user_key, hour, {{ hour_of_day('hour') }} as hour_of_day,
@@ -13,7 +11,9 @@ with partial as (
         {% endfor -%}
         {{ events_of(names_of_steps(['opened', 'clicked'])) }} as engagements
     from {{ ref('user_activity_hourly') }}
-    where {{ recent }} and {{ in_slice_of_users('user_key') }} {{ 'and user_key in (' ~ keys_of_recent_activity() ~ ')' if is_built() }}
+    where
+        events > 0 and {{ in_last_days('hour', 30) }} and {{ in_slice_of_users('user_key') }}
+        {{ 'and user_key in (select user_key from ' ~ ref('touched_keys') ~ ')' if is_built() }}
 ),
 
 counted as (
@@ -32,10 +32,8 @@ counted as (
 )
 
 select * from counted
-{% if is_built() -%}
 union all
 select
     user_key, null as oldest_hour, {{ (['0'] * (2 * fatigue_channels() | length + 24)) | join(', ') }}
-from ({{ keys_of_recent_activity() }}) as touched
+from {{ ref('touched_keys') }}
 where {{ in_slice_of_users('user_key') }} and user_key not in (select user_key from counted)
-{%- endif %}

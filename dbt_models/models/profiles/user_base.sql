@@ -3,12 +3,10 @@
 {# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
    of their users; partial rows of an old hour that changed rebuild the rows of their users from all partial rows. #}
 {% if is_built() %}
--- rare; and where nobody is rebuilt, every partial row would be read to find that out
-{% set old_hours = single(
-    'select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < (select tail_start from ' ~ ref('build_span') ~ ')'
-) %}
+{% set rebuilds = old_hours_changed() %}
 with span as (select * from {{ ref('build_span') }}),
 
+{% if rebuilds -%}
 rebuilt as (
     select distinct partial.user_key
     from {{ ref('user_activity_hourly') }} as partial
@@ -18,16 +16,18 @@ rebuilt as (
         and {{ in_slice_of_users('partial.user_key') }}
 ),
 
+{% endif -%}
 moved_on as (
     select partial.*
     from {{ ref('user_activity_hourly') }} as partial
     where
         partial.hour >= (select previous_tail_start from span) and partial.hour < (select tail_start from span)
-        and partial.user_key not in (select user_key from rebuilt) and {{ in_slice_of_users('partial.user_key') }}
+        and {{ in_slice_of_users('partial.user_key') }}
+        {{ 'and partial.user_key not in (select user_key from rebuilt)' if rebuilds }}
 ),
 
 pieces as (
-    {% if old_hours -%}
+    {% if rebuilds -%}
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
     where partial.hour < (select tail_start from span) and partial.user_key in (select user_key from rebuilt)
