@@ -47,25 +47,25 @@
 {# Whether hours changed that the base has merged: rare, and where it is not so, every partial row would be read to find
    out that nobody is rebuilt. #}
 {% macro old_hours_changed() %}
-    {{ return(single('select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < (select tail_start from ' ~ ref('build_span') ~ ')') > 0) }}
+    {{ return(single('select count(*) from ' ~ hours_changed('built_from') ~ ' as changed where hour < ' ~ moment_of_span('tail_start')) > 0) }}
 {% endmacro %}
 
 {# By users, as elsewhere, and by the partial rows that are merged: a user has many of them when the base is made, or when
    old hours changed; of how many, the average tells. #}
 {% macro slices_of_user_base() %}
-    {%- set span, partial = ref('build_span'), ref('user_activity_hourly') -%}
-    {%- set closed = 'select count(*) from ' ~ partial ~ ' where hour < (select tail_start from ' ~ span ~ ')' -%}
+    {%- set partial = ref('user_activity_hourly') -%}
+    {%- set closed = 'select count(*) from ' ~ partial ~ ' where hour < ' ~ moment_of_span('tail_start') -%}
     {%- if not is_built() -%}
     {{ return(slices_of(single(closed), var('pieces_per_slice'))) }}
     {%- endif -%}
-    {%- set moved_on = 'hour >= (select previous_tail_start from ' ~ span ~ ')' -%}
+    {%- set moved_on = 'hour >= ' ~ moment_of_span('previous_tail_start') -%}
     {%- if not old_hours_changed() -%}
     {{ return(slices_of(single(closed ~ ' and ' ~ moved_on), var('users_per_slice'))) }}
     {%- endif -%}
     {%- set rebuilt = 'hour in (select hour from ' ~ hours_changed('built_from') ~ ' as changed)' -%}
     {%- set counts = run_query(
         'select count(distinct user_key), count(distinct user_key) filter (where ' ~ rebuilt ~ '), count(*) from ' ~ partial
-        ~ ' where hour < (select tail_start from ' ~ span ~ ') and (' ~ moved_on ~ ' or ' ~ rebuilt ~ ')'
+        ~ ' where hour < ' ~ moment_of_span('tail_start') ~ ' and (' ~ moved_on ~ ' or ' ~ rebuilt ~ ')'
     ).rows[0] -%}
     {%- set average = single('select (' ~ closed ~ ') // greatest(count(*), 1) from ' ~ this) -%}
     {%- set by_pieces = slices_of(counts[1] * average + counts[2], var('pieces_per_slice')) -%}

@@ -12,8 +12,9 @@ with partial as (
         {{ events_of(names_of_steps(['opened', 'clicked'])) }} as engagements
     from {{ ref('user_activity_hourly') }}
     where
-        events > 0 and {{ in_last_days('hour', 30) }} and {{ in_slice_of_users('user_key') }}
-        {{ 'and user_key in (select user_key from ' ~ ref('touched_keys') ~ ')' if is_built() }}
+        events > 0 and {{ in_last_days('hour', 30) }}
+        -- the slice is one of the few keys: a condition of its own would have the engine take these for the many
+        and {{ 'user_key in (select user_key from ' ~ ref('touched_keys') ~ ' where ' ~ in_slice_of_users('user_key') ~ ')' if is_built() else in_slice_of_users('user_key') }}
 ),
 
 counted as (

@@ -2,17 +2,16 @@
 {{ config(materialized='sliced', unique_key='user_key') }}
 {# One row per user with everything older than the tail of 48 hours. Hours that leave the tail are merged into the rows
    of their users; partial rows of an old hour that changed rebuild the rows of their users from all partial rows. #}
+{% set tail_start = moment_of_span('tail_start') %}
 {% if is_built() %}
 {% set rebuilds = old_hours_changed() %}
-with span as (select * from {{ ref('build_span') }}),
-
-{% if rebuilds -%}
+with {% if rebuilds -%}
 rebuilt as (
     select distinct partial.user_key
     from {{ ref('user_activity_hourly') }} as partial
     where
         {{ changed_since_the_last_build('partial.hour', 'partial._load_id') }}
-        and partial.hour < (select tail_start from span)
+        and partial.hour < {{ tail_start }}
         and {{ in_slice_of_users('partial.user_key') }}
 ),
 
@@ -21,7 +20,7 @@ moved_on as (
     select partial.*
     from {{ ref('user_activity_hourly') }} as partial
     where
-        partial.hour >= (select previous_tail_start from span) and partial.hour < (select tail_start from span)
+        partial.hour >= {{ moment_of_span('previous_tail_start') }} and partial.hour < {{ tail_start }}
         and {{ in_slice_of_users('partial.user_key') }}
         {{ 'and partial.user_key not in (select user_key from rebuilt)' if rebuilds }}
 ),
@@ -30,7 +29,7 @@ pieces as (
     {% if rebuilds -%}
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
-    where partial.hour < (select tail_start from span) and partial.user_key in (select user_key from rebuilt)
+    where partial.hour < {{ tail_start }} and partial.user_key in (select user_key from rebuilt)
     union all
     {% endif -%}
     select {{ base_columns('moved_on', 'moved_on.hour + interval 1 hour') }}
@@ -47,7 +46,7 @@ pieces as (
 with pieces as (
     select {{ base_columns('partial', 'partial.hour + interval 1 hour') }}
     from {{ ref('user_activity_hourly') }} as partial
-    where partial.hour < (select tail_start from {{ ref('build_span') }}) and {{ in_slice_of_users('partial.user_key') }}
+    where partial.hour < {{ tail_start }} and {{ in_slice_of_users('partial.user_key') }}
 ),
 {% endif %}
 

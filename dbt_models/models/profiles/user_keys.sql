@@ -1,11 +1,9 @@
 {# Which profile each raw key of an event belongs to: itself, unless exactly one user carries it as another identity. #}
-with span as (select * from {{ ref('build_span') }}),
-
-hints as (
+with hints as (
     select user_key, itbl_user_id from {{ ref('user_base') }}
     union all
     select user_key, itbl_user_id from {{ ref('user_activity_hourly') }}
-    where hour >= (select tail_start from span)
+    where hour >= {{ moment_of_span('tail_start') }}
 ),
 
 raw_keys as (

@@ -4,9 +4,7 @@
     meta={'gone': '_events = 0 and not _has_user'}
 ) }}
 {# One row per person, with and without activity, with and without a user record. #}
-with span as (select * from {{ ref('build_span') }}),
-
-touched as (select user_key from {{ ref('touched_users') }} where {{ in_slice_of_users('user_key') }}),
+with touched as (select user_key from {{ ref('touched_users') }} where {{ in_slice_of_users('user_key') }}),
 
 raw_keys as (
     select raw_key, user_key from {{ ref('user_keys') }} where user_key in (select user_key from touched)
@@ -20,7 +18,7 @@ pieces as (
     select {{ base_columns('tail', 'tail.hour', 'raw_keys.user_key') }}
     from {{ ref('user_activity_hourly') }} as tail
     inner join raw_keys on tail.user_key = raw_keys.raw_key
-    where tail.hour >= (select tail_start from span)
+    where tail.hour >= {{ moment_of_span('tail_start') }}
 ),
 
 {{ merge_pieces('pieces') }},
