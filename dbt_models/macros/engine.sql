@@ -146,6 +146,11 @@
 {% macro duckdb__replaces_rows() %}{{ return(true) }}{% endmacro %}
 {% macro spark__replaces_rows() %}{{ return(false) }}{% endmacro %}
 
+{# Whether slices are committed one by one, so that a build may break off between them. #}
+{% macro commits_slices() %}{{ return(adapter.dispatch('commits_slices')()) }}{% endmacro %}
+{% macro duckdb__commits_slices() %}{{ return(true) }}{% endmacro %}
+{% macro spark__commits_slices() %}{{ return(false) }}{% endmacro %}
+
 {# A number that is the same for the same text, from 0 on, to deal users out by. #}
 {% macro bucket_of(text) %}{{ return(adapter.dispatch('bucket_of')(text)) }}{% endmacro %}
 {% macro duckdb__bucket_of(text) %}hash({{ text }}){% endmacro %}
@@ -301,8 +306,12 @@
     {%- set slices = context['slices_of_' ~ model['name']]() -%}
 
     {{ run_hooks(pre_hooks) }}
+    {#- a first build that breaks off leaves no table, which would pass for a whole one -#}
+    {%- set final = target -%}
     {% if not is_built() %}
         {% if existing is not none %}{% do adapter.drop_relation(existing) %}{% endif %}
+        {% set target = target.incorporate(path={'identifier': this.identifier ~ '__next'}) %}
+        {% do run_query('drop table if exists ' ~ target) %}
         {% call statement('empty', auto_begin=true) %}
             create table {{ target }} as select * from ({{ one_slice(sql, slices[0]) }}) limit 0
         {% endcall %}
@@ -327,10 +336,11 @@
     {% if config.get('meta').get('gone') %}
         {% call statement('gone', auto_begin=true) %}delete from {{ target }} where {{ config.get('meta')['gone'] }}{% endcall %}
     {% endif %}
+    {% if target.identifier != final.identifier %}{% do adapter.rename_relation(target, final) %}{% endif %}
     {{ run_hooks(post_hooks) }}
-    {% do persist_docs(target, model) %}
+    {% do persist_docs(final, model) %}
     {% do adapter.commit() %}
-    {{ return({'relations': [target]}) }}
+    {{ return({'relations': [final]}) }}
 {% endmaterialization %}
 
 {# One statement for formats that change rows in place: those of `fresh` replace theirs, and leave when they are not kept. #}

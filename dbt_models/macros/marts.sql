@@ -39,11 +39,14 @@
     {{ return(columns) }}
 {% endmacro %}
 
-{# As many people together as one slice may have, who have tens of campaigns each; what merely came is a row an event. #}
+{# People who are counted as a whole have tens of campaigns each, and of the others each event that came is one at most:
+   twenty of these go for one person. #}
 {% macro slices_of_user_campaign_activity() %}
-    {%- set rows = 'select count(*) filter (where whole) from ' ~ ref('touched_people') -%}
-    {%- set came = 'select coalesce(sum(loads.rows), 0) from ' ~ activity_loads() ~ ' as loads where loads.load_id > (select marts_built_from from ' ~ ref('build_span') ~ ')' -%}
-    {{ return(slices_of(single(rows) + (single(came) // 20 if is_built() else 0), var('users_per_slice'))) }}
+    {%- set whole = single('select count(*) filter (where whole) from ' ~ ref('touched_people')) -%}
+    {%- set came = single(
+        'select coalesce(sum(loads.rows), 0) from ' ~ activity_loads() ~ ' as loads where loads.load_id > (select marts_built_from from ' ~ ref('build_span') ~ ')'
+    ) if is_built() else 0 -%}
+    {{ return(slices_of(whole + came // 20, var('users_per_slice'))) }}
 {% endmacro %}
 
 {# A row per campaign and experiment is little, however many users are counted in it. #}

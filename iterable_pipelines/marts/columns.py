@@ -318,6 +318,7 @@ MARTS = (
         (
             _column("user_key", _TEXT, "Key of the profile."),
             _column("whole", _YES, "Whether all of their campaigns are, and not only those of what came."),
+            _column("built_to", _COUNT, "Newest load of that build."),
         ),
         ("user_key",),
     ),

@@ -18,7 +18,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.settings_values import memory_bytes
 
 # what is being collected into lists stays in memory: this much of it fits into a gigabyte, and into the half of one
-EVENTS_PER_SLICE, USERS_PER_SLICE, PIECES_PER_SLICE = 250_000, 50_000, 400_000
+EVENTS_PER_SLICE, USERS_PER_SLICE, PIECES_PER_SLICE = 250_000, 30_000, 400_000
 # each configuration has its own, of a megabyte, and few of them are still in use
 _MANIFESTS_KEPT = 8
 # the tables that a build adds to; all others it makes anew

@@ -89,8 +89,9 @@ def test_an_hour_of_before_corrections_could_be_told_is_counted_anew_once(
     for hour in range(2):
         land_pass(project, manifest, warehouse, hour, AT_FIRST)
     run_models(project, warehouse)
-    warehouse.read("alter table profiles.user_activity_hourly drop column digest")
-    # once without the column, and once with the column but nothing in it
+    for column in ("digest", "_first_load_id"):
+        warehouse.read(f"alter table profiles.user_activity_hourly drop column {column}")
+    # once without the columns, and once with the columns but nothing in them
     for hour in range(2):
         land_pass(project, manifest, warehouse, hour, CORRECTED)
         run_models(project, warehouse)

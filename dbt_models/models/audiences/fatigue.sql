@@ -14,7 +14,7 @@ with by_person as (
     inner join {{ ref('user_keys') }} as links on recent.user_key = links.raw_key
     where {% for channel in channels %}{{ channel }}_sends > 0 or {{ channel }}_opens > 0{{ ' or ' if not loop.last }}{% endfor %}
     group by links.user_key
-),
+)
 
 select
     people.user_key,

@@ -1,15 +1,21 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}, {{ ref('user_keys') }}, {{ ref('user_activity_hourly') }}
 {{ config(materialized='table') }}
 {# The people whose campaigns this build counts anew: those whose events changed, and those who gained or lost a raw key.
-   Links are found by comparing what is there with what should be: a build that broke off is made up for by the next.
-   `whole` are those who may have lost something by it, so that every campaign of theirs is counted. What no finished build
-   has seen, and is as it was first written, only adds: then it is the campaigns of what came. #}
+   `whole` are those who may have lost something by it, so that every campaign of theirs is counted. What nobody has counted
+   yet only adds: then it is the campaigns of what came. Of the people of a build that broke off some may be counted already
+   and others not: whom it counted as a whole is so again, since a link that moved can no longer be told from the rows. #}
 {% set built = adapter.get_relation(this.database, this.schema, 'user_campaign_activity') if execute else none %}
 {% if built and not flags.FULL_REFRESH %}
+{% set marts_built_from = single('select marts_built_from from ' ~ ref('build_span')) %}
+{% set remembers = commits_slices() and has_columns(this, ['whole', 'built_to']) %}
+{#- the newest load that any build may have counted #}
+{% set counted_to = [marts_built_from, single('select coalesce(max(built_to), -1) from ' ~ this)] | max if remembers else none %}
 with active as (
+    -- a row that is as it was first written comes to the same when it is counted twice
     select
         user_key as raw_key,
-        coalesce(_first_load_id, -1) < _load_id or (select marts_built_from from {{ ref('build_span') }}) < 0 as whole
+        coalesce(_first_load_id, -1) < _load_id
+        {{ 'and coalesce(_first_load_id, -1) <= ' ~ counted_to if remembers }} as whole
     from {{ ref('user_activity_hourly') }}
     where {{ changed_since_the_last_build('hour', '_load_id', 'marts_built_from') }}
 ),
@@ -39,9 +45,19 @@ touched as (
     select left_behind, true from moved
     union all
     select user_key, true from moved
+    {% if remembers -%}
+    union all
+    select user_key, true from {{ this }} where whole and built_to > {{ marts_built_from }}
+    {%- endif %}
 )
 
-select user_key, bool_or(whole) as whole from touched group by user_key
+select touched.user_key, bool_or(touched.whole or {{ marts_built_from }} < 0) as whole, max(span.built_to) as built_to
+from touched
+cross join {{ ref('build_span') }} as span
+group by touched.user_key
 {% else %}
-select distinct user_key, true as whole from {{ ref('user_keys') }}
+select links.user_key, true as whole, max(span.built_to) as built_to
+from {{ ref('user_keys') }} as links
+cross join {{ ref('build_span') }} as span
+group by links.user_key
 {% endif %}

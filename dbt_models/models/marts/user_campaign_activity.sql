@@ -1,12 +1,12 @@
 -- depends_on: {{ ref('build_span') }}, {{ ref('changed_hours') }}, {{ ref('touched_people') }}, {{ ref('user_keys') }}, {{ ref('activity') }}
 {{ config(materialized='sliced', unique_key='unique_user_campaign_id') }}
 {# One row per person, campaign and experiment, counted anew for whoever is touched, and written if it says something else
-   than before; NULL is no campaign. Of who did no more than something new, only the rows that this is about are counted:
-   people who do much have done most of all there is. What is not there any more stays as a row of zeros, so that its
+   than before; NULL is no campaign. Of people who only did something new, only the rows that this is about are counted: the
+   few who do much have most of all events. What is not there any more stays as a row of zeros, so that its
    campaign learns of it; `_load_id` says since which loads a row is what it is. Every data type is counted here; the marts
    show those that the settings name. #}
-{# What left by the retention was counted when it did: its rows stand for several events each. Told twice, since what is
-   told once for both is everything there is, written aside. #}
+{# What left by the retention was counted when it did: its rows stand for several events each. A text that stands twice
+   below: DuckDB would write every event aside for a `with` that is read twice. #}
 {% set told %}
     select
         user_key, data_type, campaign_id, experiment_id, template_id, campaign_name, template_name,

@@ -3,7 +3,8 @@
 {# One row per user and hour, recomputed for everybody of a changed hour, or for those of whom events were added. A user whose events left the hour stays with
    a row of zeros: an hour without rows would leave its old version where it is, and nobody downstream would learn of it.
    `_load_id` says since which loads a row is what it is: a late event in a full hour touches one user, not all of them;
-   `_first_load_id` since which it is there, NULL for rows of before this was kept. #}
+   `_first_load_id` since which it is there, zeros included: what is as it was first written has only added something.
+   It is NULL in rows of before this was kept. #}
 {% set stamped = has_columns(this, ['_load_id'] + partial_columns()) %}
 {% set only_added = is_built() and stamped and replaces_rows() %}
 {% set changed = in_changed_hours('_hour') ~ ' and ' ~ in_slice_of_hours('_hour') %}

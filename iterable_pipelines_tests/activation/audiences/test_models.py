@@ -56,17 +56,20 @@ def happened(chance: random.Random) -> Events:
     return [*events, ("last@x.example", "customEvent", END - timedelta(minutes=1))]
 
 
-def build(project: Settings, manifest: Manifest, warehouse: Warehouse, events: Events) -> None:
-    by_part = defaultdict(list)
-    for email, data_type, moment in events:
-        hour = moment.replace(minute=0)
-        by_part[data_type, hour].append({"email": email, "createdAt": f"{moment:%Y-%m-%d %H:%M:%S} +00:00"})
-    for (data_type, hour), records in by_part.items():
-        land(project, manifest, data_type, hour, records)
-    hours = sorted({hour for _, hour in by_part})
-    for stream in STREAMS:
-        load_hours(warehouse, manifest, project, stream.name, hours, "run", log=lambda text: None)
-    run_models(project, warehouse)
+def build(project: Settings, manifest: Manifest, warehouse: Warehouse, attempts: list[Events]) -> None:
+    """Build the models after each attempt: what an earlier one had, and a later one has not, is gone."""
+    by_part: dict[tuple[str, datetime], list[dict[str, str]]] = {}
+    for attempt, events in enumerate(attempts):
+        by_part = {part: [] for part in by_part}
+        for email, data_type, moment in events:
+            record = {"email": email, "createdAt": f"{moment:%Y-%m-%d %H:%M:%S} +00:00"}
+            by_part.setdefault((data_type, moment.replace(minute=0)), []).append(record)
+        for (data_type, hour), records in by_part.items():
+            land(project, manifest, data_type, hour, records, minutes_after=200 * (1 + attempt))
+        hours = sorted({hour for _, hour in by_part})
+        for stream in STREAMS:
+            load_hours(warehouse, manifest, project, stream.name, hours, "run", log=lambda text: None)
+        run_models(project, warehouse)
 
 
 def stored(warehouse: Warehouse, model: str, *columns: str) -> dict[str, Any]:
@@ -79,8 +82,22 @@ def stored(warehouse: Warehouse, model: str, *columns: str) -> dict[str, Any]:
 def test_every_ready_made_model_equals_a_count_by_brute_force(
     project: Settings, manifest: Manifest, warehouse: Warehouse
 ) -> None:
-    events = happened(random.Random(3))
-    build(project, manifest, warehouse, events)
+    chance = random.Random(3)
+    events = happened(chance)
+    # of whom nothing changes, but that the window leaves some or all of it behind
+    opens = [END - 31 * DAY + timedelta(minutes=minute) for minute in range(6)]
+    events += [
+        (who, kind, at)
+        for who in ("gone@x.example", "partly@x.example")
+        for kind in ("emailSend", "emailOpen")
+        for at in opens
+    ]
+    events += [("partly@x.example", "pushOpen", END - 5 * DAY + timedelta(minutes=minute)) for minute in range(4)]
+    # two days before some was not known yet, and some was said that was not so
+    early = [event for event in events if event[2] < END - 2 * DAY]
+    known = [event for event in early if event[0] in ("gone@x.example", "partly@x.example") or chance.random() < 0.8]
+    untrue = [event for event in happened(random.Random(4)) if event[2] < END - 2 * DAY]
+    build(project, manifest, warehouse, [known + chance.sample(untrue, 40), events])
     mine: dict[str, Events] = defaultdict(list)
     for event in events:
         mine[event[0]].append(event)
