@@ -41,10 +41,10 @@
     {{ return(slices_of(single('select count(*) from ' ~ ref('touched_keys')), var('pieces_per_slice'))) }}
 {% endmacro %}
 
-{# Whether an hour is one of the last days before `as_of`, written out so that the engine skips all older ones. #}
-{% macro in_last_days(column, days) -%}
+{# The moment so many days before `as_of`, written out so that the engine skips all older hours. #}
+{% macro days_back(days) -%}
     {%- set start = single('select ' ~ as_of() ~ ' - interval ' ~ days ~ ' day') if execute else none -%}
-    {{ column ~ " >= timestamp '" ~ start ~ "'" if start else 'false' }}
+    timestamp '{{ start or '9999-12-31 00:00:00' }}'
 {%- endmacro %}
 
 {# The channels whose fatigue is told: what is sent in each, and what counts as opening it; a text message tells of clicks

@@ -42,11 +42,13 @@
 {# People who are counted as a whole have tens of campaigns each, and of the others each event that came is one at most:
    twenty of these go for one person. #}
 {% macro slices_of_user_campaign_activity() %}
-    {%- set whole = single('select count(*) filter (where whole) from ' ~ ref('touched_people')) -%}
+    {%- set people = run_query(
+        'select count(*) filter (where whole), count(*) filter (where not whole) from ' ~ ref('touched_people')
+    ).rows[0] -%}
     {%- set came = single(
         'select coalesce(sum(loads.rows), 0) from ' ~ activity_loads() ~ ' as loads where loads.load_id > (select marts_built_from from ' ~ ref('build_span') ~ ')'
-    ) if is_built() else 0 -%}
-    {{ return(slices_of(whole + came // 20, var('users_per_slice'))) }}
+    ) if people[1] else 0 -%}
+    {{ return(slices_of(people[0] + came // 20, var('users_per_slice'))) }}
 {% endmacro %}
 
 {# A row per campaign and experiment is little, however many users are counted in it. #}

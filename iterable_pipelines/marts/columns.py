@@ -81,6 +81,12 @@ _SPAN = (
 )
 _REVENUE = _column("purchase_revenue", _MONEY, "Sum of the totals of purchases.")
 _EXACT_REVENUE = _column("purchase_revenue", "DECIMAL(38,6)", "Exact sum of the totals of purchases.")
+_CHANNELS = (
+    ("email", "Emails", "opened"),
+    ("push", "Pushes", "opened"),
+    ("sms", "Text messages", "clicked"),
+    ("in_app", "In-app messages", "opened"),
+)
 _CARRIED = (
     _column("template_id", _ID, "Newest template that the events name."),
     _column("campaign_name", _TEXT, "Newest name of the campaign that the events carry themselves."),
@@ -318,7 +324,33 @@ MARTS = (
         (
             _column("user_key", _TEXT, "Key of the profile."),
             _column("whole", _YES, "Whether all of their campaigns are, and not only those of what came."),
-            _column("built_to", _COUNT, "Newest load of that build."),
+            _column("built_to", _ID, "Newest load that the build has seen."),
+            _column("made_at", "TIMESTAMP WITH TIME ZONE", "When this was told."),
+        ),
+        ("user_key",),
+    ),
+    Mart(
+        "touched_keys",
+        "The keys of events whose last 30 days this build counts anew.",
+        (_column("user_key", _TEXT, "Key of the events."),),
+        ("user_key",),
+    ),
+    Mart(
+        "recent_activity",
+        "What each key of events did within the 30 days that audiences look back.",
+        (
+            _column("user_key", _TEXT, "Key of the events."),
+            _column("counted_from", _TIME, "Where the 30 days began when it was counted, UTC."),
+            _column("oldest_hour", _TIME, "The first hour that is counted, UTC."),
+            *(
+                _column(f"{channel}_{what}", _COUNT, f"{messages} {how} within 30 days.")
+                for channel, messages, reaction in _CHANNELS
+                for what, how in (("sends", "sent"), ("opens", reaction))
+            ),
+            *(
+                _column(f"engagements_at_{hour}", _COUNT, f"Openings and clicks in hour {hour} of the day, UTC.")
+                for hour in range(24)
+            ),
         ),
         ("user_key",),
     ),

@@ -28,6 +28,7 @@ def _with_duckdb(settings: Settings, warehouse: Warehouse, full_refresh: bool) -
             # a full build that breaks off must leave nothing that the next one would take for its own
             for table in GROWING:
                 con.execute(f"drop table if exists {table}")
+                con.execute(f"drop table if exists {table}__next")
     run_dbt(settings, ["build", *(["--full-refresh"] if full_refresh else [])])
 
 

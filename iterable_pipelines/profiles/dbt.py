@@ -28,7 +28,7 @@ GROWING = (
     "profiles.user_profiles",
     "profiles.user_base",
     "profiles.user_activity_hourly",
-    "profiles.recent_activity",
+    "marts.recent_activity",
     "marts.user_campaign_activity",
     "marts.campaign_activity",
 )

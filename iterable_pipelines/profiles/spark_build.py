@@ -24,7 +24,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams.warehouse import Warehouse
 
 # what only models read
-_NOT_PUBLISHED = {("profiles", "user_activity_hourly"), ("profiles", "user_base"), ("profiles", "recent_activity")}
+_NOT_PUBLISHED = {("profiles", "user_activity_hourly"), ("profiles", "user_base"), ("marts", "recent_activity")}
 
 
 def before_spark(

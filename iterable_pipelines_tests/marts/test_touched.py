@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from iterable_pipelines.hours import HOUR as AN_HOUR
 from iterable_pipelines.hours import parse_hour
 from iterable_pipelines.landing import Manifest
@@ -13,6 +15,7 @@ from iterable_pipelines.streams import Warehouse, load_hours
 from iterable_pipelines_tests.landing_by_hand import land
 
 HOUR = parse_hour("2026-11-01T03")
+pytestmark = pytest.mark.usefixtures("only_models")
 Records = list[dict[str, Any]]
 WHOSE = "split_part(user_key, '@', 1), campaign_id"
 

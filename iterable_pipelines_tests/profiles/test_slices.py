@@ -24,6 +24,7 @@ def test_slices_grow_with_the_memory(limit: str, times: float, project: Settings
     assert slices(limit) == [int(most * times) for most in slices("1GB")]
 
 
+@pytest.mark.usefixtures("only_models")
 def test_a_first_build_that_breaks_off_between_slices_leaves_no_table(
     project: Settings, manifest: Manifest, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,7 +34,7 @@ def test_a_first_build_that_breaks_off_between_slices_leaves_no_table(
     load_hours(warehouse, manifest, project, "iterable_activity", [START, START + HOUR], "run", log=lambda text: None)
     run_models(project, warehouse)
     # as in a warehouse of before there was this table
-    warehouse.read("drop table profiles.recent_activity")
+    warehouse.read("drop table marts.recent_activity")
     monkeypatch.setattr(dbt, "PIECES_PER_SLICE", 1)
     buckets = dict(warehouse.read("select raw_key, hash(raw_key) % 7 from profiles.user_keys"))
     assert len(set(buckets.values())) > 1
@@ -47,6 +48,6 @@ def test_a_first_build_that_breaks_off_between_slices_leaves_no_table(
     assert warehouse.read(left) == [(0,)]
     warehouse.read(counts.format(1), last)
     run_models(project, warehouse)
-    found = warehouse.read("select user_key, engagements_at_0 + engagements_at_1 from profiles.recent_activity")
+    found = warehouse.read("select user_key, engagements_at_0 + engagements_at_1 from marts.recent_activity")
     assert dict(found) == dict.fromkeys(buckets, 2)
     assert warehouse.read(left.replace("'recent_activity'", "'recent_activity__next'")) == [(0,)]

@@ -17,14 +17,11 @@ from iterable_pipelines_tests.webhooks.world import START, at, body, bring, sile
 STREAMS = {"emailOpen": "iterable_activity", "pushOpen": "iterable_push_activity"}
 # the last one leaves the first two behind, out of the tail of 48 hours
 HOURS = [START, START + HOUR, START + 60 * HOUR]
-PROFILES = (
-    "build_span changed_hours activity user_activity_hourly user_base user_keys touched_users user_profiles "
-    "touched_keys recent_activity profile_builds"
-)
-OF_PROFILES = ["profiles.user_profiles", "profiles.recent_activity"]
+PROFILES = "build_span changed_hours activity user_activity_hourly user_base user_keys touched_users user_profiles"
+OF_PROFILES = ["profiles.user_profiles"]
 OF_ALL = [
     *OF_PROFILES,
-    *("marts.campaign_activity", "marts.iterable__campaigns", "marts.iterable__user_campaign"),
+    *("marts.campaign_activity", "marts.iterable__campaigns", "marts.iterable__user_campaign", "marts.recent_activity"),
     *("audiences.fatigue", "audiences.best_hour_to_send"),
 ]
 
@@ -67,7 +64,7 @@ class Mix:
             load_hours(self.warehouse, self.manifest, self.project, stream, hours, "run", log=silent)
 
     def build_profiles(self) -> None:
-        run_dbt(self.project, ["run", "--select", *PROFILES.split()])
+        run_dbt(self.project, ["run", "--select", *PROFILES.split(), "profile_builds"])
 
     def from_scratch(self, tables: list[str], folder: Path) -> dict[str, Content]:
         elsewhere = self.project.model_copy(update={"data_dir": folder, "warehouse": folder / "iterable.duckdb"})

@@ -7,7 +7,8 @@
 {% set built = adapter.get_relation(this.database, this.schema, 'user_campaign_activity') if execute else none %}
 {% if built and not flags.FULL_REFRESH %}
 {% set marts_built_from = single('select marts_built_from from ' ~ ref('build_span')) %}
-{% set remembers = commits_slices() and has_columns(this, ['whole', 'built_to']) %}
+{% set remembers = commits_slices() and has_columns(this, ['whole', 'built_to', 'made_at']) %}
+{% set builds = adapter.get_relation(this.database, this.schema, 'builds') %}
 {#- the newest load that any build may have counted #}
 {% set counted_to = [marts_built_from, single('select coalesce(max(built_to), -1) from ' ~ this)] | max if remembers else none %}
 with active as (
@@ -47,16 +48,17 @@ touched as (
     select user_key, true from moved
     {% if remembers -%}
     union all
-    select user_key, true from {{ this }} where whole and built_to > {{ marts_built_from }}
+    select user_key, true from {{ this }}
+    where whole {{ 'and made_at > (select max(finished_at) from ' ~ builds ~ ')' if builds }}
     {%- endif %}
 )
 
-select touched.user_key, bool_or(touched.whole or {{ marts_built_from }} < 0) as whole, max(span.built_to) as built_to
+select touched.user_key, bool_or(touched.whole or {{ marts_built_from }} < 0) as whole, max(span.built_to) as built_to, now() as made_at
 from touched
 cross join {{ ref('build_span') }} as span
 group by touched.user_key
 {% else %}
-select links.user_key, true as whole, max(span.built_to) as built_to
+select links.user_key, true as whole, max(span.built_to) as built_to, now() as made_at
 from {{ ref('user_keys') }} as links
 cross join {{ ref('build_span') }} as span
 group by links.user_key

@@ -2,6 +2,7 @@
 {{ config(materialized='sliced', unique_key='user_key', meta={'gone': 'oldest_hour is null'}) }}
 {# One row per raw key with what it did within 30 days: messages of each channel sent and opened, and openings and clicks by
    hour of the day. Where nothing is left, the row leaves. #}
+{% set start = days_back(30) %}
 with partial as (
     select
         user_key, hour, {{ hour_of_day('hour') }} as hour_of_day,
@@ -12,7 +13,7 @@ with partial as (
         {{ events_of(names_of_steps(['opened', 'clicked'])) }} as engagements
     from {{ ref('user_activity_hourly') }}
     where
-        events > 0 and {{ in_last_days('hour', 30) }}
+        events > 0 and hour >= {{ start }}
         -- the slice is one of the few keys: a condition of its own would have the engine take these for the many
         and {{ 'user_key in (select user_key from ' ~ ref('touched_keys') ~ ' where ' ~ in_slice_of_users('user_key') ~ ')' if is_built() else in_slice_of_users('user_key') }}
 ),
@@ -20,6 +21,7 @@ with partial as (
 counted as (
     select
         user_key,
+        {{ start }} as counted_from,
         min(hour) as oldest_hour,
         {% for channel in fatigue_channels() -%}
         cast(sum({{ channel }}_sends) as bigint) as {{ channel }}_sends,
@@ -35,6 +37,6 @@ counted as (
 select * from counted
 union all
 select
-    user_key, null as oldest_hour, {{ (['0'] * (2 * fatigue_channels() | length + 24)) | join(', ') }}
+    user_key, {{ start }} as counted_from, null as oldest_hour, {{ (['0'] * (2 * fatigue_channels() | length + 24)) | join(', ') }}
 from {{ ref('touched_keys') }}
 where {{ in_slice_of_users('user_key') }} and user_key not in (select user_key from counted)
