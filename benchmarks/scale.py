@@ -8,7 +8,7 @@ with DuckDB the other days are its rows with other people, ids and times, put in
 since what an hour costs depends on what the table holds and not on how it came there. Then the first build, for which
 DuckDB may take 1 GB for every ten million events, and in a process of its own, with `ITERABLE_MEMORY_LIMIT` as it is,
 three more hours of the same rate, step by step, of which the middle figure counts: through the code that assets run.
-Needs about 400 bytes of disk for every event, and for 100 millions most of an hour.
+Needs about 440 bytes of disk for every event, and for 100 millions most of an hour.
 """
 
 import argparse
