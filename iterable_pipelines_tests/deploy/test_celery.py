@@ -31,7 +31,7 @@ DATA_TYPES = (
 )
 _PATIENCE_SECONDS = 120
 # what differs from run to run: when a row was loaded or built, and by which load
-_OF_THE_RUN = ("_loaded_at", "_load_id", "loaded_at", "finished_at", "fetched_at", "run_id")
+_OF_THE_RUN = ("_loaded_at", "_load_id", "loaded_at", "finished_at", "made_at", "fetched_at", "run_id")
 
 
 @pytest.fixture(scope="module")
