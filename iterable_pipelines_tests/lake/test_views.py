@@ -70,7 +70,7 @@ def test_no_view_looks_into_the_data_for_its_text(project: Settings) -> None:
     found = json.loads(Path(manifest_path(project)).read_text())
     macros = {each["name"]: each["macro_sql"] for each in found["macros"].values() if each["package_name"] == _OURS}
     nodes = [each for each in found["nodes"].values() if each["resource_type"] == "model"]
-    assert re.search(_LOOKS, _whole_text("in_last_days('hour', 1)", macros))
+    assert re.search(_LOOKS, _whole_text("days_back(1)", macros))
     made_of = {
         each["name"]: _whole_text(each["raw_code"], macros)
         for each in nodes
