@@ -36,11 +36,6 @@
     {% for each in data_types %}coalesce(counts['{{ each }}'], 0){{ ' + ' if not loop.last }}{% endfor %}
 {%- endmacro %}
 
-{# As many keys together as one slice may have: each is no more than a row of numbers. #}
-{% macro slices_of_recent_activity() %}
-    {{ return(slices_of(single('select count(*) from ' ~ ref('touched_keys')), var('pieces_per_slice'))) }}
-{% endmacro %}
-
 {# The moment so many days before `as_of`, written out so that the engine skips all older hours. #}
 {% macro days_back(days) -%}
     {%- set start = single('select ' ~ as_of() ~ ' - interval ' ~ days ~ ' day') if execute else none -%}

@@ -51,5 +51,10 @@
     {{ return(slices_of(people[0] + came // 20, var('users_per_slice'))) }}
 {% endmacro %}
 
+{# As many keys together as one slice may have: each is no more than a row of numbers. #}
+{% macro slices_of_recent_activity() %}
+    {{ return(slices_of(single('select count(*) from ' ~ ref('touched_keys')), var('pieces_per_slice'))) }}
+{% endmacro %}
+
 {# A row per campaign and experiment is little, however many users are counted in it. #}
 {% macro slices_of_campaign_activity() %}{{ return([{}]) }}{% endmacro %}

@@ -74,10 +74,8 @@
 {% endmacro %}
 
 {% macro slices_of_user_profiles() %}
-    {{ return(slices_by_user('select count(*) from ' ~ ref('touched_users'))) }}
+    {{ return(slices_of(single('select count(*) from ' ~ ref('touched_users')), var('users_per_slice'))) }}
 {% endmacro %}
-
-{% macro slices_by_user(counting) %}{{ return(slices_of(single(counting), var('users_per_slice'))) }}{% endmacro %}
 
 {% macro slices_of(rows, most) %}
     {%- set count = (1 + rows // most) | int -%}

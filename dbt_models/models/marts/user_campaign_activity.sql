@@ -32,8 +32,7 @@ came as (
     select distinct raw_keys.user_key, activity.campaign_id, activity.experiment_id
     from {{ ref('activity') }} as activity
     inner join raw_keys on activity.user_key = raw_keys.raw_key
-    where
-        not raw_keys.whole and {{ in_changed_hours('activity._hour', 'marts_built_from') }}
+    where not raw_keys.whole and {{ in_changed_hours('activity._hour', 'marts_built_from') }}
 ),
 
 -- a row by whatever key of the person its events may have
