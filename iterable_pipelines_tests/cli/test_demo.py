@@ -49,6 +49,7 @@ def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
             assert con.execute(f"select count(*) > 0 from streams.{stream.name}").fetchone() == (True,)
         # who it is, and what they did, depends on the hour at which the test runs
         found = con.execute("select it_event from profiles.user_profiles where user_key = ?", [shown]).fetchone()
+        known = set(con.execute("select raw_key from profiles.user_keys").fetchall())
     assert people > 100
     assert found and found[0]
     for data_type in DATA_TYPES:
@@ -57,7 +58,8 @@ def test_the_demo_twice_and_what_it_leaves(tmp_path: Path) -> None:
     second = command("demo")
     assert second.code == 0, second.err
     with duckdb.connect(copy, read_only=True) as con:
-        assert con.execute("select count(*) >= ? from profiles.user_profiles", [people]).fetchone() == (True,)
+        # there may be fewer people: what has come since may tell that two were one
+        assert known <= set(con.execute("select raw_key from profiles.user_keys").fetchall())
         # a new sandbox was sent everything again
         assert len(con.execute("select distinct sync from activation.sync_runs").fetchall()) == EXAMPLES
         assert (
