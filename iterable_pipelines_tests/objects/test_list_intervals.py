@@ -1,11 +1,12 @@
 """Intervals against a brute-force model, for any row of readings, failures, vanishings and repetitions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from iterable_pipelines.objects.list_members.store import Try, store_tries
 from iterable_pipelines.objects.list_members.tables import READING, MemberList, State, load_lists
 from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, load_hours
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 
 T0 = parse_hour("2026-11-01")
@@ -25,6 +27,13 @@ KEYS = ("a@b.c", "b@b.c", "c@b.c", "d@b.c", "e@b.c")
 BRISK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 Interval = list[object]  # user key, joined, left
+
+
+@pytest.fixture
+def warehouse(warehouse: Warehouse) -> Iterator[Warehouse]:
+    """The `warehouse` of all tests, kept open: an example looks into it dozens of times."""
+    with kept_open(warehouse):
+        yield warehouse
 
 
 @dataclass

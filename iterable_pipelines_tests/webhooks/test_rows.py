@@ -13,6 +13,7 @@ from iterable_pipelines.settings import Settings
 from iterable_pipelines.streams import Warehouse, content_of, load_hours, replay
 from iterable_pipelines.streams.webhook_loss import webhook_loss
 from iterable_pipelines.streams.webhooks import waiting_and_unknown
+from iterable_pipelines_tests.kept_open import kept_open
 from iterable_pipelines_tests.landing_by_hand import land
 from iterable_pipelines_tests.webhooks.bodies import expected, sample_bodies
 from iterable_pipelines_tests.webhooks.world import START, at, body, bring, rows, silent
@@ -39,28 +40,26 @@ def test_every_known_shape_lands_in_its_stream_with_its_columns(
 ) -> None:
     bodies = sample_bodies(START)
     assert bring(project, manifest, warehouse, bodies).bodies == len(bodies) == 31
-    for each in bodies:
-        wanted = expected(each)
-        if wanted.pop("stream") is None:
-            continue
-        found = [
-            dict(zip(wanted, row, strict=True))
-            for stream in STREAM
-            if stream != "iterable_users" and set(wanted) <= _columns(warehouse, stream)
-            for row in warehouse.read(
-                f"select {', '.join(wanted)} from streams.{stream} where webhook::varchar = ?",
-                [json.dumps(each, ensure_ascii=False)],
-            )
-        ]
-        assert found == [wanted]
+    columns: dict[str, set[str]] = {stream: set() for stream in STREAM if stream != "iterable_users"}
+    with kept_open(warehouse):
+        for stream, name in warehouse.read("select table_name, column_name from duckdb_columns()"):
+            columns.get(stream, set()).add(name)
+        for each in bodies:
+            wanted = expected(each)
+            if wanted.pop("stream") is None:
+                continue
+            found = [
+                dict(zip(wanted, row, strict=True))
+                for stream, names in columns.items()
+                if set(wanted) <= names
+                for row in warehouse.read(
+                    f"select {', '.join(wanted)} from streams.{stream} where webhook::varchar = ?",
+                    [json.dumps(each, ensure_ascii=False)],
+                )
+            ]
+            assert found == [wanted]
     # one of them does not say when it was
     assert waiting_and_unknown(warehouse) == (30, 1)
-
-
-def _columns(warehouse: Warehouse, stream: str) -> set[str]:
-    return {
-        name for (name,) in warehouse.read("select column_name from duckdb_columns() where table_name = ?", [stream])
-    }
 
 
 def test_what_the_export_has_too_is_its_row_with_the_names(
